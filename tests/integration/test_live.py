@@ -51,7 +51,7 @@ def configure(directory: Path, key: str, secret: str, uid: str) -> Path:
     (directory / "playd.toml").write_text(
         f"""
 daemon.live = true
-supervisor.cooldown_s = 120
+supervisor.cooldown_s = 20
 [guardian]
 required_for_live = false
 [alerts]

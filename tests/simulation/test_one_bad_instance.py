@@ -78,6 +78,7 @@ def test_one_that_does_not_read_its_events_is_ended_and_keeps_nobody_elses_from_
             assert len(taken(leaks)) == FILLS_PER_INSTANCE
             with pytest.raises(anyio.EndOfStream):
                 leaks.fills.receive_nowait()
+            assert "fell behind" in str(leaks.why_ended())
             again = await life.register(after=0)
             assert again.name == UID, "its next life asks the ledger for what it missed"
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -16,6 +16,7 @@ from playd.cli.shutdown import Shutdown
 from playd.core.errors import CredentialError
 from playd.core.modes import Environment
 from playd.orders.chronicle import WRITTEN_AT_ONCE
+from playd.supervisor.accounts import OpenAccount
 from tests.simulation.order_world import OrderWorld, build
 from tests.simulation.test_account_key import GOOD
 from tests.virtual_time import in_virtual_time
@@ -119,7 +120,7 @@ def test_a_clean_stop_writes_what_was_told_before_it_names_the_head_of_the_chain
             runtime: Any = SimpleNamespace(
                 supervisor=SimpleNamespace(entries_closed=False, slots={}),
                 exchange=None,
-                accounts=SimpleNamespace(held={"main": SimpleNamespace(account=life.account)}),
+                accounts=SimpleNamespace(held={"main": OpenAccount(cast(Any, None), account=life.account)}),
                 journal=life.journal,
             )
             service: Any = SimpleNamespace(stopping=lambda _cause: None, extend=lambda _budget_s, _cause: None)

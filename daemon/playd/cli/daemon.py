@@ -34,7 +34,7 @@ from playd.cli.watchers import Limits, Watchers, Ways, attend, build_watchers, w
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
-from playd.control.health import beat_failures, ready_checks, status_line
+from playd.control.health import beat_failures, lacking, status_line
 from playd.control.methods import bind
 from playd.control.requests import LedgerCommands
 from playd.control.server import ControlServer, cannot_bind
@@ -474,8 +474,7 @@ async def _all_stand(runtime: Runtime) -> None:
 
 def _waits_for(context: Daemon) -> str:
     """What is not good when the time of a start is over: accounts with the step that they are at, clocks, feeds."""
-    found = [f"{check.name}: {check.reason}" for check in ready_checks(context) if not check.ok and check.name != "start"]
-    return "; ".join(found) or "an instance is not warm"
+    return lacking(context) or "an instance is not warm"
 
 
 async def _beat(daemon: _Running) -> None:
@@ -487,6 +486,8 @@ async def _beat(daemon: _Running) -> None:
             _log.error("watchdog.withheld", msg="; ".join(failing))
         daemon.service.beat(failing)
         if daemon.context.progress.ready and not failing:
+            missing = lacking(daemon.context)
+            daemon.context.progress.step = f"ready, degraded: {missing}" if missing else "ready"
             daemon.service.status(status_line(daemon.context))
         await anyio.sleep(every_s)
 

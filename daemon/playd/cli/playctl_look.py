@@ -26,6 +26,7 @@ from playd.control.tables import (
     STATUS,
     VERDICTS,
     say_age,
+    say_reason,
 )
 
 EXIT_DEGRADED: Final = 9
@@ -156,7 +157,7 @@ def _show_text(data: JsonObject) -> str:
     record = [
         (key, "-" if value in (None, "") else str(value)) for key, value in data["record"].items() if key not in SHOWN_BELOW
     ]
-    reasons = [f"{item['code']}: {item['text']}" for item in data["reasons"]] or ["none"]
+    reasons = [say_reason(item) for item in data["reasons"]] or ["none"]
     warmup = [(key, str(value)) for key, value in data["warmup"].items()]
     parts = [
         render_pairs(

@@ -12,7 +12,7 @@ from playd.control.client import Unreachable
 from playd.control.ops_tables import ALERTS, BACKUPS, CHANGES, CONFIG, HEAD, INCIDENTS, LIMITS, ROUTES, SLOS
 from playd.control.protocol import JsonObject
 from playd.control.render import render_pairs
-from playd.control.tables import CHECKS
+from playd.control.tables import CHECKS, say_reason
 
 EXIT_DEGRADED: Final = 9
 EXIT_DIFFERENCE: Final = 10
@@ -78,7 +78,7 @@ async def health(session: Session) -> int:
 
 
 def _as_check(instance: JsonObject) -> JsonObject:
-    reasons = "; ".join(f"{each['code']}: {each['text']}" for each in instance["reasons"])
+    reasons = "; ".join(say_reason(each) for each in instance["reasons"])
     text = instance["state"] + (f": {reasons}" if reasons else "")
     return {"name": f"instance {instance['name']}", "ok": instance["healthy"], "reason": text, "age_s": instance["bar_age_s"]}
 

@@ -82,8 +82,13 @@ class Shutdown:
                 await account.desk.changed(row.link_id, LOOK_S)
 
     async def _cancel_entries(self) -> list[str]:
-        """Ask every account at once, so that none waits for another's venue; the aliases of those whose entries may be left."""
-        asked = {alias: held.account for alias, held in self._runtime.accounts.held.items() if held.account is not None}
+        """
+        Ask every account at once, so that none waits for another's venue; the aliases of those whose entries may be left.
+
+        One that is only being opened is asked too; of one that cannot be asked the ledger says whether any rest.
+        """
+        held = self._runtime.accounts.held
+        asked = {alias: account for alias, each in held.items() if (account := each.reachable) is not None}
         left, silent = set(asked), set(asked)
 
         async def ask(alias: str, account: Account) -> None:
@@ -103,4 +108,8 @@ class Shutdown:
                     group.start_soon(ask, alias, account)
         for alias in sorted(silent):
             _log.warning("entries.cancel_failed", account=alias, msg=f"not answered within {CANCELS_S:g} s")
+        for alias in sorted(held.keys() - asked.keys()):
+            if self._runtime.records.entries_rest(alias):
+                _log.warning("entries.cancel_failed", account=alias, msg="it is not open, and entries of it rest at the venue")
+                left.add(alias)
         return sorted(left)

@@ -35,7 +35,7 @@ from playd.settings.words import nearest_word
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.enrol import Wish
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
-from playd.supervisor.slot import Slot
+from playd.supervisor.slot import Slot, Statistics
 
 YES: Final = "y"
 """What stands in place of a phrase where somebody wants to see first what will be done, and no real money is in it."""
@@ -121,7 +121,7 @@ async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
 
     async def stop_one(slot: Slot) -> None:
         async with at_once:
-            if not slot.active:
+            if not slot.active and slot.facts.failed is None:
                 return
             try:
                 stopped[slot.name] = await _stop_one(daemon, slot, params.variant, call)
@@ -139,10 +139,9 @@ async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
 
 
 async def _stop_one(daemon: Daemon, slot: Slot, variant: str | None, call: Call) -> JsonObject:
-    """The row of a stopped instance, with the statistics of the life that ended."""
-    before = lifecycle_row(daemon, slot)
+    """The row of a stopped instance, with the statistics of the life that ended, its last trade included."""
     await daemon.commands.stop(slot.name, variant, call.actor)
-    return {**lifecycle_row(daemon, slot), "statistics": before["statistics"]}
+    return lifecycle_row(daemon, slot)
 
 
 async def reset_failed(daemon: Daemon, params: ResetFailed, call: Call) -> JsonObject:
@@ -220,18 +219,18 @@ def _value_usdt(account: Account, each: Difference) -> str | None:
 
 
 def lifecycle_row(daemon: Daemon, slot: Slot) -> JsonObject:
-    """What start and stop answer: where the instance stands and what is at the venue."""
+    """What start and stop answer: where the instance stands, what is at the venue, what its present or last life came to."""
     account, held = rows.held_of(daemon, slot)
     engine = slot.engine.engine if slot.engine is not None else None
-    count, net_usdt = (engine.trade_count, engine.net_pnl_usdt) if engine is not None else (0, 0.0)
+    result = slot.final if engine is None else Statistics(engine.trade_count, engine.net_pnl_usdt)
     return {
         "name": slot.name,
         "state": str(slot.state),
         "capital_step": slot.record.capital_step,
-        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
+        "reasons": rows.reason_rows(slot),
         "position": rows.position_figure(daemon, slot, held),
         "stop_at_venue": rows.stop_figure(slot, account, held),
-        "statistics": {"trades": count, "net_pnl_usdt": repr(net_usdt)},
+        "statistics": {"trades": result.trades, "net_pnl_usdt": repr(result.net_pnl_usdt)},
     }
 
 

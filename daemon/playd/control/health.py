@@ -57,6 +57,12 @@ def ready_checks(daemon: Daemon) -> list[Check]:
     ]
 
 
+def lacking(daemon: Daemon) -> str:
+    """What is not good beside the start itself: accounts with the step that they are at, clocks, feeds. Empty when all is."""
+    checks = [check for check in ready_checks(daemon) if not check.ok and check.name != "start"]
+    return "; ".join(f"{check.name}: {check.reason}" for check in checks)
+
+
 def beat_failures(daemon: Daemon) -> list[str]:
     """What withholds the watchdog's beat: a loop that turns but does not decide, record, hear or answer is no living daemon."""
     now_s = daemon.clock.mono_s()
@@ -95,10 +101,11 @@ def _silent(daemon: Daemon) -> Iterator[str]:
 
 
 def status_line(daemon: Daemon) -> str:
-    """One line for the service manager: instances by state, halts, ages, equity."""
+    """One line for the service manager: what is not good, instances by state, halts, ages, equity."""
     slots = daemon.supervisor.slots.values()
     counts = {state: sum(slot.state is state for slot in slots) for state in State}
-    words = [", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no instances"]
+    words = [f"degraded: {missing}"] if (missing := lacking(daemon)) else []
+    words.append(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no instances")
     highest = max((int(halt.level) for halt in daemon.halts.in_force()), default=0)
     words.append(f"halt level {highest}")
     now_ms = daemon.clock.wall_ms()
@@ -141,7 +148,7 @@ def _accounts(daemon: Daemon) -> Iterator[Check]:
     wall_ms = daemon.clock.wall_ms()
     for alias, held in sorted(daemon.accounts.held.items()):
         condition = held.account.desk.condition if held.account is not None else None
-        wrong = held.refused or (condition.not_ready() if condition is not None else held.step)
+        wrong = held.refused or (condition.not_ready() if condition is not None else rows.account_step(daemon, held))
         last_ms = rows.reconciled_ms(daemon, alias)
         age_s = None if last_ms is None else (wall_ms - last_ms) / 1000
         yield Check(f"account {alias}", not wrong, wrong or "key, private stream and reconciliation are good", age_s)

@@ -119,7 +119,8 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
 
 def _account_line(daemon: Daemon, alias: str) -> JsonObject:
     held = daemon.accounts.held[alias]
-    not_ready = held.refused or (held.account.desk.condition.not_ready() if held.account is not None else held.step)
+    account = held.account
+    not_ready = held.refused or (account.desk.condition.not_ready() if account is not None else rows.account_step(daemon, held))
     return {"alias": alias, "environment": str(held.plan.environment), "not_ready": not_ready}
 
 
@@ -190,7 +191,7 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
             "sharing": record.sharing,
         },
         "state": str(slot.state),
-        "reasons": [{"code": reason.code, "text": reason.text} for reason in slot.reasons],
+        "reasons": rows.reason_rows(slot),
         "status": rows.status_row(daemon, slot),
         "warmup": {
             "anchor": rfc3339(record.anchor_ms) if record.anchor_ms else "-",

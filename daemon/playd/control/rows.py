@@ -21,6 +21,7 @@ from playd.orders.halts import Halt, Level, ends_ms, instance_scope
 from playd.orders.order_book import LIVE_STATES
 from playd.orders.rows import OrderRow, execution_row
 from playd.orders.views import FillView, PositionView
+from playd.supervisor.accounts import OpenAccount
 from playd.supervisor.enrol import own_account
 from playd.supervisor.records import InstanceRecord
 from playd.supervisor.shadow import SOURCE as SHADOW
@@ -79,12 +80,27 @@ def _reasons(daemon: Daemon, slot: Slot) -> list[JsonObject]:
 
 def _reasons_in_short(slot: Slot) -> list[JsonObject]:
     """Of each as much as a line of a table can hold: every fault of a file is in `show`."""
-    return [{"code": reason.code, "text": in_short(reason.text, f"playctl show {slot.name}")} for reason in slot.reasons]
+    return [{**row, "text": in_short(row["text"], f"playctl show {slot.name}")} for row in reason_rows(slot)]
+
+
+def reason_rows(slot: Slot) -> list[JsonObject]:
+    """Why it is not simply running; of what outlives the daemon also since when."""
+    return [{"code": each.code, "text": each.text, "since": _time(each.since_ms)} for each in slot.reasons]
 
 
 def in_short(text: str, where: str) -> str:
     """The beginning of a long text, and where the whole of it is."""
     return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}… {len(text)} characters in all, see `{where}`"
+
+
+def _time(time_ms: int) -> str | None:
+    return rfc3339(time_ms) if time_ms else None
+
+
+def account_step(daemon: Daemon, held: OpenAccount) -> str:
+    """What an account that is not open is at, or why that failed, and for how long."""
+    age_s = daemon.clock.mono_s() - held.step_since_s
+    return f"{held.step}, for {age_s:.0f} s" if held.step_since_s else held.step
 
 
 def _parity(daemon: Daemon, record: InstanceRecord) -> JsonObject | None:

@@ -160,7 +160,13 @@ def parity(row: JsonObject) -> str:
 def note(row: JsonObject) -> str:
     """Why the state is not `running`, gravest reason first."""
     reasons = row.get("reasons") or []
-    return "; ".join(f"{item['code']}: {item['text']}" if item.get("text") else str(item["code"]) for item in reasons) or "-"
+    return "; ".join(say_reason(item) for item in reasons) or "-"
+
+
+def say_reason(reason: Mapping[str, Any]) -> str:
+    """Code, text, and since when it holds where that is known."""
+    text = f"{reason['code']}: {reason['text']}" if reason.get("text") else str(reason["code"])
+    return f"{text} (since {reason['since']})" if reason.get("since") else text
 
 
 def why_not(row: JsonObject) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 
 from playd.core.candles import Candle
-from playd.core.errors import LinkError, VenueError
+from playd.core.errors import LinkError, RecordError, VenueError
 from playd.core.limits import KLINES_PER_REQUEST
 from playd.market.bars import BarLine, ClosedBar, Offer, Source
 from playd.market.public_feed import CandleSource, FrameRefused, KlineFrame, TickerFrame
@@ -83,6 +83,7 @@ class NoteKind(StrEnum):
     GAP_ABSENT = "gap_absent"
     FETCH_FAILED = "fetch_failed"
     STATE = "state"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class SymbolFeed:
         self._timing = timing
         self._note = note
         self._data_s: float | None = None
-        self._refused_s = -math.inf
+        self._refused_s = self._failed_s = -math.inf
         self._due_s = clock.mono_s() + timing.bar_interval_s
         self._fetch_s = self._due_s + timing.late_fetch_s
         self._looks_s = math.inf
@@ -224,14 +225,35 @@ class SymbolFeed:
         """Watch over the line until cancelled, or until a replayed market is over and nothing is missing."""
         with self.scope:
             while not (self.ended and self.line.gap is None):
-                if self.line.gap is not None:
-                    await self._fill_gap()
-                elif self._clock.mono_s() >= self._fetch_s:
-                    await self._fetch_overdue()
-                elif self._clock.mono_s() >= self._compare_s:
-                    await self._compare()
-                await self._wait_for_trouble()
+                try:
+                    await self._step()
+                except RecordError:
+                    raise
+                except Exception as error:  # noqa: BLE001
+                    # The supervised edge of a feed: a bug about one symbol ends neither the hub nor what trades by it.
+                    await self._pause_behind(error)
         self._back_s = math.inf
+
+    async def _pause_behind(self, bug: Exception) -> None:
+        """Say what failed, once a minute, and let the next attempt wait."""
+        now_s = self._clock.mono_s()
+        if now_s - self._failed_s >= _REFUSED_EVERY_S:
+            self._failed_s = now_s
+            text = f"an error of ours: {type(bug).__name__}: {bug}"
+            self._note(FeedNote(NoteKind.FAILED, self.symbol, self.line.head_ms or 0, text))
+        self._back_s = now_s + self._timing.retry_pause_s
+        await anyio.sleep(self._timing.retry_pause_s)
+        self._look_whether_stale()
+
+    async def _step(self) -> None:
+        """See to what is due, and wait until something is."""
+        if self.line.gap is not None:
+            await self._fill_gap()
+        elif self._clock.mono_s() >= self._fetch_s:
+            await self._fetch_overdue()
+        elif self._clock.mono_s() >= self._compare_s:
+            await self._compare()
+        await self._wait_for_trouble()
 
     async def _wait_for_trouble(self) -> None:
         self._looks_s, now_s = self._next_look_s(), self._clock.mono_s()
@@ -239,6 +261,9 @@ class SymbolFeed:
         with anyio.move_on_after(self._back_s - now_s):
             await self._touched.wait()
         self._touched = anyio.Event()
+        self._look_whether_stale()
+
+    def _look_whether_stale(self) -> None:
         if self._clock.mono_s() >= self._due_s + self._timing.stale_s:
             self._enter(FeedState.STALE, f"no closed bar {self._timing.stale_s:g} s after it was due")
 

@@ -47,6 +47,7 @@ EVENTS: Final[dict[str, Event]] = {
     "events.lost": Event("error", "lines of an event file were lost on a full disk"),
     "feed.bar_old": Event("warning", "a candle came again from long ago"),
     "feed.bar_revised": Event("warning", "a closed candle came again with other values"),
+    "feed.failed": Event("error", "the watch over a symbol failed by a bug of ours and goes on"),
     "feed.fetch_failed": Event("warning", "candles could not be fetched"),
     "feed.frame_refused": Event("warning", "frames of a symbol hold no market and are left out"),
     "feed.gap_absent": Event("warning", "the venue does not have the missing candles"),

@@ -84,6 +84,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         ENTRY_NETTED=("an entry met a position of others on the other side, and closed it first", "playctl fills"),
         EXECUTION_TYPE=("an execution of a kind that is not known", "playctl fills"),
         EXIT_UNFINISHED=("a position could not be closed in time", "playctl positions"),
+        NOT_LISTED=("the venue lists a symbol no longer of which the ledger knows something", "playctl positions"),
         FORCED_CLOSE=("the venue closed a position: liquidation, deleverage or settlement", "playctl fills"),
         HALTED=("a rule refuses new risk until a person lifts it", "playctl halts"),
         HTTP_DOWN=("health and metrics are not served", "playctl health"),

@@ -9,8 +9,10 @@ One account: everything between a decision and the venue for one key. The API of
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final
 
 import anyio
@@ -34,7 +36,7 @@ from playd.orders.exits import Exits
 from playd.orders.facts import Facts
 from playd.orders.fills import Fills, InstanceEvent
 from playd.orders.gateway import Gateway, Instance
-from playd.orders.halts import Halts, account_scope, instance_scope
+from playd.orders.halts import Halts, Level, account_scope, instance_scope
 from playd.orders.incidents import Incidents
 from playd.orders.instance_port import InstancePort
 from playd.orders.key_watch import KeyWatch
@@ -67,6 +69,15 @@ _RULES_FRESH_S: Final = 5.0
 
 _SETTLED_WITHIN_S: Final = 30.0
 """Six times the deadline of an order write, which is the longest thing an instance may have to do about a fill."""
+
+
+class StartStep(StrEnum):
+    """A part of the start barrier, in order."""
+
+    KEY = "key and account mode"
+    RULES = "instrument rules"
+    RECONCILE = "reconciliation"
+    PROTECT = "protection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +184,11 @@ class Account:
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
         self._took_over = False
+        self.ended = False
+        """Whether its loops have run and end: nobody hears of anything here any more."""
+        self.step = StartStep.KEY
+        self.on_step: Callable[[StartStep], None] = lambda _step: None
+        """Hears of each part of the start barrier as it begins."""
         self._facts.watch(self.protection, self.breakers)
         self.desk.reconcile_soon = self.protection.reconcile_soon.append
         self.exits.make_way = self.targets.make_way
@@ -194,6 +210,7 @@ class Account:
             VenueError, LinkError: The venue cannot be reached; nothing was changed, call again.
         """
         desk = self.desk
+        self._begin(StartStep.KEY)
         await self.key.accept()
         # What the venue did before this moment may be missing here after a restore; what it does later cannot be. From here on
         # a panic may read, so nothing is waited for in between.
@@ -202,14 +219,21 @@ class Account:
         in_doubt = sum(1 for row in desk.book.live() if row.state is OrderState.UNKNOWN)
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
-        await self._load_rules(self._traded())
+        self._begin(StartStep.RULES)
+        await self._load_rules(self._traded(), missing_is_halted=True)
+        self._begin(StartStep.RECONCILE)
         report = await self._first_reconciliation()
-        await self._load_rules(self._traded())
+        await self._load_rules(self._traded(), missing_is_halted=True)
+        self._begin(StartStep.PROTECT)
         positions = await desk.port.positions(priority=Priority.PROTECT)
         naked = await self.protection.protect_now([*positions])
         desk.booking.lost.recovering = self.protection.starting = False
         desk.publish()
         return StartReport(report, tuple(naked), in_doubt)
+
+    def _begin(self, step: StartStep) -> None:
+        self.step = step
+        self.on_step(step)
 
     def _take_over(self) -> None:
         """
@@ -230,6 +254,7 @@ class Account:
 
         `events` must deliver everything of the private stream in order; it is consumed here and by nobody else.
         """
+        self.ended = False
         async with anyio.create_task_group() as task_group:
             self.desk.task_group = task_group
             try:
@@ -246,6 +271,7 @@ class Account:
                 await self._events.run(events)
                 task_group.cancel_scope.cancel()
             finally:
+                self.ended = True
                 self.desk.task_group = None
                 for port in [*self._ports.values()]:
                     port.end()
@@ -262,8 +288,10 @@ class Account:
         Raises:
             Broken: The uid is registered, or another instance owns its tag.
             CredentialError: The key is about to expire.
-            VenueError, LinkError: The rules cannot be read, or the venue does not list the symbol.
+            VenueError, LinkError: The rules cannot be read, the venue does not list the symbol, or the account has ended.
         """
+        if self.ended:
+            raise LinkError(f"account {self.alias} has ended and is opened again")
         if instance_uid in self._ports:
             raise Broken(f"instance {instance_uid} is registered already")
         if refusal := self.key.start_refusal():
@@ -358,19 +386,23 @@ class Account:
     def _forget(self, instance_uid: str) -> None:
         self._ports.pop(instance_uid, None)
 
-    async def _load_rules(self, symbols: set[str]) -> None:
+    async def _load_rules(self, symbols: set[str], *, missing_is_halted: bool = False) -> None:
+        """Rules of symbols that are not known yet. One that the venue does not list ends a life, or halts itself at a start."""
         desk = self.desk
         unknown = sorted(symbols - desk.instruments.keys())
         if not unknown:
             return
         found = await desk.port.instruments(unknown)
         missing = [symbol for symbol in unknown if symbol not in found]
-        if missing:
+        if missing and not missing_is_halted:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
-        held = {symbol for symbol in unknown if (row := await self.key.look_at(symbol)) is not None and row.signed_qty}
+        for symbol in missing:
+            note = f"the venue lists no {symbol}, of which the ledger knows a position or an order"
+            desk.halt_symbol(symbol, Level.HALT, "NOT_LISTED", note)
+        held = {symbol for symbol in found if (row := await self.key.look_at(symbol)) is not None and row.signed_qty}
         if desk.settings.leverage is not None:
             # That of an open position would move its liquidation: a reconciliation tells of another one, and waits for flat.
-            await self._set_leverage([symbol for symbol in unknown if symbol not in held], desk.settings.leverage)
+            await self._set_leverage([symbol for symbol in found if symbol not in held], desk.settings.leverage)
         # Last: a symbol whose rules are known is not looked at again, so nothing above may have been left out.
         for rules in found.values():
             desk.learn_rules(rules)

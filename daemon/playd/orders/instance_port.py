@@ -9,6 +9,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle
 from playd.core.canonical import Json
+from playd.core.errors import Broken, PlaydError
 from playd.core.limits import FILLS_PER_INSTANCE
 from playd.core.orders import Action, Intent, IntentClass
 from playd.orders.fills import InstanceEvent, Share
@@ -17,6 +18,10 @@ from playd.orders.gateway import Instance, Verdict
 
 if TYPE_CHECKING:
     from playd.orders.account import Account
+
+
+class AccountEnded(PlaydError):
+    """The account of an instance has ended and is opened again; whatever ended it, the instance did not."""
 
 
 class InstancePort:
@@ -96,6 +101,12 @@ class InstancePort:
         """Quantity of this instance's entries that may still execute."""
         rows = self._account.desk.book.live(self._instance.symbol)
         return sum((row.open_qty for row in rows if row.owner == self._instance.uid and not row.reduce_only), Decimal(0))
+
+    def why_ended(self) -> Exception:
+        """Why `fills` ended: the account is gone, or more waited for the instance than there is room."""
+        if self._account.ended:
+            return AccountEnded(f"account {self._account.alias} has ended and is opened again")
+        return Broken(f"{self.name} fell behind: more than {FILLS_PER_INSTANCE} events waited for it")
 
     def dealt_with(self, n: int) -> None:
         """The instance says that nothing up to event `n` waits to be applied, orders that such an event asks for included."""

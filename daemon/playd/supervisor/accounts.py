@@ -2,12 +2,14 @@
 The accounts that are open, each kept by a supervised task of its own.
 
 An account that crashes is opened again after a back-off, and its instances with it, because their streams end; one that
-crashes too often puts its scope on level 2. Others never notice.
+crashes too often puts its scope on level 2 and is opened once a minute from then on: a level 2 lets exits pass, and somebody
+must carry them. Others never notice.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import anyio
@@ -15,12 +17,16 @@ from anyio.abc import TaskGroup
 
 from playd.core.errors import LinkError, OperatorError, RecordError, Refused, VenueError
 from playd.core.modes import Environment
-from playd.orders.account import Account
+from playd.orders.account import Account, StartStep
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.restart import Quarantine, RestartBudget, after_crash
 from playd.world.ports import Clock, Random
 
 ACCOUNT_BUDGET: Final = RestartBudget(restart_max=5, window_ms=300_000, backoff_s=(1.0, 5.0, 25.0))
+REST_S: Final = 60.0
+"""Between two lives of an account that crashed too often."""
+
+STEPS: Final = tuple(StartStep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class OpenAccount:
     opening: Account | None = None
     refused: str = ""
     step: str = "not opened"
+    """What it is at while it is not open, or why that failed last."""
+    step_since_s: float = 0.0
+    failed_at: StartStep | None = None
     ready: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -140,26 +149,32 @@ class Accounts:
                     self._stopped(held, error)
                 if held.refused:
                     return
-                verdict = after_crash(history, self._clock.wall_ms(), ACCOUNT_BUDGET, self._random.random())
+                verdict = after_crash(history, round(self._clock.mono_s() * 1000), ACCOUNT_BUDGET, self._random.random())
+                history, delay_s = verdict.history, REST_S if isinstance(verdict, Quarantine) else verdict.delay_s
                 if isinstance(verdict, Quarantine):
-                    held.refused = (
-                        f"crashed {len(verdict.history) + 1} times in {ACCOUNT_BUDGET.window_ms // 1000} s; last: {held.step}"
-                    )
-                    held.ready.set()
-                    self._on_lost(alias, held.refused)
-                    return
-                history = verdict.history
-                self._on_event(alias, "account.restart", f"in {verdict.delay_s:.1f} s after {held.step}")
-                await anyio.sleep(verdict.delay_s)
+                    window_s = ACCOUNT_BUDGET.window_ms // 1000
+                    self._on_lost(alias, f"crashed {len(history) + 1} times in {window_s} s; last: {held.step}")
+                self._on_event(alias, "account.restart", f"in {delay_s:.1f} s after {held.step}")
+                await anyio.sleep(delay_s)
 
     async def _one_life(self, held: OpenAccount) -> None:
         async with held.plan.opened() as (account, run):
-            held.step, held.opening = "start barrier", account
+            held.opening = account
+            account.on_step = partial(self._at_step, held)
             await self._start_patiently(held, account)
-            held.account, held.opening, held.step = account, None, "running"
+            held.account, held.opening, held.step, held.failed_at = account, None, "running", None
             held.ready.set()
             self._on_event(held.plan.alias, "account.ready", "reconciled and protected")
-            await run()
+            try:
+                await run()
+            finally:
+                # Before its connections are closed: nobody may be given an account that has ended.
+                held.account, held.ready = None, anyio.Event()
+
+    def _at_step(self, held: OpenAccount, step: StartStep) -> None:
+        """One that failed is told, with its reason and its age, until it has passed."""
+        if held.failed_at is None or STEPS.index(step) > STEPS.index(held.failed_at):
+            held.step, held.step_since_s, held.failed_at = f"start barrier: {step}", self._clock.mono_s(), None
 
     async def _start_patiently(self, held: OpenAccount, account: Account) -> None:
         """The account's start barrier, tried again while the venue cannot be reached: an outage is no crash."""
@@ -170,7 +185,8 @@ class Accounts:
             except (LinkError, VenueError) as error:
                 if isinstance(error, Refused):
                     raise
-                held.step = f"start barrier: {error}"
+                held.failed_at = account.step
+                held.step = f"start barrier: {account.step}: {error}"
                 self._on_event(held.plan.alias, "account.waiting", held.step)
                 await anyio.sleep(pause_s)
                 pause_s = min(30.0, pause_s * 2)
@@ -183,7 +199,7 @@ class Accounts:
         if (record := first_of(error, RecordError)) is not None:
             raise record
         refused = first_of(error, OperatorError) or first_of(error, Refused)
-        held.step = say(error)
+        held.step, held.step_since_s = say(error), self._clock.mono_s()
         if refused is not None:
             held.refused = str(refused)
             held.ready.set()

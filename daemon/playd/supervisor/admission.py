@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.core.modes import Environment, Mode
+from playd.supervisor.enrol import own_account
 from playd.supervisor.records import NAME_PATTERN, InstanceRecord
 
 MODES: Final = (Mode.SHADOW, Mode.PAPER, Mode.DEMO, Mode.LIVE)
@@ -230,11 +231,11 @@ def _duplicate(record: InstanceRecord, around: Circumstances) -> Refused | None:
 
 def duplicate_key(record: InstanceRecord) -> Mapping[str, str]:
     """
-    What makes two instances the same: Play, symbol, mode, and the account where it is shared.
+    What makes two instances the same: Play, symbol, mode and account.
 
-    Paper and shadow instances have one each, so it says nothing there.
+    Shadows, and paper instances with a wallet of their own, have one account each, so it says nothing there.
     """
-    account = "" if record.mode in (Mode.SHADOW, Mode.PAPER) else record.account
+    account = "" if record.account == own_account(record.mode, record.uid) else record.account
     return {"play": record.play_digest, "symbol": record.symbol, "mode": record.mode, "account": account}
 
 

@@ -24,11 +24,15 @@ from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.shadow_panic import drop_entry, flatten
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import Life
-from playd.supervisor.supervisor import LOOK_S, Admission, Supervisor
+from playd.supervisor.supervisor import Admission, Supervisor
+from playd.supervisor.taking_back import LOOK_S
 from playd.world.ports import Disk, World
 
 SETTLE_S: Final = 10.0
 """How long `start` waits for the instance to be warm before it answers with what it is doing."""
+
+FLATTEN: Final = "stop --flatten"
+"""What a panic says that ends with the stop of its instance."""
 
 
 class Incomplete(Exception):
@@ -116,13 +120,18 @@ class Commands:
         when its exits have closed the position, however long that takes: what is not flat soon goes on in the background, over
         restarts; `flatten` closes and verifies first.
 
+        One that failed is stopped too, and then has no failure any more; a halt that came with it stays.
+
         Raises `NotRunning`, `CommandRefused` when a variant is needed, `Incomplete` when flattening left something.
         """
         slot = self.supervisor.find(name)
-        if not slot.active:
+        if not slot.active and slot.facts.failed is None:
             raise NotRunning(f"{name} is {slot.state}")
         if variant is None:
             variant = self._default_variant(slot)
+        if variant == "manage" and slot.facts.failed is not None:
+            text = f"{name} failed, and nothing of it runs that could lead its position out"
+            raise CommandRefused("FAILED", text, f"playctl stop {name} --keep or --flatten")
         self._put(slot, desired="flat" if variant == "manage" else "stopped")
         if variant == "manage":
             self.manage_until_flat(slot, actor)
@@ -132,6 +141,8 @@ class Commands:
             await self._flatten(slot, actor)
         else:
             await self._keep(slot, actor)
+        if slot.facts.failed is not None:
+            self.supervisor.put_away(slot, f"stop --{variant} by {actor}")
         return slot
 
     def manage_until_flat(self, slot: Slot, actor: str) -> None:
@@ -196,7 +207,7 @@ class Commands:
 
     async def _keep(self, slot: Slot, actor: str) -> None:
         """Entries go behind the end of its task: until then one may be on its way that nobody could list."""
-        if slot.facts.life is not Life.STOPPING:
+        if slot.active and slot.facts.life is not Life.STOPPING:
             slot.set(f"stop --keep by {actor}", life=Life.STOPPING)
         if slot.record.mode is Mode.SHADOW:
             drop_entry(slot, "CANCELLED")
@@ -226,20 +237,24 @@ class Commands:
                     await slot.touched.wait()
 
     async def _flatten(self, slot: Slot, actor: str) -> None:
-        """Panic at instance scope; the level it raises ends with the verified stop, because one command asked for both."""
+        """
+        Panic at instance scope; the level it raises ends with the verified stop, because one command asked for both. One that
+        somebody raised before stays: whoever raised it lifts it.
+        """
         if slot.record.mode is Mode.SHADOW:
             scope = instance_scope(slot.record.uid)
-            self._halts.raise_level(scope, Level.PANIC, "PANIC", "stop --flatten", actor=actor)
+            self._halts.raise_level(scope, Level.PANIC, "PANIC", FLATTEN, actor=actor)
             flatten(slot)
         else:
             account = self._need_account(slot)
-            report = await account.panic(PanicScope(instance_uid=slot.record.uid), actor=actor, reason="stop --flatten")
+            report = await account.panic(PanicScope(instance_uid=slot.record.uid), actor=actor, reason=FLATTEN)
             if report.exit_code:
                 raise Incomplete(report)
+            await _until_it_knows(slot)
         await self.supervisor.stop(slot, f"stop --flatten by {actor}")
         for halt in self._halts.in_force(instance_scope(slot.record.uid)):
-            if halt.code == "PANIC":
-                self._halts.lift(halt.id, by=actor, note="stop --flatten verified flat")
+            if (halt.code, halt.text) == ("PANIC", FLATTEN):
+                self._halts.lift(halt.id, by=actor, note=f"{FLATTEN} verified flat")
 
     async def _cancel_entries(self, slot: Slot) -> None:
         if slot.record.mode is Mode.SHADOW:
@@ -260,6 +275,13 @@ class Commands:
     def _put(self, slot: Slot, **changed: object) -> None:
         slot.record = replace(slot.record, changed_ms=self._world.clock.wall_ms(), **changed)  # type: ignore[arg-type]
         self._records.put(slot.record)
+
+
+async def _until_it_knows(slot: Slot) -> None:
+    """Until an instance has dealt with what was filled, so that what is said of its life holds its last trade."""
+    if slot.engine is not None:
+        with anyio.move_on_after(SETTLE_S):
+            await slot.engine.port.settled()
 
 
 def _leaving(slot: Slot) -> bool:

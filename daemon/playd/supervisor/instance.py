@@ -57,6 +57,10 @@ class OrderPort(Protocol):
         """Events of this instance behind the number it registered with, in order, each once."""
         ...
 
+    def why_ended(self) -> Exception:
+        """What a life ends with whose `fills` have ended."""
+        ...
+
     def dealt_with(self, n: int) -> None:
         """The engine knows of event `n`, or keeps it for its bar, and orders it asked for are sent."""
         ...
@@ -305,7 +309,7 @@ class EngineInstance:
                 await self._bring_levels()
                 await self._target.bring(bar_closed=False)
             self._port.dealt_with(event.n)
-        raise Broken("the account's event stream ended")
+        raise self._port.why_ended()
 
     async def _on_bar(self, bar: ClosedBar) -> None:
         self._in_bar = True

@@ -7,6 +7,7 @@ Everything that a life opens (subscription, registration) is closed when it ends
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePath
 from typing import Final, Protocol
@@ -34,7 +35,7 @@ from playd.supervisor.places import Place
 from playd.supervisor.play_stop import PlayStop
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.rehearsal import rehearsal
-from playd.supervisor.slot import Slot
+from playd.supervisor.slot import Slot, Statistics
 from playd.supervisor.surroundings import Report, ShellAround
 from playd.supervisor.translate import Identity
 from playd.supervisor.turns import Pen, Turns
@@ -192,6 +193,8 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
                 # Only a life that was stopped knows its state. After a crash the state before it and the ledger know better.
                 await keep_last(instance, around, turn)
                 raise
+            finally:
+                slot.final = Statistics(engine.trade_count, engine.net_pnl_usdt)
     finally:
         port.close()
 
@@ -311,29 +314,42 @@ async def history_of(
     until_ms = int(kept.payload["last_open_ms"]) if kept else 0
     history = await _history_until(hub, record.symbol, first_ms, now_ms, until_ms)
     if len(history) == 0:
-        raise HistoryTooShort(f"history_too_short: no candle of {record.symbol} between {first_ms} and {now_ms}")
+        raise _too_short(record.symbol, (now_ms - first_ms) // step_ms, 0, now_ms, step_ms)
     found_ms = int(history.open_time_ms[0])
     if known_ms and found_ms != first_ms:
         raise HistoryTooShort(
-            f"history_too_short: candles are needed from {first_ms}, the venue's history starts at {found_ms}"
+            f"history_too_short: candles of {record.symbol} are needed from {_utc(first_ms)}, the venue's history starts at"
+            f" {_utc(found_ms)}; what is before that will not exist: remove {record.name} and add it again"
         )
     if (last_ms := int(history.open_time_ms[-1])) < until_ms:
         raise HistoryTooShort(
-            f"history_too_short: the state knows the candle {until_ms}, the venue's history ends at {last_ms}"
+            f"history_too_short: the state knows the candle of {_utc(until_ms)}, the venue's history ends at {_utc(last_ms)}"
         )
     needed, found = program.warmup_ms // step_ms, (now_ms - found_ms) // step_ms
     if not known_ms and found < needed:
-        raise HistoryTooShort(f"history_too_short: {needed} candles of {record.symbol} needed, {found} found")
+        raise _too_short(record.symbol, needed, found, now_ms, step_ms)
     for reference in slot.symbols[1:]:
         other = await _history_until(hub, reference, found_ms, now_ms, until_ms)
         found = (now_ms - int(other.open_time_ms[0])) // step_ms if len(other) else 0
         if (found == 0 and kept is None) or (not known_ms and found < needed):
-            raise HistoryTooShort(f"history_too_short: {max(needed, 1)} candles of {reference} needed, {found} found")
+            raise _too_short(reference, max(needed, 1), found, now_ms, step_ms)
         # What the venue does not know yet of the second symbol comes with the bars, which wait for it.
         other_until_ms = int(other.open_time_ms[-1]) if len(other) else 0
         last_ms = max(min(last_ms, other_until_ms), until_ms)
         history = history.between(found_ms, last_ms + step_ms).beside(other)
     return await hub.said(history, slot.said) if slot.said else history
+
+
+def _too_short(symbol: str, needed: int, found: int, now_ms: int, step_ms: int) -> HistoryTooShort:
+    """A venue that cannot deliver the warm-up, as of a new listing, and when it can: each minute brings one more."""
+    when = f"they will exist on {_utc(now_ms + (needed - found) * step_ms)}"
+    if not found:
+        when = f"the venue has none yet, and {needed * step_ms // 60_000} minutes behind its first they will exist"
+    return HistoryTooShort(f"history_too_short: {needed} candles of {symbol} needed, {found} found; {when}")
+
+
+def _utc(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _last_open_ms(parts: LifeParts, record: InstanceRecord, program: Program, kept: Kept | None, history: Candles) -> int:

@@ -12,7 +12,7 @@ from playd.core.ids import instance_tag
 from playd.core.modes import Mode
 from playd.orders.desk import OwnLimits
 from playd.orders.ledger import Ledger
-from playd.orders.order_book import LIVE_STATES
+from playd.orders.order_book import FOREIGN, LIVE_STATES
 from playd.settings.limits_model import Risk
 
 NAME_PATTERN: Final = r"[a-z0-9][a-z0-9-]{0,31}"
@@ -123,6 +123,10 @@ class RecordStore:
     def has_something(self, record: InstanceRecord) -> bool:
         """Whether the ledger books a position to an instance, or knows an order on its account that is not final."""
         return self.booked_qty(record) != 0 or self._has_live_order("account = ?", record.account)
+
+    def entries_rest(self, account: str) -> bool:
+        """Whether the ledger knows an entry of an instance on an account that is not final."""
+        return self._has_live_order("account = ? AND owner <> ? AND reduce_only = 0 AND protective = 0", account, FOREIGN)
 
     def _has_live_order(self, where: str, *values: str) -> bool:
         return self._ledger.row(f"SELECT 1 FROM orders WHERE {where} AND state IN {LIVE_STATES} LIMIT 1", values) is not None

@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle
 from playd.core.canonical import Json
-from playd.core.errors import OperatorError
+from playd.core.errors import Broken, OperatorError
 from playd.core.instrument import Instrument
 from playd.core.orders import Action, Execution, Intent, IntentClass
 from playd.core.units import text_to_units
@@ -116,6 +116,9 @@ class ShadowPort:
     def fills(self) -> MemoryObjectReceiveStream[InstanceEvent]:
         """Nothing arrives here: `inside` tells of everything."""
         return self._receive
+
+    def why_ended(self) -> Exception:
+        return Broken("the events of a book that has none ended")
 
     def dealt_with(self, n: int) -> None:
         """Nothing arrives, so nobody waits."""

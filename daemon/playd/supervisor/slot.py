@@ -1,7 +1,7 @@
 """One instance as the supervisor holds it: record, facts, state, and whatever is running of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -13,6 +13,14 @@ from playd.supervisor.states import Facts, Life, Reason, State, check_transition
 
 OnTransition = Callable[["Slot", State, State, str], None]
 """Hears every change of state: slot, before, after, cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What one life of an instance came to: trades that are closed, and their net result."""
+
+    trades: int = 0
+    net_pnl_usdt: float = 0.0
 
 
 class Slot:
@@ -41,6 +49,10 @@ class Slot:
         self.taken_back: Account | None = None
         self.not_armed = "nobody has looked whether it is armed"
         self.last_bar_mono_s: float | None = None
+        self.begun_s = 0.0
+        """When its life was begun, monotonic."""
+        self.final = Statistics()
+        """What the life that ended last in this process came to."""
         self.entries_held_until_ms: int | None = None
         """Wall time before which a cool-down does not end; None while there is none."""
         self._on_transition = on_transition

@@ -39,10 +39,14 @@ PANIC_LEVEL: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a state other than `running` holds: a code for machines, a text for people."""
+    """
+    Why a state other than `running` holds: a code for machines, a text for people. `since_ms` is the wall time at which it was
+    raised, of what outlives the daemon; 0 for the rest.
+    """
 
     code: str
     text: str
+    since_ms: int = 0
 
     def __str__(self) -> str:
         return f"{self.code}: {self.text}" if self.text else self.code
@@ -121,9 +125,8 @@ _ANY_TASK: Final = (State.WARMING, State.RUNNING, State.PAUSED, State.DEGRADED, 
 
 TRANSITIONS: Final[frozenset[tuple[State, State]]] = frozenset(
     {
-        # start admitted; a level in force, a cause or a failure may show at once
-        *((State.CREATED, to) for to in (State.WARMING, State.DEGRADED, State.PAUSED, State.PANICKED, State.FAILED)),
-        *((State.STOPPED, to) for to in (State.WARMING, State.DEGRADED, State.PAUSED, State.PANICKED, State.FAILED)),
+        # start admitted, or refused when the daemon starts
+        *((state, to) for state in (State.CREATED, State.STOPPED) for to in (State.WARMING, State.FAILED)),
         # warm, caught up, nothing against it
         (State.WARMING, State.RUNNING),
         # causes come and go; bars may be missing afterwards
@@ -138,7 +141,6 @@ TRANSITIONS: Final[frozenset[tuple[State, State]]] = frozenset(
         *((state, State.STOPPING) for state in (State.WARMING, State.RUNNING, State.PAUSED, State.DEGRADED)),
         *((state, State.STOPPING) for state in (State.PANICKED, State.FAILED)),
         (State.STOPPING, State.STOPPED),
-        (State.FAILED, State.STOPPED),
         # panic, and its end: flat verified and lifted
         *((state, State.PANICKED) for state in State if state not in (State.STOPPED, State.PANICKED)),
         (State.PANICKED, State.STOPPED),

@@ -14,14 +14,15 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from playd.core.errors import Broken, OperatorError, PlayError, RecordError
 from playd.core.modes import Mode
-from playd.market.feed_watch import FeedState
 from playd.market.hub import MarketHub
 from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, instance_scope, scopes_of
+from playd.orders.instance_port import AccountEnded
 from playd.supervisor import own_halts
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
 from playd.supervisor.arming import CODES, Link
+from playd.supervisor.causes import RULES_MOVED, Causes, hold
 from playd.supervisor.cool_down import CoolDown
 from playd.supervisor.counting import RulesMoved
 from playd.supervisor.edge import first_of, say, venue_away
@@ -33,19 +34,14 @@ from playd.supervisor.restart import Quarantine, RestartBudget, after_crash
 from playd.supervisor.slot import OnTransition, Slot
 from playd.supervisor.states import Facts, Life, Reason, State
 from playd.supervisor.surroundings import Report
+from playd.supervisor.taking_back import LOOK_S, TakingBack
 from playd.world.ports import Clock, Random
-
-LOOK_S: Final = 1.0
-"""How often is looked whether an account is open again, or whether an instance that leaves has anything left."""
 
 AWAY_PAUSE_S: Final = 5.0
 """Time between two lives that could not begin because the venue did not answer: an outage is no crash."""
 
 _AWAY: Final = "venue_away"
 """Cause of one that waits for its venue. It holds until a life has begun: a change with every try would be a record each."""
-
-CANCEL_AFTER_CRASH_S: Final = 30.0
-"""Resting entries of a crashed instance are cancelled when it is not running again by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +101,8 @@ class Supervisor:
         self._on_transition = on_transition
         self._report = report
         self._cool_down = CoolDown(parts.clock, parts.records, parts.accounts, lambda: self._rules.cooldown_s, self.beside)
+        self._taking_back = TakingBack(parts.accounts, parts.records)
+        self._causes = Causes(parts.clock, parts.accounts, parts.hub_of, parts.unrecorded)
         self._group: TaskGroup | None = None
         self.slots: dict[str, Slot] = {}
         self.entries_closed = False
@@ -149,12 +147,17 @@ class Supervisor:
             return
         self._admit(slot, admit)
         slot.ended, slot.settled = anyio.Event(), anyio.Event()
+        slot.begun_s = self._parts.clock.mono_s()
+        if slot.state is not State.PANICKED:
+            slot.set(cause, life=Life.ACTIVE, warm=False, causes={}, halt_level=0, halt=None)
         level, halt = self._level(slot)
         slot.set(cause, life=Life.ACTIVE, warm=False, causes={}, halt_level=level, halt=halt)
         # Made here, not by the task: a stop may come before it has run for the first time.
         slot.scope = anyio.CancelScope()
         self._group.start_soon(self._supervise, slot, admit, slot.scope, name=f"instance {slot.name}")
         self._cool_down.begin(slot)
+        if self._parts.records.occupies(slot.record):
+            self.beside(slot, self._taking_back.unless_back)  # what rests there is of a life that ended, however that was
 
     def beside(self, slot: Slot, work: Callable[[Slot], Awaitable[None]]) -> None:
         """Run something about one instance in the background. What it raises reaches nobody else, but for `RecordError`."""
@@ -186,8 +189,8 @@ class Supervisor:
         self._take_levels(slot)
         if slot.record.mode is Mode.LIVE:
             self._take_chain(slot)
-        if slot.facts.life is Life.ACTIVE and slot.facts.warm and slot.facts.failed is None:
-            self._look_at(slot)
+        if slot.facts.life is Life.ACTIVE and slot.facts.failed is None:
+            self._causes.look(slot, entries_closed=self.entries_closed)
 
     async def stop(self, slot: Slot, cause: str, *, cool_down: bool = True) -> None:
         """
@@ -226,15 +229,14 @@ class Supervisor:
 
     async def take_back(self, slot: Slot) -> None:
         """Cancel the entries of an instance that stopped or failed, once its account is open, unless it is started again."""
-        if slot.record.mode is Mode.SHADOW:
-            return
-        while self.account_of(slot.record) is None:
-            if not self._parts.records.occupies(slot.record):
-                return
-            await anyio.sleep(LOOK_S)
-            if slot.active and slot.facts.failed is None:
-                return
-        await self._cancel_entries(slot)
+        await self._taking_back.of_idle(slot)
+
+    def put_away(self, slot: Slot, cause: str) -> None:
+        """A failed instance was stopped: it has no failure any more. What it is halted by stays, and its restarts count on."""
+        slot.record = replace(slot.record, failed_code="", failed_text="", changed_ms=self._now_ms())
+        self._parts.records.put(slot.record)
+        slot.set(cause, failed=None, life=Life.STOPPING)
+        slot.set(cause, life=Life.STOPPED, warm=False, causes={})
 
     def reset_failed(self, slot: Slot, cause: str, *, by: str) -> None:
         """
@@ -260,43 +262,6 @@ class Supervisor:
                 # The supervised edge of a look at one instance: its bug must not take the supervisor down.
                 self._fault(slot, error)
 
-    def _look_at(self, slot: Slot) -> None:
-        account = self._parts.accounts.find(slot.record.account)
-        if slot.record.mode is not Mode.SHADOW:
-            rules = None if account is None else account.desk.instruments.get(slot.record.symbol)
-            if rules is not None and slot.engine is not None:
-                slot.engine.rules_are(rules)
-            not_ready = "account is not open" if account is None else account.desk.condition.not_ready()
-            self._cause(slot, "account_not_ready", not_ready)
-        self._look_at_feeds(slot, account)
-        self._cause(slot, "journal_behind", self._parts.unrecorded())
-        self._cause(slot, "daemon_stopping", "entries are refused" if self.entries_closed else "")
-
-    def _look_at_feeds(self, slot: Slot, account: Account | None) -> None:
-        """A feed that becomes doubtful has the rules read again: bars between two ticks may be those of a finer tick."""
-        trouble, hub = self._feed_trouble(slot), self._parts.hub_of(slot.record)
-        is_news = bool(trouble) and trouble != slot.facts.causes.get("feed_stale")
-        if account is not None and is_news and FeedState.DOUBTFUL in [hub.feed_state(symbol) for symbol in slot.symbols]:
-            account.desk.rules_doubted = True
-        self._cause(slot, "feed_stale", trouble)
-
-    def _feed_trouble(self, slot: Slot) -> str:
-        """What is wrong with the bars that an instance reads; empty when nothing is."""
-        hub, troubles = self._parts.hub_of(slot.record), []
-        for symbol in slot.symbols:
-            state = hub.feed_state(symbol)
-            if state in (FeedState.STALE, FeedState.GAP, FeedState.DOUBTFUL):
-                troubles.append(f"{'feed' if symbol == slot.record.symbol else f'feed of {symbol}'} is {state}")
-        return ", ".join(troubles)
-
-    def _cause(self, slot: Slot, code: str, text: str) -> None:
-        """A cause holds while it has a text."""
-        if text:
-            if slot.facts.causes.get(code) != text:
-                slot.degrade(code, text)
-        else:
-            slot.recover(code)
-
     def _take_chain(self, slot: Slot) -> None:
         """Without the whole chain an instance leads its position out, opens none, and takes back what rests of an entry."""
         link = self._parts.chain(slot.record)
@@ -310,14 +275,16 @@ class Supervisor:
         account = self.account_of(slot.record)
         if account is not None and slot.taken_back is not account:
             slot.taken_back = account
-            self.beside(slot, self._cancel_entries)
-        self._cause(slot, link.code, link.text)
+            self.beside(slot, self._taking_back.now)
+        hold(slot, link.code, link.text)
 
     def _take_levels(self, slot: Slot) -> None:
         level, halt = self._level(slot)
         if (slot.facts.halt_level, slot.facts.halt) == (level, halt):
             return
         if slot.state is State.PANICKED and level != Level.PANIC:
+            if slot.active:
+                self._cool_down.hold(slot)
             slot.set("panic lifted", life=Life.STOPPED, warm=False, causes={}, halt_level=level, halt=halt)
             if slot.scope is not None:
                 slot.scope.cancel()
@@ -332,7 +299,7 @@ class Supervisor:
             return 0, None
         scope = f"instance:{record.name}" if halt.scope == instance_scope(record.uid) else halt.scope
         text = f"level {int(halt.level)} on {scope} by {halt.actor}: {halt.text}"
-        return int(halt.level), Reason(halt.code, text)
+        return int(halt.level), Reason(halt.code, text, halt.raised_ms)
 
     def _admit(self, slot: Slot, admit: Admission) -> None:
         refused = admit(slot.record)
@@ -364,6 +331,10 @@ class Supervisor:
             # The supervised edge of an instance: whatever it was, no other instance may notice.
             if (moved := first_of(error, RulesMoved)) is not None:
                 self._report("instance.rules", slot, {"msg": f"{moved}: its next life goes by them"})
+                self._begin_again(slot, RULES_MOVED, str(moved))
+                return True
+            if (ended := first_of(error, AccountEnded)) is not None:
+                await self._wait_for_account(slot, ended)
                 return True
             if slot.engine is None and (away := venue_away(error)) is not None:
                 self._report("instance.waiting", slot, {"msg": say(away)})
@@ -374,6 +345,20 @@ class Supervisor:
         finally:
             slot.engine = None
         raise Broken(f"the life of {slot.name} ended without a reason")
+
+    async def _wait_for_account(self, slot: Slot, ended: AccountEnded) -> None:
+        """What ended its account ended its life too, and is no crash of its own: it begins again where its books are read."""
+        self._report("instance.waiting", slot, {"msg": str(ended)})
+        self._begin_again(slot, _AWAY, str(ended))
+        self.beside(slot, self._taking_back.unless_back)
+        self._cool_down.hold(slot)
+        await anyio.sleep(LOOK_S)
+        self._cool_down.begin(slot)
+
+    def _begin_again(self, slot: Slot, code: str, text: str) -> None:
+        """Nothing of it is warm, for a reason that is told until it is."""
+        slot.begun_s = self._parts.clock.mono_s()
+        slot.set_facts(replace(slot.facts, warm=False).with_cause(code, text), code)
 
     def _engine_is(self, slot: Slot, engine: EngineInstance) -> None:
         slot.engine = engine
@@ -394,7 +379,7 @@ class Supervisor:
         self._report("instance.restart", slot, {"delay_s": f"{verdict.delay_s:.2f}", "reason": text})
         facts = replace(slot.facts, warm=False).without_cause(_AWAY)
         slot.set_facts(facts.with_cause("restarting", text), "crash")
-        self.beside(slot, self._cancel_unless_back)
+        self.beside(slot, self._taking_back.unless_back)
         self._cool_down.hold(slot)
         await anyio.sleep(verdict.delay_s)
         slot.record = replace(slot.record, restarts=verdict.history, changed_ms=self._now_ms())
@@ -403,12 +388,14 @@ class Supervisor:
         if refused is not None:
             self._give_up(slot, refused.code, refused.text)
             return False
+        slot.begun_s = self._parts.clock.mono_s()
         slot.recover("restarting")
         self._cool_down.begin(slot)
         return True
 
     def _give_up(self, slot: Slot, code: str, text: str) -> None:
         """Failed: entries are cancelled, the position stays under its stop at the venue."""
+        self._cool_down.hold(slot)
         self.fail(slot, code, text)
         self.beside(slot, self.take_back)
 
@@ -433,17 +420,6 @@ class Supervisor:
             if (fatal := first_of(error, RecordError)) is not None:
                 raise fatal from None
             self._report("instance.beside_failed", slot, {"reason": say(error)})
-
-    async def _cancel_unless_back(self, slot: Slot) -> None:
-        await anyio.sleep(CANCEL_AFTER_CRASH_S)
-        if slot.state is not State.RUNNING:
-            await self._cancel_entries(slot)
-
-    async def _cancel_entries(self, slot: Slot) -> None:
-        """Entries of an instance go; the account asks again until they are gone."""
-        account = self._parts.accounts.find(slot.record.account)
-        if account is not None:
-            await account.cancel_entries(instance_uid=slot.record.uid)
 
     def _now_ms(self) -> int:
         return self._parts.clock.wall_ms()

@@ -9,6 +9,7 @@ import pytest
 from playd.cli.shutdown import Shutdown
 from playd.core.errors import LinkError
 from playd.ops.notify import ServiceManager
+from playd.supervisor.accounts import OpenAccount
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import MemoryJournal
 from tests.virtual_time import in_virtual_time
@@ -49,9 +50,10 @@ def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_i
         accounts = {"banned": Venue(how), "other": Venue()}
         slots = {"alpha": SimpleNamespace(active=True)}
         journal = MemoryJournal()
+        held = {alias: OpenAccount(cast(Any, None), cast(Any, each)) for alias, each in accounts.items()}
         runtime = SimpleNamespace(
             supervisor=SimpleNamespace(slots=slots, stop=stop, entries_closed=False),
-            accounts=SimpleNamespace(held={alias: SimpleNamespace(account=each) for alias, each in accounts.items()}),
+            accounts=SimpleNamespace(held=held),
             exchange=None,
             journal=journal,
         )
@@ -62,5 +64,26 @@ def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_i
         assert len(stopped) == 1
         assert stopped[0] - began_s < BUDGET_S
         assert [data["in_time"] for kind, data in journal.records if kind == "daemon.stop"] == [not how]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("key_is_good", "rest", "in_time"), [(True, True, True), (False, True, False), (False, False, True)])
+def test_an_account_that_is_not_open_is_asked_where_it_can_be_and_else_the_ledger_says_whether_the_stop_was_clean(
+    key_is_good: bool, rest: bool, in_time: bool
+) -> None:
+    async def body() -> None:
+        opening: Any = Venue()
+        opening.key = SimpleNamespace(uid="1" if key_is_good else "")
+        held = OpenAccount(cast(Any, None), opening=opening)
+        runtime = SimpleNamespace(
+            supervisor=SimpleNamespace(slots={}, entries_closed=False),
+            accounts=SimpleNamespace(held={"main": held}),
+            records=SimpleNamespace(entries_rest=lambda alias: rest),
+            exchange=None,
+            journal=MemoryJournal(),
+        )
+        found = await Shutdown(cast(Any, runtime), ServiceManager(virtual_world().process), BUDGET_S).run("a test")
+        assert (found, opening.cancelled_s is not None) == (in_time, key_is_good)
 
     in_virtual_time(body)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from playd.cli import daemon as running
+from playd.control import health
 from playd.control.context import Progress
 from playd.control.health import Check
 from playd.ops.notify import ServiceManager
@@ -66,7 +67,7 @@ def test_a_start_that_is_late_says_what_it_waits_for(monkeypatch: pytest.MonkeyP
         Check("ledger", True, ""),
         Check("account main", False, "start barrier: no answer"),
     ]
-    monkeypatch.setattr(running, "ready_checks", lambda context: found)
+    monkeypatch.setattr(health, "ready_checks", lambda context: found)
     assert running._waits_for(cast(Any, None)) == "account main: start barrier: no answer"
 
 

@@ -9,12 +9,14 @@ import pytest
 from playd.control import change_methods
 from playd.control.params import Stop
 from playd.supervisor.errors import NotRunning
+from playd.supervisor.slot import Slot, Statistics
+from tests.unit.supervisor.test_admission import RECORD
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_many_that_are_managed_until_flat_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    slots = [SimpleNamespace(name=name, active=True) for name in ("a", "b", "c")]
+    slots = [SimpleNamespace(name=name, active=True, facts=SimpleNamespace(failed=None)) for name in ("a", "b", "c")]
     told, all_told = list[str](), anyio.Event()
 
     async def stop(name: str, variant: str, actor: str) -> None:
@@ -33,3 +35,15 @@ async def test_many_that_are_managed_until_flat_are_told_at_once(monkeypatch: py
             daemon, Stop(request_id="r", target="all", variant="manage"), cast("Any", SimpleNamespace(actor="me"))
         )
     assert ([row["name"] for row in found["stopped"]], [row["name"] for row in found["failed"]]) == (["a", "c"], ["b"])
+
+
+def test_a_stop_answers_with_what_the_life_came_to_that_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_methods.rows, "held_of", lambda *_: (None, None))
+    monkeypatch.setattr(change_methods.rows, "position_figure", lambda *_: None)
+    monkeypatch.setattr(change_methods.rows, "stop_figure", lambda *_: None)
+    slot = Slot(RECORD, lambda *_: None)
+    slot.final = Statistics(3, -1.5)
+    daemon: Any = None
+    assert change_methods.lifecycle_row(daemon, slot)["statistics"] == {"trades": 3, "net_pnl_usdt": "-1.5"}
+    slot.engine = cast("Any", SimpleNamespace(engine=SimpleNamespace(trade_count=4, net_pnl_usdt=2.0)))
+    assert change_methods.lifecycle_row(daemon, slot)["statistics"] == {"trades": 4, "net_pnl_usdt": "2.0"}

@@ -101,6 +101,17 @@ def test_the_same_play_may_run_in_two_modes() -> None:
     assert admit(RECORD, replace(AROUND, running=(replace(OTHER, mode=Mode.SHADOW),))) is None
 
 
+def test_two_accounts_with_keys_are_two_also_where_no_money_is_in_them() -> None:
+    at_first, at_second = (replace(RECORD, account=alias) for alias in ("lab-1", "lab-2"))
+    second = replace(at_second, uid="zzzzzzzz", name="beta")
+    assert admit(at_first, replace(AROUND, running=(second,))) is None
+    same = admit(at_first, replace(AROUND, running=(replace(second, account="lab-1", symbol="ETHUSDT"),)))
+    assert same is None
+    taken = admit(at_first, replace(AROUND, running=(replace(second, account="lab-1"),)))
+    assert taken is not None
+    assert taken.code == "SYMBOL_TAKEN"
+
+
 def test_reads_without_streams_stay_below_half_of_every_limit() -> None:
     streams, recon, rate = Streams(), Recon(), Rate()
     hundred = [("main", f"S{number}USDT") for number in range(100)]

@@ -58,6 +58,9 @@ def test_a_cause_can_go() -> None:
         (State.FAILED, State.RUNNING),
         (State.STOPPED, State.STOPPING),
         (State.PANICKED, State.RUNNING),
+        (State.CREATED, State.PAUSED),
+        (State.STOPPED, State.PANICKED),
+        (State.FAILED, State.STOPPED),
     ],
 )
 def test_a_transition_outside_the_table_is_our_bug(before: State, after: State) -> None:

@@ -157,7 +157,7 @@ async def test_entries_of_an_account_that_is_not_open_yet_hold_a_managed_stop_an
 
 
 async def test_entries_of_an_account_between_two_lives_are_cancelled_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playd.supervisor.supervisor.LOOK_S", 0.0)
+    monkeypatch.setattr("playd.supervisor.taking_back.LOOK_S", 0.0)
     async with house() as home:
         slot, desk = home.add("alpha", steady), Desk()
         desk.slot = slot

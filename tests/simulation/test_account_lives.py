@@ -1,0 +1,137 @@
+"""An account that ends is opened again whatever it ended with, and nobody is given one that has ended."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from playd.core.errors import Broken, LinkError
+from playd.core.modes import Environment
+from playd.core.orders import Action
+from playd.orders.account import Account
+from playd.orders.fills import OrderEnded
+from playd.orders.halts import Level, symbol_scope
+from playd.orders.instance_port import AccountEnded
+from playd.supervisor.accounts import ACCOUNT_BUDGET, REST_S, AccountPlan, Accounts
+from tests.simulation.fake_venue import SYMBOL
+from tests.simulation.order_world import build, entered
+from tests.virtual_time import in_virtual_time
+
+OTHER = "ETHUSDT"
+
+
+def test_an_instance_learns_whether_its_account_ended_or_it_fell_behind_itself() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port, behind = await life.register(), await life.register("wxyz2345")
+            behind.end()
+            assert isinstance(behind.why_ended(), Broken)
+        assert isinstance(port.why_ended(), AccountEnded)
+        with pytest.raises(LinkError, match="opened again"):
+            await life.account.register("efgh2345", "late", SYMBOL, clock_ms=60_000)
+
+    in_virtual_time(body)
+
+
+def test_one_that_crashes_too_often_is_given_up_for_entries_and_opened_once_a_minute() -> None:
+    async def body() -> None:
+        life = build()
+        begun, lost = list[float](), list[str]()
+
+        async def start() -> None:
+            begun.append(anyio.current_time())
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+            async def run() -> None:
+                assert accounts.find("main") is not None
+                raise RuntimeError("boom")
+
+            try:
+                yield cast("Account", SimpleNamespace(start=start)), run
+            finally:
+                assert accounts.find("main") is None, "before its connections are closed"
+
+        accounts = Accounts(life.world.clock, life.world.random, lambda *_: None, lambda alias, text: lost.append(text))
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run)
+            accounts.ensure(AccountPlan("main", Environment.LOCAL, opened))
+            await anyio.sleep(ACCOUNT_BUDGET.window_ms / 1000 * 3)
+            held = accounts.held["main"]
+            assert (held.refused, held.account) == ("", None)
+            group.cancel_scope.cancel()
+        life.venue.close_stream()
+        assert "boom" in lost[0]
+        pauses = [after - before for before, after in pairwise(begun)]
+        assert max(pauses[: ACCOUNT_BUDGET.restart_max]) < REST_S - 1.0 < pauses[ACCOUNT_BUDGET.restart_max]
+        assert len(begun) > 10
+
+    in_virtual_time(body)
+
+
+def test_a_step_of_its_start_that_failed_is_named_with_its_reason_and_its_age_until_it_has_passed() -> None:
+    async def body() -> None:
+        life = build()
+        account, failing = life.account, True
+        load = account._load_rules
+
+        async def load_rules(*given: Any, **more: Any) -> None:
+            if failing:
+                raise LinkError("no answer")
+            await load(*given, **more)
+
+        account._load_rules = load_rules  # type: ignore[method-assign]
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+            async def run() -> None:
+                await account.run(life.venue.events)
+
+            yield account, run
+
+        accounts = Accounts(life.world.clock, life.world.random, lambda *_: None, lambda *_: None)
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run)
+            held = accounts.ensure(AccountPlan("main", Environment.LOCAL, opened))
+            told = set[tuple[str, float]]()
+            for _ in range(100):
+                await anyio.sleep(0.7)
+                told.add((held.step, held.step_since_s))
+            (step,) = told
+            assert step[0] == "start barrier: instrument rules: no answer"
+            failing = False
+            with anyio.fail_after(60):
+                await held.ready.wait()
+            assert held.step == "running"
+            group.cancel_scope.cancel()
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_a_symbol_that_is_listed_no_longer_keeps_no_other_from_being_protected() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+        listed = life.venue.instruments
+
+        async def without(symbols: Any) -> Any:
+            return {symbol: rules for symbol, rules in (await listed(symbols)).items() if symbol != SYMBOL}
+
+        life.venue.instruments = without  # type: ignore[method-assign]
+        again = life.crash()
+        async with again.running():
+            assert [halt.level for halt in again.halts.in_force(symbol_scope("main", SYMBOL))] == [Level.HALT]
+            port = await again.register("wxyz2345", symbol=OTHER)
+            again.account._deliver("wxyz2345", OrderEnded(1, Action.ENTER, "cancelled", ""))
+            await anyio.sleep(300.0)
+            assert not again.account.ended
+            assert port.fills.receive_nowait().n == 1
+
+    in_virtual_time(body)
