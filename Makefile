@@ -3,6 +3,7 @@
 #   make run                          two example Plays on paper, on a synthetic market at 60 times real time
 #   make run CANDLES=f.parquet SPEED=600
 #   make test                         the whole suite
+#   make test-optimised               the same under python -O
 #   make check                        format, lint, types, house rules
 #   make bench                        speed and memory
 #   make kill-sweep                   three hundred deaths of the daemon, a quarter of an hour
@@ -24,10 +25,10 @@ DEV     := $(VENV)/.installed-dev
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench kill-sweep killed-runs order-model planted-bugs clients install format generated clean
+.PHONY: help run test test-optimised check bench kill-sweep killed-runs order-model planted-bugs clients install format generated clean
 
 help:
-	@sed -n '3,12s/^#   //p' Makefile
+	@sed -n '3,13s/^#   //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"playd needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}; name another one: make PYTHON=...")'
@@ -48,6 +49,10 @@ run: $(RUNTIME)
 
 test: $(DEV)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+# The same without any `assert` of the package: no rule of safety rests on one.
+test-optimised: export PYTHONOPTIMIZE := 1
+test-optimised: test
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

@@ -11,6 +11,17 @@ import pytest
 
 from playd.world.kernel_cache import use_kernel_cache
 
+# Under `python -O` an assert is left out. Those of test modules are rewritten by pytest, those of what tests share only when it
+# is told: a helper that sees nothing wrong would make a test that holds nothing.
+_HERE = Path(__file__).parent
+pytest.register_assert_rewrite(
+    *sorted(
+        ".".join(("tests", *path.relative_to(_HERE).with_suffix("").parts))
+        for path in _HERE.rglob("*.py")
+        if not path.name.startswith(("test_", "__", "conftest"))
+    )
+)
+
 # Before any kernel is imported: Numba reads it once. The Makefile sets the same.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".cache" / "numba"))
 use_kernel_cache()
