@@ -1,11 +1,15 @@
-"""What an account may hold is judged by everything that was executed, also while it is not booked yet."""
+"""What an entry meets on its account: what was executed and is not booked yet, and orders of others."""
 
 from dataclasses import replace
 from decimal import Decimal
 
+import anyio
+
 from playd.core.modes import Environment
+from playd.core.orders import OrderRequest, OrderState, Side
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entered, entry
 from tests.virtual_time import in_virtual_time
 
@@ -23,5 +27,23 @@ def test_an_order_that_the_venue_has_filled_counts_before_its_executions_are_boo
             assert lacking == [Decimal("0.020")]
             assert refused.refusal is not None
             assert (refused.code, refused.refusal.value) == ("EXPOSURE", "20.0")
+
+    in_virtual_time(body)
+
+
+def test_an_order_by_hand_that_only_reduces_holds_entries_off_because_it_would_close_them() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            life.venue._accept(
+                OrderRequest("by-hand", SYMBOL, Side.SELL, Decimal("0.010"), "Limit", Decimal(60_000), "GTC", True)
+            )
+            await anyio.sleep(0.1)
+            (orphan,) = life.account.desk.book.orphans(SYMBOL)
+            blocked = await port.submit(entry(180_000), READY)
+
+            assert (orphan.state, orphan.reduce_only) == (OrderState.ORPHAN, True)
+            assert (blocked.code, blocked.text) == ("UNRESOLVED", f"order {orphan.link_id} at the venue is nobody's")
 
     in_virtual_time(body)

@@ -52,24 +52,6 @@ def test_a_foreign_order_is_an_orphan_that_blocks_entries_until_it_is_gone() -> 
     in_virtual_time(body)
 
 
-def test_an_order_by_hand_that_only_reduces_holds_entries_off_because_it_would_close_them() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await entered(life)
-            life.venue._accept(
-                OrderRequest("by-hand", SYMBOL, Side.SELL, Decimal("0.010"), "Limit", Decimal(60_000), "GTC", True)
-            )
-            await anyio.sleep(0.1)
-            (orphan,) = life.account.desk.book.orphans(SYMBOL)
-            blocked = await port.submit(entry(180_000), READY)
-
-            assert (orphan.state, orphan.reduce_only) == (OrderState.ORPHAN, True)
-            assert (blocked.code, blocked.text) == ("UNRESOLVED", f"order {orphan.link_id} at the venue is nobody's")
-
-    in_virtual_time(body)
-
-
 def test_our_format_with_an_unknown_tag_means_a_second_daemon_and_halts_the_account() -> None:
     async def body() -> None:
         life = build()
