@@ -287,6 +287,24 @@ def test_the_clock_of_a_naked_position_runs_over_restarts_and_ends_with_its_cove
     in_virtual_time(body)
 
 
+def test_the_seconds_in_which_nobody_lived_count_for_a_position_that_is_found_naked_behind_them() -> None:
+    async def body() -> None:
+        life = build(script=Script(no_attached_stop=1, refused_stops=1_000_000))
+        async with life.running():
+            port, began_s = await life.register(), life.world.clock.mono_s()
+            await port.submit(entry(), READY)
+            await anyio.sleep(4.0)
+        before = life.account.desk.naked_seconds[SYMBOL]
+        life = life.crash()
+        await anyio.sleep(10.0)
+        async with life.running(connect=False):
+            await anyio.sleep(2.0)
+            naked_s = life.world.clock.mono_s() - began_s
+            assert naked_s - 1.5 < before + life.account.desk.naked_seconds[SYMBOL] <= naked_s
+
+    in_virtual_time(body)
+
+
 def test_one_reading_that_lags_behind_a_stop_just_put_back_closes_nothing() -> None:
     async def body() -> None:
         life = build(script=Script(no_attached_stop=1, refused_stops=1_000_000))
