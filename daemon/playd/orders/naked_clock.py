@@ -2,14 +2,11 @@
 Since when a position has had no stop, over restarts of the process, and for how many seconds all in all.
 
 The ladder of a naked position runs by this clock. Its beginning stands in the ledger while it runs: a process that dies with a
-naked position hands the clock over to the next one. So does what was counted, so that the seconds between two lives count too.
+naked position hands the clock over to the next one. So does what was counted, so that the seconds between two lives count too;
+what the first one had not committed counts twice, half a second at most.
 """
 
-from typing import Final
-
 from playd.orders.desk import Desk
-
-_KEPT_EVERY_S: Final = 1.0
 
 
 class NakedClock:
@@ -18,8 +15,6 @@ class NakedClock:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._counted_to_s: dict[str, float] = {}
-        self._kept_s: dict[str, float] = {}
-        """When it was last put on record how far the seconds are counted."""
         self._covered: set[str] = set()
         """Symbols of which the ledger holds no beginning: neither this life nor an earlier one left one."""
 
@@ -41,9 +36,7 @@ class NakedClock:
         now_s, total = self._desk.clock.mono_s(), self._desk.naked_seconds
         total[symbol] = total.get(symbol, 0.0) + max(0.0, now_s - self._counted_to_s[symbol])
         self._counted_to_s[symbol] = now_s
-        if now_s - self._kept_s.get(symbol, 0.0) >= _KEPT_EVERY_S:
-            self._kept_s[symbol] = now_s
-            self._desk.ledger.set_meta(self._counted_key(symbol), str(self._desk.clock.wall_ms()))
+        self._desk.ledger.set_meta(self._counted_key(symbol), str(self._desk.clock.wall_ms()))
 
     def covered(self, symbol: str) -> None:
         """The venue shows the symbol flat or under a stop: what was noted is over."""
