@@ -166,7 +166,7 @@ class Books:
         if missing and await self._catch_up.since(min(row.time_ms for row in missing)):
             return "diff"  # the next clean reading judges what is booked now
         now_s = desk.clock.mono_s()
-        self._since_s = now_s if self._since_s is None else self._since_s
+        self._since_s = self._begun_s(now_s) if self._since_s is None else self._since_s
         late = now_s - self._since_s >= UNEXPLAINED_S
         note = f"balance moved by {moved:+.2f} USDT that no execution explains; the venue's log has {by_hand:+.2f} of transfers"
         desk.incidents.open("BALANCE_MOVED", "critical" if late else "warning", self._scope, note)
@@ -175,6 +175,13 @@ class Books:
             self._since_s = None
             self._agreed(put_in, rows)
         return "diff"
+
+    def _begun_s(self, now_s: float) -> float:
+        """Since when nothing has explained the balance, in an earlier life too, which left its warning open."""
+        for incident in self._desk.incidents.open_ones():
+            if (incident.kind, incident.scope, incident.severity) == ("BALANCE_MOVED", self._scope, "warning"):
+                return now_s - max(0, self._desk.clock.wall_ms() - incident.since_ms) / 1000
+        return now_s
 
     def _settle(self, note: str) -> None:
         """A difference found its explanation. One that stayed without is a person's to close."""

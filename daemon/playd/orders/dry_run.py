@@ -17,7 +17,7 @@ from playd.core.orders import Execution, VenueOrder, VenuePosition
 from playd.orders.booking import Booking
 from playd.orders.caps import Caps
 from playd.orders.desk import Desk
-from playd.orders.expectations import Expectations
+from playd.orders.expectations import Expectations, others_of
 from playd.orders.fills import Fills
 from playd.orders.incidents import Incidents
 from playd.orders.order_book import OrderBook
@@ -67,7 +67,7 @@ def rehearsed(
         found += [each for row in before.values() if (each := _further(row, copy.book.need(row.link_id))) is not None]
         planned = Expectations(copy)
         expected = {symbol: planned.of(symbol) for symbol in desk.instruments}
-        found += diff(LocalView(copy.book.live(), expected, leverage), VenueView(orders, positions))
+        found += diff(LocalView(copy.book.live(), expected, leverage, others_of(copy)), VenueView(orders, positions))
         raise _TakenBack
     return tuple(sorted(found))
 

@@ -8,6 +8,11 @@ from playd.orders.fills import Share
 from playd.orders.order_book import FOREIGN
 
 
+def others_of(desk: Desk) -> dict[str, Decimal]:
+    """What the books have of symbols that nobody here trades: somebody else's, which is listed and counts for exposure."""
+    return {share.symbol: desk.fills.net(share.symbol) for share in desk.fills.shares() if share.symbol not in desk.instruments}
+
+
 class Expectations:
     """Of the books of one account. Reads the ledger only."""
 

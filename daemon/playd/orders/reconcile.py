@@ -11,11 +11,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from playd.core.orders import Execution, OrderState, VenueOrder, VenuePosition, Wallet
+from playd.core.orders import Action, Execution, OrderState, VenueOrder, VenuePosition, Wallet
 from playd.orders.fill_check import Expected, compare
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow
 from playd.venues.pages import PageRead
+
+OTHERS: Final = "others:"
+"""Key of a difference of a symbol that nobody here trades."""
+
+HEDGE: Final = "hedge:"
+"""Key of a difference of position modes."""
 
 
 class DiffClass(StrEnum):
@@ -61,13 +67,14 @@ class RepairKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LocalView:
     """
-    What the ledger holds: live orders, expected net positions and protection per symbol in use, and the leverage that was set
-    (None where nobody minds).
+    What the ledger holds: live orders, expected net positions and protection per symbol in use, the leverage that was set (None
+    where nobody minds), and the net position of `others` in symbols that nobody here trades (None: an older program kept none).
     """
 
     orders: Sequence[OrderRow]
     expected: Mapping[str, Expected]
     leverage: Decimal | None = None
+    others: Mapping[str, Decimal] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +178,18 @@ def _foreign(local: LocalView, venue: VenueView) -> list[Difference]:
 
 def _positions(local: LocalView, venue: VenueView) -> list[Difference]:
     seen = {position.symbol: position for position in venue.positions}
-    found = []
+    net: dict[str, Decimal] = {}
+    for row in venue.positions:  # in hedge mode a symbol has two
+        net[row.symbol] = net.get(row.symbol, Decimal(0)) + row.signed_qty
+    others = {} if local.others is None else local.others
+    strange = set[str]() if local.others is None else (net.keys() | others.keys()) - local.expected.keys()
+    found = [
+        Difference(DiffClass.POSITION, symbol, f"{OTHERS}{symbol}", f"{ours:f}", f"{theirs:f}")
+        for symbol in strange
+        if (ours := others.get(symbol, Decimal(0))) != (theirs := net.get(symbol, Decimal(0)))
+    ]
     for symbol, expected in local.expected.items():
-        position = seen.get(symbol)
-        theirs = position.signed_qty if position is not None else Decimal(0)
+        position, theirs = seen.get(symbol), net.get(symbol, Decimal(0))
         if theirs != expected.signed_qty:
             found.append(Difference(DiffClass.POSITION, symbol, symbol, f"{expected.signed_qty:f}", f"{theirs:f}"))
         elif position is not None and expected.ours and theirs != 0:
@@ -192,21 +207,22 @@ def _leftovers(local: LocalView, venue: VenueView) -> list[Difference]:
     found = []
     for order in venue.orders:
         row = rows.get(order.venue_order_id)
-        if row is not None and row.intent is None and order.reduce_only and order.symbol not in held:
+        hangs = row is not None and (row.intent is None or row.action is Action.TARGET)
+        if row is not None and hangs and order.reduce_only and order.symbol not in held:
             found.append(Difference(DiffClass.LEFTOVER, order.symbol, row.link_id, "", order.venue_order_id))
     return found
 
 
 def _modes(local: LocalView, venue: VenueView) -> list[Difference]:
-    """Open positions of symbols in use whose leverage is not the one that was set. Zero is: not stated."""
+    """Open positions of symbols in use whose leverage is not the one that was set (zero is: not stated), or in hedge mode."""
     wanted = local.leverage
-    return [
+    ours = [each for each in venue.positions if each.symbol in local.expected and each.signed_qty != 0]
+    hedged = {each.symbol for each in ours if each.position_idx}
+    found = [Difference(DiffClass.MODE, symbol, f"{HEDGE}{symbol}", "one-way", "hedge mode") for symbol in hedged]
+    return found + [
         Difference(DiffClass.MODE, position.symbol, f"leverage:{position.symbol}", f"{wanted:f}", f"{position.leverage:f}")
-        for position in venue.positions
-        if wanted is not None
-        and position.symbol in local.expected
-        and position.signed_qty != 0
-        and position.leverage not in (0, wanted)
+        for position in ours
+        if wanted is not None and position.leverage not in (0, wanted)
     ]
 
 
@@ -218,10 +234,14 @@ def _repair(difference: Difference) -> Repair:
         return Repair(RepairKind.RESOLVE, symbol, key, f"{difference.ours} here, not among the venue's open orders")
     if difference.cls is DiffClass.FOREIGN_ORDER:
         return Repair(RepairKind.ALERT, symbol, key, "an order that nobody here decided")
+    if difference.cls is DiffClass.POSITION and key.startswith(OTHERS):
+        return Repair(RepairKind.RECORD, symbol, key, f"{difference.theirs} of somebody else's, {difference.ours} in the books")
     if difference.cls is DiffClass.POSITION:
         return Repair(RepairKind.HALT, symbol, key, f"position is {difference.theirs}, ledger says {difference.ours}")
     if difference.cls is DiffClass.PROTECTION:
         return Repair(RepairKind.PROTECT, symbol, key, f"stop is {difference.theirs}, planned {difference.ours}")
+    if difference.cls is DiffClass.MODE and key.startswith(HEDGE):
+        return Repair(RepairKind.PAUSE, symbol, key, "in hedge mode at the venue: switch it to one-way there once it is flat")
     if difference.cls is DiffClass.MODE:
         return Repair(RepairKind.PAUSE, symbol, key, f"leverage is {difference.theirs}, set up as {difference.ours}")
     return Repair(RepairKind.SWEEP, symbol, key, "protective order without a position")

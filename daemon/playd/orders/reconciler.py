@@ -6,7 +6,7 @@ read again before it is called a difference.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -15,20 +15,23 @@ import anyio
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
-from playd.core.reply_codes import ReplyClass
 from playd.core.timeframes import DAY_MS
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.dry_run import rehearsed
+from playd.orders.expectations import others_of
 from playd.orders.fold import BASELINE
 from playd.orders.halts import Level, account_scope, symbol_scope
+from playd.orders.leverage_back import LeverageBack
 from playd.orders.moved import Marks
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
 from playd.orders.reconcile import (
     BLIND,
+    HEDGE,
+    OTHERS,
     DiffClass,
     Difference,
     LocalView,
@@ -107,8 +110,11 @@ class Reconciler:
         self._protection = protection
         self._lock = anyio.Lock()
         self._unexplained: dict[str, int] = {}
-        self._odd_leverage: set[str] = set()
-        """Symbols whose leverage somebody changed at the venue, until it is set back."""
+        self._leverage = LeverageBack(desk, protection)
+        self._odd_modes: set[str] = set()
+        """Symbols that were in hedge mode at the last run."""
+        self._others: set[str] = set()
+        """Symbols that nobody here trades, of which the last run saw another position than the books have."""
         self._inputs: ReconInputs | None = None
         self._money = "blind"
         """What the books said of the wallet of the last reading."""
@@ -141,7 +147,7 @@ class Reconciler:
             repairs = plan(differences)
             for repair in repairs:
                 await self._carry_out(repair)
-            await self._set_leverage_back()
+            await self._leverage.set_back()
             result = "diff" if differences else "match"
             return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "")
 
@@ -156,7 +162,7 @@ class Reconciler:
                 positions = await desk.port.positions(priority=Priority.RECONCILE)
                 executions = await self._catch_up.unread()
                 there = with_flat(positions, desk.instruments)
-                seen = rehearsed(desk, orders, there, executions, self._wanted_leverage())
+                seen = rehearsed(desk, orders, there, executions, self._leverage.wanted)
                 moved = marks.moved()
                 found = tuple(each for each in seen if each.symbol not in moved)
                 if not found:
@@ -225,16 +231,11 @@ class Reconciler:
     def _local(self) -> LocalView:
         desk = self._desk
         expected = {symbol: self._protection.expected(symbol) for symbol in desk.instruments}
-        return LocalView(desk.book.live(), expected, self._wanted_leverage())
-
-    def _wanted_leverage(self) -> Decimal | None:
-        """None where nobody minds: in an embedded wallet it is the Play's own, as far as the symbol allows it."""
-        return self._desk.settings.leverage if self._desk.settings.leverage_kept else None
+        return LocalView(desk.book.live(), expected, self._leverage.wanted, others_of(desk))
 
     def leverage_seen(self, symbol: str, stated: Decimal) -> None:
         """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
-        if self._wanted_leverage() not in (None, stated) and stated:
-            self._odd_leverage.add(symbol)
+        self._leverage.seen_flat(symbol, stated)
 
     def _book_baseline(self, positions: Sequence[VenuePosition]) -> None:
         """First contact: what is open at the venue and not ours becomes the foreign share, so that later changes show."""
@@ -267,11 +268,34 @@ class Reconciler:
             return await self._swept(order_id)
         elif repair.kind is RepairKind.HALT:
             self._count_unexplained(repair)
+        elif repair.kind is RepairKind.RECORD:
+            return self._book_others(repair.symbol)
         elif repair.kind is RepairKind.PAUSE:
-            self._odd_leverage.add(repair.symbol)
+            (self._odd_modes if repair.key.startswith(HEDGE) else self._leverage.odd).add(repair.symbol)
             desk.incidents.open("ACCOUNT_MODE", "critical", symbol_scope(desk.alias, repair.symbol), repair.note)
             desk.halts.raise_level(account_scope(desk.alias), Level.PAUSE, "ACCOUNT_MODE", f"{repair.symbol}: {repair.note}")
         return _LATER[repair.kind]
+
+    def _book_others(self, symbol: str) -> str:
+        """
+        What somebody else holds of a symbol that nobody here trades, and no execution told of: as the venue shows it, at the
+        second look. It is listed and counts for exposure; the first look may have been before its execution.
+        """
+        desk, inputs = self._desk, self._inputs
+        if symbol not in self._others or inputs is None:
+            return "booked when the next run says so too"
+        held = [each for each in inputs.venue.positions if each.symbol == symbol and each.signed_qty]
+        missing = sum((each.signed_qty for each in held), Decimal(0)) - desk.fills.net(symbol)
+        if not missing:
+            return "agrees now"
+        shown = held[0] if held else replace(_flat(symbol), entry_price=desk.fills.position(FOREIGN, symbol).avg_price)
+        now_ms = shown.updated_ms or desk.fills.newest_ms
+        booked = replace(
+            _baseline(shown, missing, desk.alias), exec_id=f"baseline:{desk.alias}:{symbol}:{desk.clock.wall_ms()}"
+        )
+        desk.fills.book(replace(booked, time_ms=now_ms), link=None, owner=FOREIGN, source="history")
+        desk.booking.sights.foreign(symbol)
+        return "booked as the venue shows it"
 
     async def _swept(self, order_id: str) -> str:
         """Read once more after a cancel: the proof that the leftover is gone, or the reason to look again."""
@@ -296,35 +320,6 @@ class Reconciler:
             return True
         gap = abs(seen[0].signed_qty - self._desk.fills.net(symbol))
         return gap * seen[0].mark_price > wallet.equity_usdt * self._desk.settings.halt_at_once_pct / 100
-
-    async def _set_leverage_back(self) -> None:
-        """What somebody changed is as it was set up again once nothing is open; before, that would move a liquidation."""
-        desk, wanted = self._desk, self._wanted_leverage()
-        for symbol in sorted(self._odd_leverage):
-            seen = self._protection.last_seen(symbol)
-            if wanted is not None and seen is not None and seen[0].signed_qty and seen[0].leverage == wanted:
-                self._leverage_ended(symbol, f"somebody set it to {wanted:f} again")
-                continue
-            if wanted is None or seen is None or seen[0].signed_qty or desk.frozen(symbol):
-                continue
-            reply = await desk.port.set_leverage(symbol, wanted)
-            if reply.reply_class is ReplyClass.LIMITS:  # the same again would be refused again, whoever asks
-                note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
-                desk.incidents.open("LEVERAGE", "warning", account_scope(desk.alias), note)
-                self._leverage_ended(symbol, f"flat, and the venue refuses {wanted:f}")
-            if reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
-                desk.journal.append(
-                    "recon.repair",
-                    {"kind": RepairKind.PAUSE, "key": f"leverage:{symbol}", "note": f"leverage is set to {wanted:f} again"},
-                    account=desk.alias,
-                    symbol=symbol,
-                )
-                self._leverage_ended(symbol, f"set to {wanted:f} while flat")
-
-    def _leverage_ended(self, symbol: str, note: str) -> None:
-        """Nothing is left to be done about a symbol's leverage."""
-        self._odd_leverage.discard(symbol)
-        self._desk.incidents.resolve("ACCOUNT_MODE", symbol_scope(self._desk.alias, symbol), note)
 
     def _finish(
         self,
@@ -370,13 +365,19 @@ class Reconciler:
             condition.reconciled = False
             return
         self._good_s, condition.blind_since_s = started_s, None
-        open_ones = {item.symbol for item in report.differences if item.cls is DiffClass.POSITION}
+        positions = [item for item in report.differences if item.cls is DiffClass.POSITION]
+        open_ones = {item.symbol for item in positions if not item.key.startswith(OTHERS)}
+        self._others = {item.symbol for item in positions} - open_ones
         for symbol in self._unexplained.keys() - open_ones:
             del self._unexplained[symbol]
             note = "ledger and venue agree again"
             self._desk.incidents.resolve("POSITION_DIFFERS", symbol_scope(self._desk.alias, symbol), note)
-        if not self._odd_leverage and all(item.cls is not DiffClass.MODE for item in report.differences):
-            scope, note = account_scope(self._desk.alias), "every open position has the leverage that was set"
+        modes = [item for item in report.differences if item.cls is DiffClass.MODE]
+        for symbol in self._odd_modes - {item.symbol for item in modes if item.key.startswith(HEDGE)}:
+            self._odd_modes.discard(symbol)
+            self._desk.incidents.resolve("ACCOUNT_MODE", symbol_scope(self._desk.alias, symbol), "it is in one-way mode again")
+        if not self._leverage.odd and not modes:
+            scope, note = account_scope(self._desk.alias), "every open position has the leverage and the mode that were set"
             self._desk.halts.lift_pauses(scope, "ACCOUNT_MODE", note)
         # Every other class has its own consequence (resolver, ladder, orphan gate); a position that differs without
         # explanation keeps the whole account from entering until a run without it.

@@ -6,6 +6,7 @@ from typing import Final
 
 import anyio
 
+from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id
 from playd.core.orders import Action, Intent, VenuePosition
@@ -80,9 +81,12 @@ class StopRepairs:
         target = self._plan.target(symbol)
         if target is not None:
             target = on_tick(target, expected.tick, up=seen.signed_qty < 0)  # nearer to the position, as it is asked for
-        desk.journal.append("stop.repaired", {"stop": text(stop), "target": text(target)}, account=desk.alias, symbol=symbol)
+        data: dict[str, Json] = {"stop": text(stop), "target": text(target)}
+        before = desk.journal.append("stop.repaired", data, account=desk.alias, symbol=symbol)
         priority = Priority.PROTECT if bare else Priority.EXIT
         reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)
+        answer: dict[str, Json] = {**data, "code": reply.code, "answer": reply.text}
+        desk.journal.append("stop.repaired", answer, account=desk.alias, symbol=symbol, cause=before)
         if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
             note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
             self._refused.add(symbol)

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from playd.core.orders import OrderState, Side, VenueOrder, VenuePosition
+from playd.core.orders import Action, OrderState, Side, VenueOrder, VenuePosition
 from playd.orders.fill_check import Expected
 from playd.orders.order_book import FOREIGN
 from playd.orders.reconcile import DiffClass, LocalView, RepairKind, VenueView, diff, plan
@@ -255,3 +255,28 @@ def test_in_every_small_world_what_was_recorded_is_not_found_again() -> None:
         )
 
         assert {each.cls for each in after} <= {DiffClass.FOREIGN_ORDER, DiffClass.POSITION, DiffClass.PROTECTION}
+
+
+def test_what_others_hold_of_a_symbol_that_nobody_trades_is_recorded_and_halts_nobody() -> None:
+    local = LocalView((), {}, None, {"ETHUSDT": Decimal(2), "SOLUSDT": Decimal(1)})
+    venue = VenueView((), [position("2", symbol="ETHUSDT"), position("-3", symbol="XRPUSDT")])
+    found = diff(local, venue)
+    assert [(each.cls, each.symbol, each.ours, each.theirs) for each in found] == [
+        (DiffClass.POSITION, "SOLUSDT", "1", "0"),
+        (DiffClass.POSITION, "XRPUSDT", "0", "-3"),
+    ]
+    assert {repair.kind for repair in plan(found)} == {RepairKind.RECORD}
+
+
+def test_a_symbol_in_hedge_mode_is_told_and_its_two_rows_add_up() -> None:
+    long, short = (replace(position(qty), position_idx=idx) for qty, idx in (("3", 1), ("-2", 2)))
+    local, venue = LocalView((), expected("1")), VenueView((), [long, short])
+    assert (DiffClass.MODE, RepairKind.PAUSE) in classes(local, venue)
+    assert DiffClass.POSITION not in [cls for cls, _ in classes(local, venue)]
+
+
+def test_a_resting_target_of_ours_beside_no_position_is_a_leftover() -> None:
+    held = replace(row("pdf-target", venue_id="t"), reduce_only=True, action=Action.TARGET)
+    leaving = replace(row("pdx-exit", venue_id="x"), reduce_only=True, action=Action.EXIT)
+    venue = VenueView([order("t", link="pdf-target", reduce_only=True), order("x", link="pdx-exit", reduce_only=True)], ())
+    assert classes(LocalView([held, leaving], {}), venue) == [(DiffClass.LEFTOVER, RepairKind.SWEEP)]
