@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Final
 from urllib.parse import urlsplit
 
-from playd.control.panic_rows import panic_rows
+from playd.control.panic_rows import panic_rows, worded
 from playd.control.render import Output, json_text, render_rows
 from playd.control.tables import PANIC
 from playd.core.errors import LinkError, PlaydError, SettingsError, VenueError
@@ -109,7 +109,7 @@ async def _agreed(port: BybitVenue, hands: Hands, scope: str, options: FlattenOp
         _say(f"{options.account}: key of uid {info.uid}")
         for position in seen.positions:
             if position.side is not None and options.symbol in ("", position.symbol):
-                _say(f"  {position.signed_qty} {position.symbol}, mark {position.mark_price}, stop {position.stop}")
+                _say(f"  {worded(position)}, stop {position.stop}")
     return _typed(f"PANIC {scope}")
 
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import anyio
 
 from playd.control.figures import rfc3339, rounded
-from playd.control.panic_rows import panic_rows
+from playd.control.panic_rows import panic_rows, worded
 from playd.control.protocol import Code, JsonObject, Request, RpcError
 from playd.control.server import Session
 from playd.core.canonical import Json
@@ -200,7 +200,7 @@ class GuardianMethods:
             kept = self._guardian.kept.get(part.alias)
             seen = kept.watch.seen if kept is not None and kept.watch is not None else None
             preview += [
-                f"{part.alias}: {position.signed_qty} {position.symbol}, mark {position.mark_price}"
+                f"{part.alias}: {worded(position)}"
                 for position in (seen.positions if seen is not None else ())
                 if position.side is not None and part.scope.symbol in ("", position.symbol)
             ]

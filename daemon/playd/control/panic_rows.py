@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from playd.control.figures import figure, rounded
 from playd.control.protocol import JsonObject
+from playd.core.orders import Side, VenuePosition
 from playd.orders.panic_report import PanicReport
+
+
+def worded(position: VenuePosition) -> str:
+    """An open position for people who are asked whether it is to be closed: side, size, worth."""
+    side = "long" if position.side is Side.BUY else "short"
+    worth = position.qty * position.mark_price
+    return f"{side} {position.qty:f} {position.symbol}, worth {worth:.2f} USDT at {position.mark_price:f}"
 
 
 def panic_rows(

@@ -18,7 +18,7 @@ from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import FOLDER, leave_note
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.simulation.order_world import STATE, MemoryJournal
-from tests.unit.guardian.test_judge import account, planned
+from tests.unit.guardian.test_judge import account, held, planned
 
 pytestmark = pytest.mark.anyio
 
@@ -116,3 +116,15 @@ async def test_notes_that_nobody_can_read_halt_everything(world: VirtualWorld) -
     world.disk.mkdir(STATE / "guardian")
     world.disk.write_replace(STATE / FOLDER, b"a file where a folder should be", keep_previous=False)
     assert [(halt.scope, halt.level) for halt in halts_of(world).in_force()] == [("all", Level.HALT)]
+
+
+async def test_who_is_asked_for_the_phrase_sees_every_position_with_its_size_and_worth(world: VirtualWorld) -> None:
+    seen = SimpleNamespace(positions=[held(qty="2", mark="105"), held(None, qty="0")])
+    guardian = SimpleNamespace(
+        plan=Plan(accounts=(account(),)), kept={"main": SimpleNamespace(watch=SimpleNamespace(seen=seen))}, read=None
+    )
+    methods = GuardianMethods(cast("Any", world), "0", cast("Any", guardian), STATE, cast("Any", None))
+    session = SimpleNamespace(peer=SimpleNamespace(actor="uid:1(a)"))
+    with pytest.raises(RpcError) as asked:
+        await methods.call(Request(1, "panic", {"scope": "account:main"}), cast("Any", session))
+    assert asked.value.details["preview"][1:] == ["main: long 2 BTCUSDT, worth 210.00 USDT at 105"]
