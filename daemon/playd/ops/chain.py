@@ -6,6 +6,7 @@ has a fixed length and a fixed place (keys are sorted and only flat fields follo
 line instead of parsing and writing the record again.
 """
 
+from binascii import hexlify
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -22,6 +23,8 @@ _BEHIND_HASH: Final = b'"instance":'
 _PREV: Final = b'"prev":"'
 _SEQ: Final = b'"seq":'
 _HEX: Final = 64
+_SEALED: Final = len(_HASH) + _HEX + len(b'",')
+"""Bytes of the field `hash`, with what parts it from the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +47,25 @@ def _hash_of(prev: bytes, raw: bytes) -> str:
     return sha256(prev + b"\n" + raw).hexdigest()
 
 
-def follows(line: bytes, seq: int, prev: bytes) -> bytes:
+def whole_until(data: bytes, begin: int, seq: int, prev: bytes) -> tuple[int, int, bytes]:
     """
-    The hash of `line` (without newline) where it is the record `seq` behind the one with the hash `prev`, else nothing.
+    How far whole records stand in `data` from `begin` on, where the one with the number `seq` and the hash `prev` is the last
+    before: the place behind the last of them, its number and its hash.
 
-    As strict as `check`, which says what is wrong, and half as long on the way of a whole chain.
+    As strict as `check`, which says what is wrong with the one that stands there instead. No record is parsed on the way of a
+    whole chain: half a million of them a second, which is why everything here has a name of its own.
     """
-    at = line.rfind(_HASH)
-    begin = at + len(_HASH)
-    end = begin + _HEX
-    found = sha256(b"%b\n%b%b" % (prev, line[:at], line[end + 2 :])).hexdigest().encode()
-    is_next = line.startswith(b'"prev":"%b","seq":%d,' % (prev, seq), line.rfind(_PREV))
-    return found if at >= 0 and is_next and line[begin : end + 2] == found + b'",' else b""
+    find, rfind, starts, digest_of, in_hex = data.find, data.rfind, data.startswith, sha256, hexlify
+    own, before, hex_at, behind = _HASH, _PREV, len(_HASH), _SEALED
+    while (end := find(b"\n", begin)) >= 0:
+        prev_at = rfind(before, begin, end)
+        at = rfind(own, begin, prev_at)
+        found = in_hex(digest_of(b"%b\n%b%b" % (prev, data[begin:at], data[at + behind : end])).digest())
+        is_next = at >= begin and starts(b'"prev":"%b","seq":%d,' % (prev, seq + 1), prev_at)
+        if not is_next or not starts(found + b'",', at + hex_at):
+            break
+        begin, seq, prev = end + 1, seq + 1, found
+    return begin, seq, prev
 
 
 def check(line: bytes, head: Head) -> tuple[Head, str]:
@@ -99,6 +109,12 @@ def head_before(line: bytes) -> Head | None:
     if seq is None or at < len(_PREV):
         return None
     return Head(seq - 1, line[at : at + _HEX].decode(errors="replace"))
+
+
+def own_hash(line: bytes) -> str:
+    """The hash that a record bears."""
+    begin = line.rfind(_HASH) + len(_HASH)
+    return line[begin : begin + _HEX].decode(errors="replace")
 
 
 def kind_of(line: bytes) -> str:

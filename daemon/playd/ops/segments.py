@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from playd.ops.chain import GENESIS, Head, check, follows, head_before, kind_of
+from playd.ops.chain import GENESIS, Head, check, head_before, kind_of, own_hash, whole_until
 from playd.world.ports import Disk
 
 PACKED: Final = ".gz"
@@ -25,7 +25,7 @@ GZIP_BITS: Final = 31
 REMOVED: Final = "journal.removed"
 
 _NAME: Final = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl(?:\.gz)?$")
-_REMOVED: Final = f'"kind":"{REMOVED}"'.encode()
+_REMOVED: Final = f'"{REMOVED}"'.encode()
 
 
 class NotPacked(ValueError):
@@ -101,19 +101,18 @@ def read_segment(data: bytes, name: str, before: Head | None, *, behind_damage: 
 
     Behind a damaged file the chain may begin again with `journal.break`, and only there.
     """
-    head, records, begin = before, 0, 0
+    head = before
     first = data[: max(data.find(b"\n"), 0)]
     if first and (before is None or (behind_damage and kind_of(first) == "journal.break")):
         head = head_before(first) or Head(0, GENESIS)
-    seq, prev = (head.seq, head.hash.encode()) if head is not None else (0, GENESIS.encode())
-    while (end := data.find(b"\n", begin)) >= 0:
-        found = follows(data[begin:end], seq + 1, prev)
-        if not found:
-            assumed = Head(seq, prev.decode())
-            damage = Damage(name, records + 1, seq + 1, check(data[begin:end], assumed)[1])
-            return Reading(assumed if records else before, records, begin, damage, torn=False)
-        seq, prev, records, begin = seq + 1, found, records + 1, end + 1
-    head = Head(seq, prev.decode()) if records else before
+    before_seq = head.seq if head is not None else 0
+    begin, seq, last = whole_until(data, 0, before_seq, (head.hash if head is not None else GENESIS).encode())
+    records = seq - before_seq
+    if (end := data.find(b"\n", begin)) >= 0:
+        assumed = Head(seq, last.decode())
+        damage = Damage(name, records + 1, seq + 1, check(data[begin:end], assumed)[1])
+        return Reading(assumed if records else before, records, begin, damage, torn=False)
+    head = Head(seq, last.decode()) if records else before
     if begin == len(data):
         return Reading(head, records, begin, None, torn=False)
     due = head.seq + 1 if head else 1
@@ -151,13 +150,15 @@ def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor:
             first, head = first or Damage(name, 1, head.seq + 1 if head else 1, "cannot be unpacked"), None
             begins = begins or Head(0, GENESIS)
             continue
-        begins = begins or head_before(data.partition(b"\n")[0])
+        begins = begins or head_before(data[: max(data.find(b"\n"), 0)])
         reading = read_segment(data, name, head, behind_damage=first is not None)
         records += reading.records
         first = first or reading.damage
         head = reading.head
-        removed |= {_end_of_removed(line) for line in _lines_with(data[: reading.good_bytes], _REMOVED)}
-        anchored = anchored or any(_is(line, anchor) for line in _lines_of(data, anchor))
+        if since is None and begins is not None and begins not in removed:
+            removed |= {_end_of_removed(line) for line in _lines_with(data, _REMOVED, reading.good_bytes)}
+        if anchor is not None and head is not None and not anchored and anchor.seq <= head.seq:
+            anchored = any(_is(line, anchor) for line in _lines_with(data, anchor.hash.encode(), len(data)))
     # What a damaged first line says of the record before it is nobody's word.
     is_told = first is not None and (first.file, first.line) == (names[0], 1)
     if since is None and begins is not None and begins not in removed and not is_told:
@@ -167,13 +168,14 @@ def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor:
     return Report(len(names), records, head, first)
 
 
-def _lines_of(data: bytes, anchor: Head | None) -> Iterator[bytes]:
-    """Lines that mention the anchor's hash as their own."""
-    return _lines_with(data, f'"hash":"{anchor.hash if anchor else ""}"'.encode())
-
-
-def _lines_with(data: bytes, needle: bytes) -> Iterator[bytes]:
-    return (line for line in data.split(b"\n") if needle in line) if needle in data else iter(())
+def _lines_with(data: bytes, needle: bytes, until: int) -> Iterator[bytes]:
+    """Whole lines that hold some bytes."""
+    at = data.find(needle, 0, until)
+    while at >= 0:
+        begin, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+        end = end if end >= 0 else len(data)
+        yield data[begin:end]
+        at = data.find(needle, end, until)
 
 
 def _end_of_removed(line: bytes) -> Head:
@@ -184,6 +186,7 @@ def _end_of_removed(line: bytes) -> Head:
     return Head(int(record["data"]["last_seq"]), str(record["data"]["last_hash"]))
 
 
-def _is(line: bytes, anchor: Head | None) -> bool:
+def _is(line: bytes, anchor: Head) -> bool:
+    """Whether a line is the record that was published: of its number, and with its hash as its own."""
     before = head_before(line)
-    return before is not None and anchor is not None and before.seq + 1 == anchor.seq
+    return before is not None and before.seq + 1 == anchor.seq and own_hash(line) == anchor.hash

@@ -285,6 +285,19 @@ async def test_a_cut_tail_shows_against_a_published_head() -> None:
     assert verify(world.disk, HERE, anchor=Head(4, orjson.loads(lines[3])["hash"])).damage is None
 
 
+async def test_a_published_head_is_a_record_and_no_mention_of_its_hash() -> None:
+    world = virtual_world()
+    async with opened(world) as journal:
+        for _ in range(3):
+            journal.append("bar.verdict", {"hash": journal.head[1], "mentions": f'"hash":"{"f" * 64}"'})
+    found = {record["seq"]: record["hash"] for record in records(world)}
+    assert verify(world.disk, HERE, anchor=Head(2, found[2])).damage is None
+    for anchor in (Head(3, found[2]), Head(1, found[2]), Head(2, "f" * 64)):
+        damage = verify(world.disk, HERE, anchor=anchor).damage
+        assert damage is not None
+        assert damage.kind == "published head not found"
+
+
 async def test_a_damaged_file_is_set_aside_and_the_journal_goes_on_behind_it() -> None:
     world = await written()
     lines = world.disk.read_bytes(FIRST).splitlines(keepends=True)
