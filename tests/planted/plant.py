@@ -26,6 +26,8 @@ SUITE = (
     "tests/unit/guardian",
     "tests/laws/test_order_machine.py",
     "tests/laws/test_cover_machine.py",
+    "tests/laws/test_share_machine.py",
+    "tests/laws/test_halt_machine.py",
     "tests/simulation",
 )
 """What every bug meets; nothing here compiles a kernel or starts a process."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 import anyio
 
 from playd.core.modes import Environment
-from playd.core.orders import OrderRequest
+from playd.core.orders import OrderRequest, OrderState
 from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, build, entry
@@ -155,5 +155,24 @@ def test_a_stop_that_is_really_gone_is_restored_within_seconds_all_the_same() ->
             life.venue.remove_stop()
             await anyio.sleep(5.0)
             assert life.venue.stop_of() == Decimal("49500.0")
+
+    in_virtual_time(body)
+
+
+def test_a_part_of_an_entry_has_its_own_stop_put_back_while_the_rest_works() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.resting = True
+            verdict = await port.submit(entry(), READY)
+            life.venue.fill_part(Decimal("0.004"))
+            await anyio.sleep(1.0)
+            assert port.position().stop == entry().stop
+            life.venue.remove_stop()
+            await anyio.sleep(8.0)
+
+            assert life.venue.stop_of() == entry().stop
+            assert life.account.desk.book.need(verdict.link_id).state is OrderState.PARTIAL
 
     in_virtual_time(body)

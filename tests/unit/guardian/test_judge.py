@@ -162,6 +162,7 @@ def test_without_a_daemon_it_sets_the_stop_at_first_sight(heard: Heard) -> None:
 def test_thirty_seconds_without_a_stop_after_its_own_attempts_close_the_position() -> None:
     plan = account(planned())
     assert [type(act) for act in acts_of(plan, held(), after(30.0, stops=0))] == [SetStop], "not before its own attempt"
+    assert [type(act) for act in acts_of(plan, held(), after(25.0, stops=3))] == [SetStop], "it asks for one until then"
     (act,) = acts_of(plan, held(), after(30.0, stops=1))
     assert isinstance(act, Close)
     assert (act.side, act.qty) == (Side.SELL, Decimal(1))
