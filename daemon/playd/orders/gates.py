@@ -237,21 +237,25 @@ def window(case: Case) -> Refusal | None:
 
 
 def funding_window(case: Case) -> Refusal | None:
-    """Around the stamps that the venue states, every interval of the symbol; both ends of the time belong to it."""
+    """
+    Around the stamps that the venue states, every interval of the symbol; both ends of the time belong to it. An entry is as
+    late as its signal is old.
+    """
     limits, stamp_ms = case.settings.limits, case.inputs.next_funding_ms
     interval_ms = case.instrument.funding_interval_min * MINUTE_MS
     if not limits.funding_window:
         return None
     if stamp_ms is None or interval_ms <= 0:
         return Refusal("FUNDING_WINDOW", "the time of the next funding is unknown")
-    before_ms = (stamp_ms - case.intent.bar_close_ms) % interval_ms
+    at_ms = case.intent.bar_close_ms + case.inputs.bar_age_s * 1000
+    before_ms = (stamp_ms - at_ms) % interval_ms
     after_ms = interval_ms - before_ms if before_ms else 0
     rest_ms = round(limits.funding_after_s * 1000) + 1
     if before_ms <= limits.funding_before_s * 1000:
-        value, limit, ends = f"{before_ms / 1000:.0f}", f"{limits.funding_before_s:g}", case.intent.bar_close_ms + before_ms
+        value, limit, ends = f"{before_ms / 1000:.0f}", f"{limits.funding_before_s:g}", round(at_ms + before_ms)
         return Refusal("FUNDING_WINDOW", "funding is near", value, limit, "s before", next_ms=ends + rest_ms)
     if after_ms <= limits.funding_after_s * 1000:
-        value, limit, ends = f"{after_ms / 1000:.0f}", f"{limits.funding_after_s:g}", case.intent.bar_close_ms - after_ms
+        value, limit, ends = f"{after_ms / 1000:.0f}", f"{limits.funding_after_s:g}", round(at_ms - after_ms)
         return Refusal("FUNDING_WINDOW", "funding was just paid", value, limit, "s after", next_ms=ends + rest_ms)
     return None
 

@@ -112,7 +112,11 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (windowed(MORNING, close_ms=28_800_000), windowed(MORNING, close_ms=28_799_999)),  # its last one
         (windowed(NIGHT, close_ms=119_999), windowed(NIGHT, close_ms=120_000)),
     ],
-    "funding window": [(funded(120.001), funded(120.0)), (funded(-60.001), funded(-60.0))],
+    "funding window": [
+        (funded(120.001), funded(120.0)),
+        (funded(-60.001), funded(-60.0)),
+        (with_(funded(130.0), inputs_bar_age_s=9.9), with_(funded(130.0), inputs_bar_age_s=10.0)),  # it leaves so late
+    ],
     "instrument": [
         (OPEN, ruled(status="Closed")),
         (with_(OPEN, facts_rules_age_s=86_400.0), with_(OPEN, facts_rules_age_s=86_400.1)),

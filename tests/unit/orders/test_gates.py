@@ -84,7 +84,7 @@ def listed_for(days: float) -> Case:
 def funded(stamp_s: float | None) -> Case:
     """A bar that closes at 08:00:00, the next funding so many seconds later or earlier; one every eight hours."""
     close_ms = 8 * 3_600_000
-    case = with_(limited(funding_window=True), intent_bar_close_ms=close_ms)
+    case = with_(limited(funding_window=True), intent_bar_close_ms=close_ms, inputs_bar_age_s=0.0)
     return with_(case, inputs_next_funding_ms=None if stamp_s is None else close_ms + round(stamp_s * 1000))
 
 
