@@ -248,12 +248,26 @@ def test_the_gates_of_an_entry_are_asked_again_from_what_is_on_record(running: D
     told = ctl_json(running.state, "explain", "ema-cross", "--at", str(entered["close_ms"]))
     assert [row["gate"] for row in told["gates"]] == [step.name for step in PIPELINE]
     assert {row["passed"] for row in told["gates"]} == {True}
-    assert told["judged"] == {"program": __version__, "said": "passed", "note": ""}
+    judged = {name: told["judged"][name] for name in ("verdict", "program", "said", "note")}
+    assert judged == {"verdict": "ENTERED", "program": __version__, "said": "passed", "note": ""}
 
     limits = ctl_json(running.state, "show", "ema-cross")["limits"]
     assert f"settings in force, {limits}" in ctl(running.state, "show", "ema-cross").stdout
     sql = "SELECT DISTINCT json_extract(gates, '$.limits') FROM intents i JOIN instances n ON n.uid = i.instance"
     assert ledger_rows(running.state, f"{sql} WHERE n.name = 'ema-cross'") == [(limits,)]
+
+
+@pytest.mark.slow
+def test_an_instance_that_does_not_run_any_more_is_asked_for_its_last_entry(tmp_path: Path) -> None:
+    with daemon(tmp_path / "state", *FAST) as process:
+        entered = process.wait_for("bar.verdict", instance="ema-cross", verdict="ENTERED")
+        assert ctl(process.state, "stop", "ema-cross", "--flatten").returncode == 0
+        told = ctl_json(process.state, "explain", "ema-cross", "--at", str(entered["close_ms"]))
+        assert {row["passed"] for row in told["gates"]} == {True}
+        assert (told["explanation"], told["judged"]["verdict"]) == (None, "ENTERED")
+        text = ctl(process.state, "explain", "ema-cross", "--at", str(entered["close_ms"])).stdout
+        assert "its columns exist while it runs" in text
+        assert ctl(process.state, "explain", "ema-cross", "--last", "5").returncode == 3
 
 
 def test_what_cannot_be_explained_says_why(running: DaemonProcess) -> None:

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 async def explain(
     session: Session,
-    name: Annotated[str, typer.Argument(help="Instance; it must be running.")],
+    name: Annotated[str, typer.Argument(help="Instance. One that does not run has no conditions, and its last entry.")],
     at: Annotated[
         str, typer.Option("--at", metavar="T", help="The last bar that had closed at T of market time; default: the newest.")
     ] = "",
@@ -46,7 +46,13 @@ async def explain(
 
 
 def _text(data: JsonObject) -> str:
-    head = f"{data['instance']} ({data['play']}) on {data['symbol']}, {data['timeframe']}"
+    on = f"{data['symbol']}, {data['timeframe']}" if data["timeframe"] else data["symbol"]
+    head = f"{data['instance']} ({data['play']}) on {on}"
+    if data["no_columns"] is not None:
+        judged = data["judged"]
+        because = f"{judged['verdict']}: {judged['detail']}" if judged["detail"] else str(judged["verdict"])
+        pairs = [("bar", f"{head}, closed {judged['time']}"), ("verdict", because), ("conditions", data["no_columns"])]
+        return "\n\n".join([render_pairs(pairs), *_gates(data)])
     if data["explanation"] is None:
         counted = data["statistics"]
         return "no bar was decided yet" if counted is None else statistics_text(head, counted)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import Final
 
 import numpy as np
@@ -33,26 +34,19 @@ _BY_GATES: Final = tuple(word for word in VERDICTS if word != "ENTERED")
 
 
 async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
-    """One bar with its trees, lines of the newest bars, or counts."""
+    """One bar with its trees, lines of the newest bars, or counts. Without columns what is on record of an entry alone."""
     slot = daemon.supervisor.find(params.name)
-    if slot.engine is None:
-        raise NotRunning(f"{slot.name} is {slot.state}; its columns exist while it runs: playctl start {slot.name}")
     if params.at_ms is not None and (params.last is not None or params.stats):
         raise RpcError(Code.INVALID_PARAMS, "at_ms names one bar, last and stats are about the newest: give one of them")
+    if slot.engine is None:
+        text = f"{slot.name} is {slot.state}; its columns exist while it runs: playctl start {slot.name}"
+        on_record = None if params.last is not None or params.stats else _on_record(daemon, slot, params.at_ms, text)
+        if on_record is None:
+            raise NotRunning(text)
+        return on_record
     engine = slot.engine.engine
     columns, closes = engine.columns, engine.columns.close_times_ms(engine.columns.program.decision_clock)
-    head: JsonObject = {
-        "instance": slot.name,
-        "play": engine.play.name,
-        "symbol": slot.record.symbol,
-        "timeframe": columns.program.clocks[columns.program.decision_clock].name,
-        "explanation": None,
-        "gates": None,
-        "judged": None,
-        "bars": None,
-        "statistics": None,
-        "last_gate": _last_gate(daemon, slot),
-    }
+    head = _head(daemon, slot, engine.play.name, columns.program.clocks[columns.program.decision_clock].name)
     first = columns.explained_from
     if params.stats:
         stored = _stored(daemon, slot, limit=params.last or COUNTED)
@@ -66,11 +60,40 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
         return {**head, "bars": _lines(daemon, slot, columns, newest)}
     row = len(closes) - 1 if params.at_ms is None else int(np.searchsorted(closes, params.at_ms, side="right")) - 1
     if row < first:
-        raise RpcError(Code.INVALID_PARAMS, _too_early(params.at_ms or 0, columns))
+        text = _too_early(params.at_ms or 0, columns)
+        on_record = _on_record(daemon, slot, params.at_ms, text)
+        if on_record is None:
+            raise RpcError(Code.INVALID_PARAMS, text)
+        return on_record
     close_ms = int(closes[row])
     verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
     told = explanation(engine.play, columns, close_ms, verdict, detail)
     return {**head, "explanation": told, **_gates(daemon, slot, close_ms)}
+
+
+def _head(daemon: Daemon, slot: Slot, play: str, timeframe: str | None) -> JsonObject:
+    """What every answer has; each kind fills in its own."""
+    return {
+        "instance": slot.name,
+        "play": play,
+        "symbol": slot.record.symbol,
+        "timeframe": timeframe,
+        "explanation": None,
+        "no_columns": None,
+        "gates": None,
+        "judged": None,
+        "bars": None,
+        "statistics": None,
+        "last_gate": _last_gate(daemon, slot),
+    }
+
+
+def _on_record(daemon: Daemon, slot: Slot, at_ms: int | None, no_columns: str) -> JsonObject | None:
+    """The last bar that was decided at a time, if an entry was judged at it; `no_columns` says why nothing more is told."""
+    stored = _stored(daemon, slot, limit=1, up_to_ms=2**62 if at_ms is None else at_ms)
+    said = _gates(daemon, slot, max(stored, default=0))
+    head = _head(daemon, slot, PurePath(slot.record.play_path).stem, None)
+    return None if said["judged"] is None else {**head, "no_columns": no_columns, **said}
 
 
 def _too_early(at_ms: int, columns: Columns) -> str:
@@ -109,7 +132,9 @@ def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> JsonObject:
     if again is None:
         return {"gates": None, "judged": None}
     answers = None if again.answers is None else [_gate_row(name, refusal) for name, refusal in again.answers]
-    return {"gates": answers, "judged": {"program": again.program, "said": again.said or "passed", "note": again.note}}
+    verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
+    judged = {"time": rfc3339(close_ms), "verdict": verdict, "detail": detail, "program": again.program}
+    return {"gates": answers, "judged": {**judged, "said": again.said or "passed", "note": again.note}}
 
 
 def _gate_row(name: str, refusal: Refusal | None) -> JsonObject:
