@@ -8,6 +8,8 @@ from playd.core.timeframes import DAY_MS
 from playd.orders.ledger import Ledger
 
 KEPT_MS: Final = 90 * DAY_MS
+BACKOFF_MAX_MS: Final = 300_000
+"""The longest wait between two tries. Only quiet hours hold a warning, that was not tried yet, for longer: a day at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,15 @@ class AlertRows:
         return cursor.rowcount == 1
 
     def due(self, route: str, now_ms: int) -> AlertRow | None:
-        """The next one to send: critical before warning, then the oldest."""
+        """
+        The next one to send: critical before warning, then the oldest. One that would wait for longer than any ever does was
+        put off by a wall clock that has been set back since.
+        """
         row = self._ledger.row(
-            "SELECT * FROM notifications WHERE route = ? AND status = 'queued' AND next_ms <= ?"
+            "SELECT * FROM notifications WHERE route = ? AND status = 'queued' AND (next_ms <= ?"
+            " OR next_ms > ? + CASE WHEN severity = 'critical' OR attempts > 0 THEN ? ELSE ? END)"
             " ORDER BY severity = 'critical' DESC, id LIMIT 1",
-            (route, now_ms),
+            (route, now_ms, now_ms, BACKOFF_MAX_MS, DAY_MS),
         )
         return None if row is None else _row(row)
 

@@ -15,7 +15,7 @@ import structlog
 from playd.core.record import Recorder
 from playd.core.secret import redact
 from playd.core.timeframes import DAY_MS
-from playd.ops.alert_rows import AlertRow, AlertRows
+from playd.ops.alert_rows import BACKOFF_MAX_MS, AlertRow, AlertRows
 from playd.ops.alert_senders import SEND_WITHIN_S, NotTaken, Sender, concerns
 from playd.ops.alert_text import text_of
 from playd.ops.incident_kinds import kind_of, repeat_min
@@ -26,9 +26,11 @@ from playd.world.ports import Clock
 
 LOOK_EVERY_S: Final = 1.0
 FORGET_EVERY_S: Final = 86_400.0
-BACKOFF_MAX_S: Final = 300.0
 GIVE_UP_CRITICAL_MS: Final = DAY_MS
 GIVE_UP_WARNING_MS: Final = 2 * 3_600_000
+GIVE_UP_TRIES: Final = 20
+"""An hour of tries at least: a wall clock that is set ahead gives nothing up, nor does a day without the daemon."""
+
 FAILED_TRIES: Final = 3
 """After so many failures the routes for emergencies are used too."""
 
@@ -231,11 +233,11 @@ class AlertDesk:
             return
         _log.warning("alert.failed", msg=f"{route.name}: {error}", value=alert.attempts + 1, unit="tries")
         give_up_ms = GIVE_UP_CRITICAL_MS if alert.severity == "critical" else GIVE_UP_WARNING_MS
-        if now_ms - alert.created_ms >= give_up_ms:
+        if now_ms - alert.created_ms >= give_up_ms and alert.attempts + 1 >= GIVE_UP_TRIES:
             self.rows.dead(alert, error, now_ms)
             self._journal.append("alert.dead", {"alert": alert.id, "route": route.name, "dedup": alert.dedup, "error": error})
         else:
-            self.rows.failed(alert, error, now_ms + round(1000 * min(BACKOFF_MAX_S, 2.0**alert.attempts)))
+            self.rows.failed(alert, error, now_ms + min(BACKOFF_MAX_MS, 1000 * 2 ** min(alert.attempts, 20)))
         if alert.attempts + 1 >= FAILED_TRIES:
             self._incidents.open(UNDELIVERED, "warning", f"route:{route.name}", f"{alert.attempts + 1} tries failed: {error}")
 

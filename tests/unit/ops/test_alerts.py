@@ -192,6 +192,34 @@ async def test_what_nobody_took_is_a_dead_letter_that_can_be_tried_again_or_drop
     assert not side.rows.drop(dead.id, "me", 0)
 
 
+@pytest.mark.parametrize("step_ms", [-86_400_000, -3_600_000, 3_600_000, 2 * 86_400_000])
+@pytest.mark.parametrize("severity", ["critical", "warning"])
+async def test_a_wall_clock_that_is_set_neither_puts_an_alert_off_nor_makes_it_a_dead_letter(
+    step_ms: int, severity: str
+) -> None:
+    phone = Provider(failing=6)
+    side = Side((AlertRoute(name="phone"), phone))
+    side.incidents.open("LEVERAGE", severity, "account:a", "3 was refused")
+    await side.look(1.0)
+    assert len(phone.keys) == 1
+    side.world.clock.step_wall(step_ms)
+    for _ in range(200):
+        await side.look(1.0)
+    assert events(phone)[0] == ("open", "LEVERAGE")
+    assert not [each for each in side.rows.latest(99) if each.status == "dead"]
+
+
+async def test_quiet_hours_hold_a_warning_to_their_end_all_the_same() -> None:
+    phone = Provider()
+    side = Side((AlertRoute(name="phone", quiet_hours="00:00-23:59"), phone))
+    side.world.clock.step_wall(-(side.world.clock.wall_ms() % 86_400_000))
+    side.incidents.open("LEVERAGE", "warning", "account:a", "3 was refused")
+    await side.look(23 * 3600.0)
+    assert events(phone) == []
+    await side.look(3600.0)
+    assert events(phone) == [("open", "LEVERAGE")]
+
+
 async def test_globs_choose_and_quiet_hours_hold_warnings_only() -> None:
     assert quiet_until_ms("22:00-06:00", 23 * 3_600_000) == 30 * 3_600_000
     assert quiet_until_ms("22:00-06:00", 5 * 3_600_000) == 6 * 3_600_000

@@ -219,3 +219,20 @@ def test_a_step_in_the_middle_of_a_measurement_is_measured_too() -> None:
             assert len(bench.sampled_s) >= 7
 
     in_virtual_time(body)
+
+
+def test_a_second_that_both_clocks_repeat_is_measured_and_signed_by_within_seconds() -> None:
+    """As at the end of a day with a leap second, where neither of them smears it."""
+
+    async def body() -> None:
+        bench = Bench()
+        async with bench.running():
+            await anyio.sleep(10.5)
+            before_ms = bench.venue_clock.venue_ms()
+            bench.clock.set_by_ms = bench.offset_ms = -1000
+            await anyio.sleep(2.0)
+            assert ("clock.step", {"step_ms": -1000}) in bench.life.journal.records
+            assert (bench.level, bench.venue_clock.offset_ms) == (0, 0.0)
+            assert bench.venue_clock.venue_ms() == before_ms + 1000
+
+    in_virtual_time(body)
