@@ -387,7 +387,8 @@ class FakeVenue:
         self._move(symbol, -signed, price)
         if order_id in self.orders:
             order = self.orders[order_id]
-            self._report(replace(order, status="Filled", cum_qty=abs(signed), avg_price=price))
+            # It is as large as the position, which others may have added to.
+            self._report(replace(order, status="Filled", qty=abs(signed), cum_qty=abs(signed), avg_price=price))
         self._tell_position(symbol)
 
     def _execute(

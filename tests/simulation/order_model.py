@@ -36,12 +36,14 @@ from tests.simulation.guardian_beside import GuardianBeside
 from tests.simulation.order_ending import check_ending
 from tests.simulation.order_pairs import HALT_PAIRS, POSITION_PAIRS, all_printed
 from tests.simulation.order_world import FOLLOWED, READY, OrderWorld, build, entry, leave
+from tests.simulation.seen_by_drills import Created, note_creates, violations
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import JumpingLoop
 
 PLACES = {"alfa2345": "BTCUSDT", "beta2345": "ETHUSDT"}
 """Instances and their symbols."""
 
+PLAY = "digest of a Play"
 QUIET_S = 200.0
 """Longer than the slowest repair: 63 s to prove absence, 120 s between reconciliations, 30 s of naked ladder."""
 
@@ -71,6 +73,7 @@ class OrderModel(RuleBasedStateMachine):
         self.bar = 0
         self.commands = 0
         self.life: OrderWorld
+        self.created: Created = []
         self.guardian: GuardianBeside
         self.ports: dict[str, InstancePort] = {}
         self.up: asyncio.Task[None] | None = None
@@ -86,6 +89,7 @@ class OrderModel(RuleBasedStateMachine):
 
     async def begin(self) -> None:
         self.life = build(script=Script())
+        self.created = note_creates(self.life)
         self.guardian = GuardianBeside(self.life)
         await self.come_up()
 
@@ -138,7 +142,7 @@ class OrderModel(RuleBasedStateMachine):
         async def body() -> None:
             self.bar += 60_000
             self.life.venue.resting = rests
-            intent = entry(self.bar, side=side, uid=owner, symbol=PLACES[owner])
+            intent = replace(entry(self.bar, side=side, uid=owner, symbol=PLACES[owner]), play_digest=PLAY)
             await self.ports[owner].submit(intent, READY)
             self.life.venue.resting = False
             await anyio.sleep(seconds)
@@ -311,7 +315,7 @@ class OrderModel(RuleBasedStateMachine):
     def resumed(self) -> None:
         async def body() -> None:
             for halt in self.life.halts.in_force():
-                self.life.halts.lift(halt.id, by="me", note="test")
+                self.life.halts.lift(halt.id, by="uid:me", note="test")
 
         for owner in PLACES:
             self.note_halt(owner, "lift")
@@ -361,7 +365,7 @@ class OrderModel(RuleBasedStateMachine):
         async def body() -> None:
             if busy:
                 self.bar += 60_000
-                intent = entry(self.bar, uid=owner, symbol=PLACES[owner])
+                intent = replace(entry(self.bar, uid=owner, symbol=PLACES[owner]), play_digest=PLAY)
                 sending = asyncio.create_task(self.ports[owner].submit(intent, READY))
                 await anyio.sleep(0.003)
                 await self.die()
@@ -418,6 +422,7 @@ class OrderModel(RuleBasedStateMachine):
             "SELECT o.link_id, o.attempt, o.state, o.qty, o.cum_qty, i.* FROM orders o JOIN intents i ON i.id = o.intent"
         ):
             assert row["link_id"] == link_id(row["instance"], row["cause"], Action(row["action"]), row["leg"], row["attempt"])
+        assert violations(self.life, self.created) == []
         assert desk.ledger.rows(FOLLOWED) == [], "an attempt beside one that works, or may"
         for share in desk.fills.shares():
             assert fold(desk.fills.executions(share.owner, share.symbol)) == share.position

@@ -18,11 +18,14 @@ def tables() -> Tables:
     found: Tables = {name: [] for name in TABLES}
     entry = {"class": "entry", "symbol": "BTCUSDT", "parameters_digest": "p", "play_digest": "d", "gates": "{}"}
     found["intents"] = [{**entry, "id": "a", "created_ms": 1000}, {**entry, "id": "b", "created_ms": 70_000}]
-    found["orders"] = [{"link_id": "x", "symbol": "BTCUSDT"}, {"link_id": "y", "symbol": "BTCUSDT"}]
+    found["orders"] = [{"link_id": link, "symbol": "BTCUSDT", "intent": intent} for link, intent in (("x", "a"), ("y", "b"))]
     states = (("SENT", 1000), ("UNKNOWN", 2000), ("UNKNOWN", 30_000), ("NEVER_ARRIVED", 65_000))
     found["order_events"] = [
-        {"link_id": "x", "n": n, "after": state, "received_ms": at_ms} for n, (state, at_ms) in enumerate(states)
+        {"link_id": "x", "n": n, "source": "resolver", "after": state, "received_ms": at_ms}
+        for n, (state, at_ms) in enumerate(states)
     ]
+    halt = {"code": "BLIND", "level": 2, "scope": "all", "lifted_ms": 9000, "lifted_by": "uid:0", "note": "looked"}
+    found["halts"] = [halt, {**halt, "level": 1, "lifted_by": "daemon"}, {**halt, "lifted_ms": None, "lifted_by": None}]
     verdicts = (("ENTERED", ""), ("UNRESOLVED", "order x is in doubt"), ("ENTERED", ""))
     found["bars"] = [
         {"instance": "i", "close_ms": 60_000 * n, "processed_ms": 60_000 * n + 500, "verdict": verdict, "detail": detail}
@@ -37,11 +40,14 @@ def violated(tables: Tables, venue: Venue | None = None) -> dict[str, tuple[str,
 
 def test_a_right_ledger_violates_nothing_and_everything_was_looked_at(tables: Tables) -> None:
     assert violated(tables) == {}
-    assert {each.id: each.checks for each in check_decisions(Venue(), tables)} == {"INV-08": 2, "INV-22": 3, "INV-36": 3}
+    looked_at = {each.id: each.checks for each in check_decisions(Venue(), tables)}
+    assert looked_at == {"INV-08": 2, "INV-09": 1, "INV-19": 1, "INV-22": 3, "INV-36": 3}
 
 
 BREAKS: dict[str, Callable[[Tables], Any]] = {
     "INV-08": lambda tables: tables["intents"][1].update(created_ms=40_000),
+    "INV-09": lambda tables: tables["order_events"][2].update(source="send"),
+    "INV-19": lambda tables: tables["halts"][0].update(lifted_by="daemon"),
     "INV-22": lambda tables: tables["bars"][2].update(processed_ms=50_000),
     "INV-36": lambda tables: tables["bars"][1].update(detail=""),
 }

@@ -8,7 +8,7 @@ import pytest
 
 from playd.core.ids import instance_tag, link_id
 from playd.core.orders import Action
-from playd.ops.drills.invariants import CHECKS, TABLES, check, fold_venue, of_account
+from playd.ops.drills.invariants import CHECKS, TABLES, check, fold_venue, of_account, orders_per_attempt
 
 UID = 1001
 INSTANCE = "abcd2345"
@@ -70,6 +70,7 @@ def ledgers() -> Ledgers:
     tables["orders"] = [
         order(LINK, INTENT, venue_order_id="a"),
         order(EXIT_LINK, EXIT_INTENT, venue_order_id="b", qty="1", cum_qty="1", created_ms=2000),
+        order("v:s", None, venue_order_id="s", state="OPEN", cum_qty="0"),
     ]
     tables["order_events"] = [{"link_id": LINK, "before": "ACKED", "after": "FILLED"}]
     tables["executions"] = [fill("x1", "a", "Buy", "2"), fill("x2", "b", "Sell", "1")]
@@ -152,6 +153,10 @@ def exit_adds(entries: Any, tables: Any) -> None:
     entries[3]["executions"][0]["side"] = "Buy"
 
 
+def on_no_record(entries: Any, tables: Any) -> None:
+    entries.append(effect(9, 3000, [venue_order("z", symbol="ETHUSDT")], []))
+
+
 def books_differ(entries: Any, tables: Any) -> None:
     tables["virtual_positions"][0]["signed_qty"] = "2"
 
@@ -209,6 +214,7 @@ def halted(scope: str) -> Callable[[Any, Any], None]:
         ("INV-07", still_unknown),
         ("INV-10", exit_flips),
         ("INV-10", exit_adds),
+        ("INV-11", on_no_record),
         ("INV-12", books_differ),
         ("INV-13", fill_is_missing),
         ("INV-13", fill_is_invented),
@@ -255,7 +261,7 @@ def test_each_time_without_a_stop_counts_not_only_the_longest_of_its_symbol(ledg
     ledgers[0].append(effect(5, 3000, [{**stop, "orderStatus": "Deactivated"}], []))
     ledgers[0].append(effect(6, 4500, [{**stop, "orderId": "s2"}], []))
     ledgers[0].append(effect(7, 6000, [{**stop, "orderId": "s2", "orderStatus": "Deactivated"}], []))
-    assert fold_venue(ledgers[0], UID, 9000).lapses_ms == [1500, 3000]
+    assert fold_venue(ledgers[0], UID, 9000).lapses == [("BTCUSDT", 1500), ("BTCUSDT", 3000)]
 
 
 def test_a_stop_that_its_plan_has_moved_beyond_the_entry_is_right(ledgers: Ledgers) -> None:
@@ -283,3 +289,13 @@ def test_what_others_of_the_venue_do_is_not_judged(ledgers: Ledgers) -> None:
     strange = {**venue_fill("y", "z", "Sell", "7"), "uid": 2}
     ledgers[0].append(effect(5, 3000, [{**venue_order("z"), "uid": 2}], [strange]))
     assert broken(ledgers) == {}
+
+
+def test_orders_of_an_attempt_are_counted_by_the_record_and_by_their_name_where_there_is_none(ledgers: Ledgers) -> None:
+    entries, tables = ledgers
+    assert orders_per_attempt(fold_venue(entries, UID, 9000), tables) == 1
+    tables["orders"].append(order("another", INTENT, venue_order_id="c"))
+    entries.append(effect(8, 3000, [venue_order("c", orderLinkId="another", orderStatus="Cancelled")], []))
+    assert orders_per_attempt(fold_venue(entries, UID, 9000), tables) == 2
+    entries += [effect(9, 3000, [venue_order(each, orderLinkId="strange") for each in ("d", "e", "f")], [])]
+    assert orders_per_attempt(fold_venue(entries, UID, 9000), tables) == 3

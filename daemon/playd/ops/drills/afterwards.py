@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from playd.core.orders import OrderState
-from playd.market.synthetic import SyntheticFeed
+from playd.market.synthetic import MORE_SYMBOLS, SYMBOLS, SyntheticFeed
 from playd.ops.drills.catalog import Drill
+from playd.ops.drills.decisions import PEOPLE
 from playd.ops.drills.programs import epoch_ms, until
 from playd.ops.drills.stage import ANSWERED, SEED, Stage
 from playd.ops.drills.undisturbed import told_truths, truths
@@ -21,8 +22,6 @@ DOUBT_ENDS_S: Final = 80.0
 """An order that the venue refused while its answer was lost is nowhere to be found: a minute of proof ends its doubt."""
 
 SETTLED_S: Final = 20.0
-PEOPLE: Final = "uid:"
-"""How the actor of a halt begins whom a person raised: a command of the drill itself."""
 
 OF_A_DAY: Final = ("SLO_RECON_MATCH",)
 """Figures over a day, which one fault spoils for that long."""
@@ -34,6 +33,8 @@ BY_HAND: Final = ("MANUAL_STOP",)
 """What a drill leaves that takes a stop away by hand: the symbol is paused until a person has looked."""
 
 FAULT: Final = "half an hour later"
+MARKETS: Final = (*SYMBOLS, *MORE_SYMBOLS)
+"""A symbol is drawn by its place in this list, however many of it an exchange has."""
 
 
 async def half_an_hour(stage: Stage, drill: Drill) -> None:
@@ -120,5 +121,5 @@ async def unlike_drawn(stage: Stage, name: str, close_ms: int | None = None) -> 
         return f"{name} explains nothing: {ran.text.strip()[:200]}"
     play, told_ms = load_play(stage.plays[name], name), epoch_ms(told["time"])
     (anchor_ms,) = (row["anchor_ms"] for row in stage.table("instances") if row["name"] == name)
-    candles = SyntheticFeed(SEED).candles(play.symbol, anchor_ms, told_ms)
+    candles = SyntheticFeed(SEED, symbols=MARKETS).candles(play.symbol, anchor_ms, told_ms)
     return "" if truths(play, candles, told_ms) == told_truths(told) else f"{name} at {told['time']}"

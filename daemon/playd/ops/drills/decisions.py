@@ -8,9 +8,14 @@ from typing import Final
 
 from playd.core.orders import IntentClass, OrderState
 from playd.ops.drills.invariants import Checked, Row, Tables, Venue
+from playd.orders.halts import Level
 from playd.orders.pipeline import PIPELINE
 
 _GATES: Final = frozenset(code for step in PIPELINE for code in step.codes)
+SENDING: Final = "send"
+PEOPLE: Final = "uid:"
+"""How the actor begins who is a person: what a command of the control socket is signed with."""
+
 _TOGETHER_MS: Final = 50
 """Rows of one commit, and of one turn of the loop, have stamps of their own."""
 
@@ -48,6 +53,33 @@ def _doubts(tables: Tables) -> list[tuple[str, int, float]]:
     return found
 
 
+def doubtful_entry_sent_once(_: Venue, tables: Tables) -> Checked:
+    """INV-09: an entry whose fate was open is never sent again, whatever becomes of it."""
+    entries = {row["id"] for row in _entries(tables)}
+    links = {row["link_id"] for row in tables["orders"] if row.get("intent") in entries}
+    doubted, faults = set[str](), list[str]()
+    for row in sorted(tables["order_events"], key=lambda each: (str(each["link_id"]), int(each["n"]))):
+        link = row["link_id"]
+        if link not in links:
+            continue
+        if row["source"] == SENDING and link in doubted:
+            faults.append(f"entry {link} was sent again behind its doubt")
+        if row["after"] == OrderState.UNKNOWN:
+            doubted.add(link)
+    return Checked("INV-09", len(doubted), tuple(faults))
+
+
+def lifted_by_people(_: Venue, tables: Tables) -> Checked:
+    """INV-19: a level of 2 or more that fell was lifted by somebody, with a reason. The phrase is asked for before that."""
+    fallen = [row for row in tables["halts"] if row["level"] >= Level.HALT and row["lifted_ms"] is not None]
+    faults = [
+        f"{row['code']} of level {row['level']} on {row['scope']} was lifted by {row['lifted_by'] or 'nobody'}: {row['note']!r}"
+        for row in fallen
+        if not (str(row["lifted_by"]).startswith(PEOPLE) and row["note"])
+    ]
+    return Checked("INV-19", len(fallen), tuple(faults))
+
+
 def each_bar_once(venue: Venue, tables: Tables) -> Checked:
     """INV-22: bars are decided in their order, and each has a verdict. That it has one alone is said to the database."""
     bars: defaultdict[str, list[Row]] = defaultdict(list)
@@ -77,7 +109,13 @@ def _entries(tables: Tables) -> list[Row]:
     return [row for row in tables["intents"] if row.get("class") == IntentClass.ENTRY and row["parameters_digest"]]
 
 
-CHECKS: Final = (no_entry_in_doubt, each_bar_once, everything_explained)
+CHECKS: Final = (
+    no_entry_in_doubt,
+    doubtful_entry_sent_once,
+    lifted_by_people,
+    each_bar_once,
+    everything_explained,
+)
 
 
 def check_decisions(venue: Venue, tables: Tables) -> tuple[Checked, ...]:

@@ -30,6 +30,7 @@ TABLES: Final = (
 _UNSETTLED: Final = frozenset({OrderState.INTENT, OrderState.SENT, OrderState.ACKED, OrderState.UNKNOWN, OrderState.ORPHAN})
 _NO_EFFECT: Final = frozenset({OrderState.NEVER_ARRIVED, OrderState.REJECTED, OrderState.DROPPED})
 _TERMINAL_AT_VENUE: Final = frozenset({"Filled", "Cancelled", "Rejected", "PartiallyFilledCanceled", "Deactivated"})
+_WORKING_AT_VENUE: Final = frozenset({"New", "PartiallyFilled", "Untriggered"})
 _HALT_ACKNOWLEDGED_MS: Final = 1000
 """An entry that was on its way when a halt was raised may still arrive."""
 
@@ -64,7 +65,7 @@ class Venue:
         creates: Requests for a new order: when they arrived and with which parameters.
         working: Stops of each symbol that would trigger now, by order id.
         naked_ms: Per symbol, the longest time in milliseconds in which a position had no working stop.
-        lapses_ms: Every such time, of whatever symbol.
+        lapses: Every such time with its symbol, in their order.
         clock_off_ms: How far the daemon's clock was from the venue's at the worst, because a drill had set it.
     """
 
@@ -75,8 +76,13 @@ class Venue:
     creates: list[tuple[int, Row]] = field(default_factory=list)
     working: defaultdict[str, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
     naked_ms: dict[str, int] = field(default_factory=dict)
-    lapses_ms: list[int] = field(default_factory=list)
+    lapses: list[tuple[str, int]] = field(default_factory=list)
     clock_off_ms: int = 0
+
+    @property
+    def lapses_ms(self) -> list[int]:
+        """All of `lapses`, of whatever symbol."""
+        return [for_ms for _, for_ms in self.lapses]
 
     def newest(self) -> list[Row]:
         """Each order as it is now."""
@@ -89,7 +95,7 @@ class Venue:
     def lapsed(self, symbol: str, for_ms: int) -> None:
         """A position of a symbol had no working stop for so long."""
         self.naked_ms[symbol] = max(self.naked_ms.get(symbol, 0), for_ms)
-        self.lapses_ms.append(for_ms)
+        self.lapses.append((symbol, for_ms))
 
     def take(self, row: Row, wall_ms: int) -> None:
         """An order is now as `row` says."""
@@ -99,6 +105,17 @@ class Venue:
                 self.working[row["symbol"]][row["orderId"]] = row
             else:
                 self.working[row["symbol"]].pop(row["orderId"], None)
+
+
+def orders_per_attempt(venue: Venue, tables: Tables) -> int:
+    """The most orders that the venue ever had for one attempt of one intent; for one link id where no intent is on record."""
+    known = {row["link_id"]: (row["intent"], row["attempt"]) for row in tables["orders"] if row["intent"] is not None}
+    return max(Counter(known.get(row["orderLinkId"], row["orderLinkId"]) for row in _sent(venue)).values(), default=0)
+
+
+def _sent(venue: Venue) -> list[Row]:
+    """Orders that somebody sent under a link id, as they are now: what the venue attaches to a position has none."""
+    return [row for row in venue.newest() if row["orderLinkId"] and row["createType"] == "CreateByUser"]
 
 
 def of_account(tables: Tables, account: str) -> Tables:
@@ -171,7 +188,7 @@ def committed_before_sent(venue: Venue, tables: Tables) -> Checked:
 
 def one_order_per_attempt(venue: Venue, tables: Tables) -> Checked:
     """INV-02: one link id, and one attempt of an intent, are one order at the venue; one decision opens once."""
-    made = [row for row in venue.newest() if row["orderLinkId"] and row["createType"] == "CreateByUser"]
+    made = _sent(venue)
     links = Counter(row["orderLinkId"] for row in made)
     faults = [f"link id {link} has {count} orders at the venue" for link, count in links.items() if count > 1]
     known = {row["link_id"]: row for row in tables["orders"] if row["intent"] is not None}
@@ -261,6 +278,18 @@ def reduce_only_reduces(venue: Venue, _: Tables) -> Checked:
         if signed(row, "execQty") * before >= 0 or Decimal(row["execQty"]) > abs(before)
     ]
     return Checked("INV-10", len(found), tuple(faults))
+
+
+def everything_is_somebodys(venue: Venue, tables: Tables) -> Checked:
+    """INV-11, at a quiet moment: what works at the venue is on record, as ours, as adopted or as a stranger's."""
+    known = {row["link_id"] for row in tables["orders"]} | {row["venue_order_id"] for row in tables["orders"]}
+    working = [row for row in venue.newest() if row["orderStatus"] in _WORKING_AT_VENUE]
+    faults = [
+        f"{row['orderStatus']} order {row['orderId']} {row['orderLinkId']} of {row['symbol']} is on no record"
+        for row in working
+        if row["orderId"] not in known and row["orderLinkId"] not in known
+    ]
+    return Checked("INV-11", len(working), tuple(faults))
 
 
 def positions_agree(venue: Venue, tables: Tables) -> Checked:
@@ -396,6 +425,7 @@ CHECKS: Final[tuple[Callable[[Venue, Tables], Checked], ...]] = (
     without_effect,
     nothing_unknown,
     reduce_only_reduces,
+    everything_is_somebodys,
     positions_agree,
     fold_of_executions,
     covered,

@@ -50,6 +50,7 @@ class Report:
     level: int = 0
     incidents: tuple[str, ...] = ()
     naked_s: float = 0.0
+    """All seconds together in which positions of instances had no stop that covers them, by the exchange's ledger."""
     orders_per_intent_max: int = 0
     left_behind: PurePath | None = None
     """The directory of a drill that did not pass: logs and ledgers, for whoever wants to know why."""

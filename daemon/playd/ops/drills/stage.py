@@ -15,7 +15,7 @@ from playd.core.errors import SettingsError
 from playd.core.timeframes import MINUTE_MS
 from playd.ops.drills.bad_host import BEATS, CLOCK
 from playd.ops.drills.decisions import check_decisions
-from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account
+from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account, orders_per_attempt
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING_SYMBOL, SHADOW
 from playd.ops.drills.programs import ON_A_BAD_HOST, PLAYCTL, PLAYD, Program, Ran, command, until
@@ -447,11 +447,11 @@ class Stage:
             tables = {**tables, **{name: [*tables[name], *self.table(name, state)] for name in ("orders", "intents")}}
         report = self.report
         report.invariants = (*check(venue, tables), *check_decisions(venue, tables))
-        report.naked_s = max(venue.naked_ms.values(), default=0) / 1000
+        ours = {row["symbol"] for row in tables["intents"]}  # nobody promises a stop to what a hand opens
+        report.naked_s = sum(for_ms for symbol, for_ms in venue.lapses if symbol in ours) / 1000
         report.level = max((row["level"] for row in tables["halts"]), default=0)
         report.incidents = tuple(sorted({row["kind"] for row in tables["incidents"]}))
-        links = [row["orderLinkId"] for row in venue.newest() if row["orderLinkId"] and row["createType"] == "CreateByUser"]
-        report.orders_per_intent_max = max((links.count(link) for link in links), default=0)
+        report.orders_per_intent_max = orders_per_attempt(venue, tables)
 
 
 @asynccontextmanager
