@@ -20,10 +20,15 @@ from playd.world.ports import Signal, World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
-EXIT_FAILED: Final = 10
-EXIT_NOT_RUN: Final = 1
+EXIT_FAILED: Final = 1
+"""Of one drill, whether something did not hold or it could not be run: it proves nothing either way."""
+
+EXIT_SOME_FAILED: Final = 10
+"""Of all of them."""
+
 EXIT_NOT_BUILT: Final = 2
 EXIT_INTERRUPTED: Final = 130
+ALL: Final = "all"
 
 OURS: Final = ("PLAYD_", "BYBIT_", "TRADING_MODE", "CONFIRM_LIVE_TRADING")
 SERVICE: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
@@ -89,7 +94,7 @@ def list_drills(*, as_json: bool, wide: bool) -> int:
 
 def run_drills(options: DrillOptions) -> int:
     """
-    Run one drill or all of them; 0 passed, 10 failed, 2 not built, and 1 for a single one that could not be run.
+    Run one drill or all of them; 0 passed, 2 not built; else 1 for one drill and 10 for all, also where one could not be run.
 
     Raises `SettingsError`, `OSError`.
     """
@@ -111,7 +116,7 @@ def run_drills(options: DrillOptions) -> int:
 
 def _chosen(name: str) -> tuple[Drill, ...]:
     """The drills to run; none, with a word why, when there is no such drill or it is not built."""
-    if name == "all":
+    if name == ALL:
         return tuple(drill for drill in DRILLS if drill.id in SCENARIOS)
     number = name.upper().removeprefix("DRL-")
     drill = BY_ID.get(f"DRL-{number.zfill(2)}")
@@ -162,13 +167,14 @@ async def _main(world: World, drills: Sequence[Drill], state: PurePath, options:
         return EXIT_INTERRUPTED
     in_order = [outcomes[drill.id] for drill in drills]
     _tell_all(in_order, options)
-    return _exit_code(in_order)
+    return exit_code(in_order, options.drill)
 
 
-def _exit_code(outcomes: Sequence[Outcome]) -> int:
-    if len(outcomes) == 1 and outcomes[0].refused:
-        return EXIT_NOT_RUN
-    return 0 if all(outcome.passed for outcome in outcomes) else EXIT_FAILED
+def exit_code(outcomes: Sequence[Outcome], wanted: str) -> int:
+    """How `playd drill run` ends behind these outcomes, `wanted` being what was asked for."""
+    if all(outcome.passed for outcome in outcomes):
+        return 0
+    return EXIT_SOME_FAILED if wanted == ALL else EXIT_FAILED
 
 
 def _tell(outcome: Outcome, options: DrillOptions) -> None:
@@ -206,8 +212,8 @@ def _rows(outcome: Outcome) -> list[dict[str, Any]]:
 def _tell_all(outcomes: Sequence[Outcome], options: DrillOptions) -> None:
     if options.as_json:
         records = [outcome.record or {"drill": outcome.drill.id, "refused": outcome.refused} for outcome in outcomes]
-        print(json_text(records if options.drill == "all" else records[0]))
-    elif options.drill == "all":
+        print(json_text(records if options.drill == ALL else records[0]))
+    elif options.drill == ALL:
         print(render_rows([_summary(outcome) for outcome in outcomes], ALL_COLUMNS, Output.TABLE))
 
 

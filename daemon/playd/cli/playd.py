@@ -342,7 +342,7 @@ def drill_run(
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", help="With `all`: how many at a time.", min=1)] = 4,
     json: JsonOption = False,
 ) -> None:
-    """Do it to a daemon of its own. Exit 0: all held; 10: something did not; 1: could not be run; 2: not built."""
+    """Do it to a daemon of its own. Exit 0: all held; 1: something did not, or could not be run (`all`: 10); 2: not built."""
     from playd.cli.drill import DrillOptions, run_drills
 
     run_command(lambda: run_drills(DrillOptions(drill, state, json, jobs)))

@@ -1,0 +1,34 @@
+"""How `playd drill run` ends: one drill with 0 or 1, all of them with 0 or 10."""
+
+import pytest
+
+from playd.cli.drill import exit_code
+from playd.ops.drills.catalog import BY_ID
+from playd.ops.drills.report import Report
+from playd.ops.drills.run import Outcome
+from playd.world.virtual import ManualClock
+
+
+def outcome(*, held: bool, refused: str = "") -> Outcome:
+    report = Report.begin(ManualClock())
+    report.require(held, "something", "seen")
+    return Outcome(BY_ID["DRL-27"], report, 1.0, refused)
+
+
+PASSED, FAILED, NOT_RUN = outcome(held=True), outcome(held=False), outcome(held=True, refused="no port was free")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "wanted", "code"),
+    [
+        ([PASSED], "27", 0),
+        ([FAILED], "27", 1),
+        ([NOT_RUN], "27", 1),
+        ([PASSED, PASSED], "all", 0),
+        ([PASSED, FAILED], "all", 10),
+        ([PASSED, NOT_RUN], "all", 10),
+        ([FAILED], "all", 10),
+    ],
+)
+def test_one_that_failed_and_one_of_all_end_apart(outcomes: list[Outcome], wanted: str, code: int) -> None:
+    assert exit_code(outcomes, wanted) == code
