@@ -23,6 +23,7 @@ class LogTap:
     def __init__(self, publish: Callable[[JsonObject], None]) -> None:
         self._publish = publish
         self._lines: deque[JsonObject] = deque(maxlen=KEPT_LINES)
+        self._count = 0
         self.muted = False
 
     def install(self) -> None:
@@ -32,19 +33,20 @@ class LogTap:
 
     def __call__(self, _: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         line = {name: value if isinstance(value, str | int | float | bool) else str(value) for name, value in fields.items()}
-        self._lines.append(line)
+        self._count += 1
+        self._lines.append({**line, "n": self._count})
         self._publish(line)
         if self.muted:
             raise structlog.DropEvent
         return fields
 
-    def query(self, *, limit: int, wanted: LineFilter | None = None) -> list[JsonObject]:
-        """The newest lines that are wanted, oldest first."""
+    def query(self, *, limit: int, wanted: LineFilter | None = None, before: int | None = None) -> list[JsonObject]:
+        """The newest lines that are wanted, of those before the number `before` if it is given; oldest first."""
         wanted = wanted or LineFilter()
         found: list[JsonObject] = []
         for line in reversed(self._lines):
             if len(found) == limit:
                 break
-            if wanted.passes(line):
+            if (before is None or line["n"] < before) and wanted.passes(line):
                 found.append(line)
         return found[::-1]

@@ -177,13 +177,11 @@ _SAID_LINE: Final[Mapping[Form, Line]] = {Form.SHORT: log_line, Form.CAT: bare_l
 
 async def _log_lines(session: Session, wanted: LineFilter, last: int, form: Form, *, follow: bool, backwards: bool) -> None:
     """Print lines of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
-    query, said = {**asdict(wanted), "limit": max(last, 1)}, _said(session, form, LOGS, _SAID_LINE)
+    said = _said(session, form, LOGS, _SAID_LINE)
     async with session.connected() as client:
         if follow:
             await client.call("subscribe", {"topics": ["logs"], "instance": wanted.instance})
-        result = await client.call("log.query", query)
-        session.warn(result)
-        lines = result["data"] if last else []
+        lines = await session.newest(client, "log.query", asdict(wanted), last, "n")
         lines = lines[::-1] if backwards else lines
         if form not in AS_LINES and not follow:
             session.show_rows(lines, LOGS, empty="no lines")
@@ -209,14 +207,12 @@ async def _events(
     session: Session, wanted: RecordFilter, name: str | None, last: int, form: Form, *, follow: bool, backwards: bool
 ) -> None:
     """Print records of the running daemon, and with `follow` those that come until it is gone. Raises `Unreachable`."""
-    query = {**asdict(wanted), "instance": name, "limit": max(last, 1)}
+    query = {**asdict(wanted), "instance": name}
     said = _said(session, form, EVENTS, _SAID_RECORD)
     async with session.connected() as client:
         if follow:
             await client.call("subscribe", {"topics": ["events"], "instance": name})
-        result = await client.call("event.query", query)
-        session.warn(result)
-        rows = result["data"] if last else []
+        rows = await session.newest(client, "event.query", query, last, "seq")
         shown = rows[::-1] if backwards else rows
         if form in AS_LINES or (follow and form in AS_OBJECTS):
             for row in shown:

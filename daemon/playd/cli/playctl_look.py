@@ -237,7 +237,7 @@ async def _newest(session: Session, method: str, params: JsonObject, most: int |
     cursor: str | None = None
     async with session.connected() as client:
         while True:
-            result = await client.call(method, {**params, "cursor": cursor})
+            result = await session.page(client, method, {**params, "cursor": cursor})
             session.warn(result)
             found += result["data"]["rows"]
             cursor = result["data"]["cursor"]

@@ -16,7 +16,7 @@ import anyio
 import orjson
 
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
-from playd.control.protocol import EXIT_OF_CODE, OUTCOME_UNKNOWN, PROTOCOL, Code, JsonObject, RpcError
+from playd.control.protocol import EXIT_OF_CODE, MORE, OUTCOME_UNKNOWN, PROTOCOL, TOO_FAST, Code, JsonObject, RpcError
 from playd.control.render import Output, json_text, ordered, pick, render_rows
 from playd.control.tables import Column
 from playd.core.errors import PlaydError, SettingsError
@@ -31,6 +31,9 @@ EXIT_UNKNOWN: Final = 13
 LOOK_WAIT_S: Final = 10.0
 HIGH_WAIT_S: Final = 120.0
 """How long a changing call may take: a stop with flatten needs up to 60 s."""
+
+PACE_S: Final = 0.25
+"""Until a client that asked too fast asks again."""
 
 READY_LOOK_S: Final = 0.5
 """Between two looks whether a daemon is ready."""
@@ -134,6 +137,27 @@ class Session:
             raise UsageError("--watch repeats a look, and this command changes something: leave --watch out")
         self.sent_as = self.options.request_id or f"ctl-{self.world.random.token(8)}"
         return self.sent_as
+
+    async def page(self, client: ControlClient, method: str, params: JsonObject) -> JsonObject:
+        """One page of a list; whoever asks for many faster than a daemon takes requests waits a moment and asks again."""
+        while True:
+            try:
+                return await client.call(method, params)
+            except RpcError as error:
+                if error.reason != TOO_FAST:
+                    raise
+                await anyio.sleep(PACE_S)
+
+    async def newest(self, client: ControlClient, method: str, query: JsonObject, last: int, number: str) -> list[JsonObject]:
+        """The newest `last` lines, oldest first, page before page; `number` is the field that the next page is asked for by."""
+        found: list[JsonObject] = []
+        while True:
+            cursor = str(found[0][number]) if found else None
+            result = await self.page(client, method, {**query, "limit": max(last - len(found), 1), "cursor": cursor})
+            self.warn({"warnings": [each for each in result["warnings"] if each["code"] != MORE]})
+            found = [*result["data"], *found]
+            if len(found) >= last or not any(each["code"] == MORE for each in result["warnings"]):
+                return found if last else []
 
     def say(self, text: str) -> None:
         """A message for people; standard error, so that data stays clean."""

@@ -28,9 +28,9 @@ from playd.world.ports import Clock
 
 
 class LogQuery(Protocol):
-    """The newest log lines that are wanted, oldest first."""
+    """The newest log lines that are wanted, or of those before a number; oldest first, each with its number `n`."""
 
-    def __call__(self, *, limit: int, wanted: LineFilter | None = None) -> list[JsonObject]: ...
+    def __call__(self, *, limit: int, wanted: LineFilter | None = None, before: int | None = None) -> list[JsonObject]: ...
 
 
 class Presence(Protocol):

@@ -10,11 +10,12 @@ import anyio
 from pydantic import ValidationError
 
 from playd.control.figures import rfc3339
-from playd.control.params import FORMS, Changing, Params
+from playd.control.params import FORMS, NAME, Changing, Params
 from playd.control.protocol import OUTCOME_UNKNOWN, Code, JsonObject, Request, RpcError
 from playd.control.server import Session
 from playd.core.canonical import digest
 from playd.core.errors import CandleError, PlayError, SettingsError
+from playd.settings.words import dashed
 from playd.supervisor.names import nearest
 from playd.world.ports import Clock
 
@@ -163,8 +164,9 @@ def _validated(method: Method, params: JsonObject) -> Params:
 def _wrong(item: Any) -> str:
     """What is wrong with one parameter: its name, what was found if that is short, what was expected."""
     name, found = ".".join(str(part) for part in item["loc"]) or "params", repr(item["input"])
-    shape = FORMS.get(item.get("ctx", {}).get("pattern", ""))
-    expected = f"expected {shape}" if shape else item["msg"]
+    pattern = item.get("ctx", {}).get("pattern", "")
+    shape = FORMS.get(pattern)
+    expected = f"expected {shape}{dashed(item['input']) if pattern == NAME else ''}" if shape else item["msg"]
     return f"{name}: found {found}, {expected}" if len(found) <= FOUND_MAX else f"{name}: {expected}"
 
 

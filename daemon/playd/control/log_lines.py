@@ -8,7 +8,7 @@ from playd.control.figures import rfc3339
 from playd.control.protocol import JsonObject
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-_FIRST: Final = ("ts", "level", "event", "msg", "topic")
+_FIRST: Final = ("ts", "level", "event", "msg", "topic", "n")
 
 
 @dataclass(frozen=True, slots=True)

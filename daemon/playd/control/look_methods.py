@@ -8,12 +8,10 @@ from playd.control.asked_for import account_named, names_in_messages, owner_of, 
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
-from playd.control.log_lines import LineFilter
 from playd.control.params import (
     ByName,
     Hello,
     Intents,
-    LogQuery,
     Nothing,
     Rows,
     Selector,
@@ -359,15 +357,6 @@ def _resolving(daemon: Daemon, row: Any) -> JsonObject:
     if row["order_state"] != OrderState.UNKNOWN:
         return {"round": None, "next": None}
     return {"round": 0, "next": "asked at once" if account is not None else f"account {row['account']} is not open"}
-
-
-async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonObject]:
-    found = daemon.query_logs(limit=params.limit, wanted=LineFilter(**params.model_dump(exclude={"limit"})))
-    if not found:  # lines that there are need no name that anybody else knows
-        account_named(daemon, params.account)
-        if params.instance is not None:
-            names_in_messages(daemon, params.instance)
-    return found
 
 
 async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> JsonObject:

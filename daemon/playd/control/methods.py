@@ -10,6 +10,7 @@ from playd.control import change_methods as change
 from playd.control import config_methods as config
 from playd.control import halt_methods as halts
 from playd.control import hand_methods as hand
+from playd.control import line_methods as lines
 from playd.control import look_methods as look
 from playd.control import ops_methods as ops
 from playd.control import params
@@ -48,8 +49,8 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "recon.list": (params.Nothing, records.list_reconciliations),
     "recon.replay": (params.ReplayRecon, records.replay_reconciliation),
     "pnl.get": (params.Pnl, records.pnl),
-    "log.query": (params.LogQuery, look.query_logs),
-    "event.query": (params.EventQuery, ops.query_events),
+    "log.query": (params.LogQuery, lines.query_logs),
+    "event.query": (params.EventQuery, lines.query_events),
     "health.get": (params.Nothing, ops.health),
     "metrics.get": (params.Nothing, ops.metrics),
     "slo.list": (params.Nothing, ops.list_slos),

@@ -6,19 +6,16 @@ from hashlib import sha256
 from typing import Any, Final
 
 import anyio
-import anyio.lowlevel
 import orjson
 
 from playd.control import params as p
 from playd.control import rows
-from playd.control.asked_for import account_named, owner_of
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
 from playd.control.health import health as health_of
 from playd.control.metrics import metrics_text
 from playd.control.protocol import Code, JsonObject, RpcError
-from playd.control.record_filter import RecordFilter
 from playd.control.slices import in_slices
 from playd.control.slo_readings import readings
 from playd.core.errors import LinkError, OperatorError, VenueError
@@ -28,7 +25,6 @@ from playd.ops.alert_rows import AlertRow
 from playd.ops.backup import describe
 from playd.ops.backup_clock import BackupFailed
 from playd.ops.incident_kinds import kind_of
-from playd.ops.segments import PACKED, segment_names
 from playd.orders.budget import LimitRow
 from playd.orders.incidents import Incident
 from playd.settings import as_rows
@@ -42,11 +38,6 @@ VERIFIED_MS: Final = 7 * DAY_MS
 
 CODE_KEY: Final = "notify_code"
 VERIFIED_KEY: Final = "notify_verified"
-SCANNED_BYTES: Final = 64 * 1024 * 1024
-"""How much of the journal `events` reads, newest first; a file's worth. Older files are text for the shell."""
-
-CHUNK_BYTES: Final = 512 * 1024
-"""Read and parsed in about ten milliseconds."""
 
 
 async def health(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
@@ -328,36 +319,6 @@ async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> JsonObje
     said = "" if found == "whole" else await daemon.ops.chain.words(since=params.since, anchor=params.anchor)
     seq, digest = daemon.journal.head
     return {"result": found, "said": said, "head_seq": seq, "head_hash": digest}
-
-
-async def query_events(daemon: Daemon, params: p.EventQuery, call: Call) -> list[JsonObject]:
-    """Journal records that pass every filter, oldest first; the newest files are looked through."""
-    disk, folder = daemon.ops.world.disk, daemon.ops.state_dir / "journal"
-    uid = owner_of(daemon, params.instance) if params.instance is not None else None
-    account_named(daemon, params.account)
-    wanted = RecordFilter(**params.model_dump(exclude={"limit", "instance"}), instance=uid)
-    daemon.ops.journal.flush()
-    found: list[JsonObject] = []
-    left = SCANNED_BYTES
-    for name in reversed(segment_names(disk, folder)):
-        if name.endswith(PACKED):  # unpacking one takes longer than anybody may wait here
-            if len(found) < params.limit:
-                call.warnings.append(("not_all", f"older records are packed, see `zcat {folder / name}`"))
-            break
-        end, tail = disk.stat(folder / name).size, b""
-        while end > 0 and left > 0 and len(found) < params.limit:
-            begin = max(0, end - CHUNK_BYTES)
-            lines = (disk.read_from(folder / name, begin, end - begin) + tail).split(b"\n")
-            # The first line may have begun in the chunk before.
-            tail, end, left = (lines.pop(0) if begin else b""), begin, left - (end - begin)
-            found += [record for line in reversed(lines) if line and (record := wanted.read(line)) is not None]
-            await anyio.lowlevel.checkpoint()  # between two chunks the others trade
-    if left <= 0 and len(found) < params.limit:
-        call.warnings.append(("not_all", f"only the newest {SCANNED_BYTES // 2**20} MiB of the journal were looked through"))
-    return [
-        {**record, "time": rfc3339(record["ts_ms"]), "name": rows.owner_name(daemon, record["instance"] or "")}
-        for record in found[: params.limit]
-    ][::-1]
 
 
 async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> JsonObject:

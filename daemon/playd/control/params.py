@@ -19,7 +19,19 @@ FORMS: Final = {
 }
 """What each pattern asks for, in words."""
 
+LAST_MS: Final = 253_402_300_799_999
+"""The last moment of the year 9999, behind which no date can be written."""
+
 Name = Annotated[str, Field(pattern=NAME)]
+Moment = Annotated[int, Field(ge=0, le=LAST_MS)]
+"""Epoch ms."""
+
+Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""As the ledger can hold it."""
+
+LineNumber = Annotated[str, Field(pattern=r"^\d{1,18}$")]
+"""`seq` of a record, `n` of a line: those before it are asked for."""
+
 RequestId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -74,7 +86,7 @@ class Rows(Params):
     symbol: str | None = None
     owner: str | None = None
     state: Literal["open", "all"] | None = None
-    since_ms: int | None = None
+    since_ms: Moment | None = None
     cursor: str | None = None
 
 
@@ -145,7 +157,7 @@ class Disarm(Changing):
 
 class Waive(Changing):
     check: str = Field(max_length=64)
-    until_ms: int
+    until_ms: Moment
     reason: str = Field(min_length=1, max_length=500)
     confirm: str = ""
 
@@ -203,7 +215,7 @@ class Explain(Params):
     """
 
     name: str
-    at_ms: int | None = Field(default=None, ge=0)
+    at_ms: Moment | None = None
     last: int | None = Field(default=None, ge=1, le=10_000)
     stats: bool = False
 
@@ -227,7 +239,7 @@ class Noted(Changing):
 
 
 class AlertId(Changing):
-    id: int
+    id: Number
 
 
 class AlertTest(Changing):
@@ -259,8 +271,8 @@ class Pnl(Params):
     """Results of executions with `from_ms` <= market time < `to_ms`. `owner` is an instance."""
 
     by: Literal["day", "play", "symbol"] = "day"
-    from_ms: int | None = None
-    to_ms: int | None = None
+    from_ms: Moment | None = None
+    to_ms: Moment | None = None
     account: str | None = None
     symbol: str | None = None
     owner: str | None = None
@@ -316,14 +328,14 @@ class CloseOrphan(Changing):
 class ReplayRecon(Params):
     """`run`: number of a reconciliation that found a difference, as `recon.list` has it."""
 
-    run: int = Field(ge=1)
+    run: Number
 
 
 class ParityRun(Changing):
     """`days` recorded days of the instances that `target` means, before `end_ms` (now)."""
 
     target: str | None = None
-    end_ms: int | None = None
+    end_ms: Moment | None = None
     days: int = Field(default=5, ge=1, le=60)
 
 
@@ -348,9 +360,10 @@ class EventQuery(Params):
     order: str | None = None
     intent: str | None = None
     grep: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
+    since_ms: Moment | None = None
+    until_ms: Moment | None = None
     limit: int = Field(default=100, ge=1, le=5000)
+    cursor: LineNumber | None = None
 
 
 class LogQuery(Params):
@@ -364,6 +377,7 @@ class LogQuery(Params):
     level: str | None = None
     event: str | None = None
     grep: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
+    since_ms: Moment | None = None
+    until_ms: Moment | None = None
     limit: int = Field(default=100, ge=1, le=10_000)
+    cursor: LineNumber | None = None

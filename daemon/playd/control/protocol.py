@@ -16,6 +16,12 @@ REQUEST_ID_MAX: Final = 64
 GUARDIAN_SOCKET: Final = "guardian.sock"
 """The guardian's socket, beside the daemon's control socket."""
 
+MORE: Final = "more"
+"""Warning of an answer that is one page: there is more before it."""
+
+TOO_FAST: Final = "too_fast"
+"""Reason of an error about one request too many within a second; the same a second later is answered."""
+
 JsonObject = dict[str, Any]
 """A JSON object from or for the wire; its values are checked where they are used."""
 

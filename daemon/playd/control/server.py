@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import ByteStream, TaskGroup
 
 from playd.control.protocol import (
+    TOO_FAST,
     Code,
     JsonObject,
     LineBuffer,
@@ -247,7 +248,8 @@ class ControlServer:
             await session.send(encode_error(None, error))
             return not error.closes
         if not pace.take(self._clock.mono_s()):
-            slow_down = RpcError(Code.BUSY, f"more than {CONTROL_REQUESTS_PER_S} requests per second", hint="wait a second")
+            text = f"more than {CONTROL_REQUESTS_PER_S} requests per second"
+            slow_down = RpcError(Code.BUSY, text, reason=TOO_FAST, hint="wait a second")
             await session.send(encode_error(request.id, slow_down))
             return True
         await session.send(await self._run(request, session))

@@ -9,6 +9,7 @@ from playd.core.objectives import BY_NAME
 from playd.settings.model import Account, Instance, MarketSource, Settings, Slo
 from playd.settings.toml_lines import Path
 from playd.settings.variables import Ceiling
+from playd.settings.words import TAKEN
 
 Finding = tuple[Path, str]
 """The key that is at fault and what is wrong with it."""
@@ -91,6 +92,8 @@ def _account(alias: str, account: Account) -> Iterator[Finding]:
 
 def _instance(settings: Settings, ceiling: Ceiling, name: str, instance: Instance) -> Iterator[Finding]:
     here = ("instances", name)
+    if name in TAKEN:
+        yield here, f"{name} means something else wherever an instance is named; another name is expected"
     if instance.mode not in ENVIRONMENTS:
         yield (*here, "mode"), f"found {instance.mode}, expected shadow, paper, demo or live"
         return

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from playd.settings.layers import field_at
 from playd.settings.toml_lines import Path
+from playd.settings.words import dashed
 
 
 def describe(fault: ErrorDetails) -> tuple[Path, str]:
@@ -24,7 +25,8 @@ def describe(fault: ErrorDetails) -> tuple[Path, str]:
         case "greater_than_equal" | "less_than_equal":
             return path, f"found {_shown(found)}, expected {_range(path)}"
         case "string_pattern_mismatch":
-            return path, f"{_shown(found)} is no name: expected up to 32 of a-z, 0-9 and -, not beginning with -"
+            meant_by = dashed(found) if isinstance(found, str) else ""
+            return path, f"{_shown(found)} is no name: expected up to 32 of a-z, 0-9 and -, not beginning with -{meant_by}"
         case _:
             text = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             expected = text if text.startswith("expected") else f"expected {text}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.core.modes import Environment, Mode
+from playd.settings.words import TAKEN
 from playd.supervisor.enrol import own_account
 from playd.supervisor.records import NAME_PATTERN, InstanceRecord
 
@@ -89,6 +90,10 @@ def admit(record: InstanceRecord, around: Circumstances) -> Refused | None:
 
 
 def _name(record: InstanceRecord, around: Circumstances) -> Refused | None:
+    if record.name in TAKEN:
+        return Refused(
+            "BAD_NAME", f"{record.name} means something else wherever an instance is named; another name is expected"
+        )
     if re.fullmatch(NAME_PATTERN, record.name):
         return None
     return Refused("BAD_NAME", f"instance name {record.name!r} found, {NAME_PATTERN} expected")

@@ -11,7 +11,7 @@ from playd.control.asked_for import account_named, names_in_messages, owner_of, 
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.fill_quality import shortfall_figure
-from playd.control.look_methods import query_logs
+from playd.control.line_methods import query_logs
 from playd.control.params import LogQuery
 from playd.control.preflight import preflight
 from playd.control.protocol import Code, RpcError
@@ -50,7 +50,7 @@ def daemon() -> Daemon:
             loaded=SimpleNamespace(settings=SimpleNamespace(accounts={"spare": None}, instances={"declared": None}))
         ),
         "ledger": ledger,
-        "query_logs": lambda limit, wanted: [line for line in LINES if wanted.passes(line)][:limit],
+        "query_logs": lambda limit, wanted, before=None: [line for line in LINES if wanted.passes(line)][:limit],
     }
     return cast("Daemon", SimpleNamespace(**parts))
 

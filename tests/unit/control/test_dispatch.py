@@ -7,8 +7,8 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from playd.control.dispatch import Call, Dispatch, Method
-from playd.control.params import Changing, Params
+from playd.control.dispatch import Call, Dispatch, Method, _validated
+from playd.control.params import Add, Changing, EventQuery, LogQuery, Params, Rows
 from playd.control.protocol import Code, JsonObject, Request, RpcError
 from playd.control.requests import LedgerCommands
 from playd.control.server import Session
@@ -126,6 +126,20 @@ async def test_wrong_parameters_are_refused_before_anything_runs(params: dict[st
     error = await refusal(house, "change", request_id="a", **params)
     assert error.code is Code.INVALID_PARAMS
     assert house.effects == []
+
+
+def test_a_name_that_is_none_but_for_its_letters_is_told_as_it_could_be() -> None:
+    method = Method(Add, lambda _params, _call: anyio.sleep_forever())
+    with pytest.raises(RpcError, match=r"name: found 'EMA_cross', expected up to 32 .*; did you mean ema-cross\?"):
+        _validated(method, {"request_id": "r", "name": "EMA_cross", "play": "p", "mode": "paper"})
+
+
+@pytest.mark.parametrize("since_ms", [-1, 2**63, 10**19])
+def test_a_moment_that_no_calendar_has_is_a_wrong_parameter(since_ms: int) -> None:
+    for kind in (EventQuery, LogQuery, Rows):
+        with pytest.raises(RpcError) as caught:
+            _validated(Method(kind, lambda _params, _call: anyio.sleep_forever()), {"since_ms": since_ms})
+        assert caught.value.code is Code.INVALID_PARAMS
 
 
 async def test_a_change_without_a_request_id_is_refused() -> None:

@@ -250,6 +250,8 @@ def test_a_live_instance_under_a_demo_ceiling_is_refused() -> None:
         ("[daemon]\nmode = 1", "unknown key daemon.mode; did you mean instances.NAME.mode?"),
         (LIVE.replace('mode = "live"', 'mode = "backtest"'), "found backtest, expected shadow, paper, demo or live"),
         (LIVE.replace('mode = "live"', 'mode = "demo"'), "instances.one.account: is missing: mode demo needs an account"),
+        ('[instances.ema_cross]\nplay = "x"\nmode = "paper"', "not beginning with -; did you mean ema-cross?"),
+        ('[instances.all]\nplay = "x"\nmode = "paper"', "instances.all: all means something else"),
         (LIVE + 'account = "mian"', "there is no account mian; accounts are: main"),
         (LIVE.replace('mode = "live"', 'mode = "demo"\naccount = "main"'), "main is live"),
         (LIVE.replace('mode = "live"', 'mode = "shadow"\naccount = "main"'), "takes no account"),

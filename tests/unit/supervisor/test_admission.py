@@ -49,6 +49,8 @@ def test_a_fitting_record_is_admitted() -> None:
     ("record", "around", "code"),
     [
         (replace(RECORD, name="Alpha"), AROUND, "BAD_NAME"),
+        (replace(RECORD, name="all"), AROUND, "BAD_NAME"),
+        (replace(RECORD, name="foreign"), AROUND, "BAD_NAME"),
         (replace(RECORD, mode=Mode.BACKTEST), AROUND, "BAD_MODE"),
         (LIVE, replace(AROUND, account_environment=Environment.LIVE), "MODE_CEILING"),
         (LIVE, replace(AT_LIVE, running=(OTHER_LIVE,), max_live_instances=1), "TOO_MANY"),

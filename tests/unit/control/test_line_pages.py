@@ -1,0 +1,101 @@
+"""Lines come in pages that fit an answer, all of them in the end, and a client in a hurry is served too."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from playd.cli.log_tap import LogTap
+from playd.cli.session import PACE_S, Options, Session
+from playd.control.client import ControlClient
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.line_methods import PAGE_BYTES, query_events, query_logs
+from playd.control.params import EventQuery, LogQuery
+from playd.control.protocol import TOO_FAST, Code, JsonObject, RpcError
+from playd.control.render import Output
+from playd.core.limits import REPLY_LINE_BYTES
+from playd.ops.journal import open_journal
+from playd.settings.model import Journal as JournalSettings
+from playd.world.virtual import virtual_world
+
+pytestmark = pytest.mark.anyio
+STATE = PurePath("/state")
+RECORDS = 400
+LINES = 5000
+
+
+@asynccontextmanager
+async def daemon() -> AsyncIterator[Daemon]:
+    """A journal of four megabytes, and a log of two."""
+    world, tap = virtual_world(), LogTap(lambda _line: None)
+    tap.muted = False
+    for number in range(LINES):
+        tap(None, "", {"ts": "2024", "level": "info", "event": "fill.booked", "msg": f"{number}" + "x" * 400})
+    async with open_journal(world, STATE / "journal", JournalSettings(), version="1") as (journal, _):
+        for number in range(RECORDS - 1):
+            journal.append("bar.verdict", {"number": number, "text": "x" * 10_000})
+        ops = SimpleNamespace(world=world, state_dir=STATE, journal=journal)
+        supervisor = SimpleNamespace(slots={})
+        yield cast("Daemon", SimpleNamespace(ops=ops, supervisor=supervisor, query_logs=tap.query))
+
+
+class Client:
+    """Asks the methods themselves; every third request comes too fast."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self.asked = 0
+        self.longest = 0
+
+    async def call(self, method: str, params: JsonObject) -> JsonObject:
+        self.asked += 1
+        if self.asked % 3 == 2:
+            raise RpcError(Code.BUSY, "slow down", reason=TOO_FAST)
+        call: Any = SimpleNamespace(warnings=[])
+        if method == "log.query":
+            data = await query_logs(self.daemon, LogQuery.model_validate(params), cast("Call", call))
+        else:
+            data = await query_events(self.daemon, EventQuery.model_validate(params), cast("Call", call))
+        self.longest = max(self.longest, len(orjson.dumps(data)))
+        return {"data": data, "warnings": [{"code": code, "text": text} for code, text in call.warnings]}
+
+
+def session() -> Session:
+    return Session(virtual_world(), Options(Output.TABLE, (), "", None, False, "", False, ""))
+
+
+@pytest.mark.parametrize(
+    ("method", "number", "last", "numbers"),
+    [
+        ("event.query", "seq", 5000, range(1, RECORDS + 1)),
+        ("event.query", "seq", 250, range(RECORDS - 249, RECORDS + 1)),
+        ("event.query", "seq", 0, range(0)),
+        ("log.query", "n", 10_000, range(1, LINES + 1)),
+        ("log.query", "n", 4000, range(LINES - 3999, LINES + 1)),
+    ],
+)
+async def test_every_line_comes_once_and_in_order_however_many_pages_that_takes(
+    method: str, number: str, last: int, numbers: range, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("playd.cli.session.PACE_S", 0.0)
+    async with daemon() as one:
+        client = Client(one)
+        found = await session().newest(cast("ControlClient", client), method, {}, last, number)
+    assert [line[number] for line in found] == list(numbers)
+    assert client.longest < PAGE_BYTES + 200_000 < REPLY_LINE_BYTES
+    assert (client.asked > 1) is (last > 0)
+    assert capsys.readouterr().err == ""
+    assert PACE_S > 0
+
+
+async def test_another_refusal_is_no_reason_to_ask_again() -> None:
+    async def busy(method: str, params: JsonObject) -> JsonObject:
+        raise RpcError(Code.BUSY, "a comparison runs already")
+
+    with pytest.raises(RpcError, match="comparison"):
+        await session().page(cast("ControlClient", SimpleNamespace(call=busy)), "fill.list", {})
