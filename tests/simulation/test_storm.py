@@ -15,7 +15,8 @@ import pytest
 from playd.core.modes import Environment
 from playd.core.orders import Action, Execution, IntentClass, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass
-from playd.orders.budget import ADDRESS_LIMIT, ADDRESS_WINDOW_S, UID_LIMITS_PER_S, AccountBudget, AddressBudget
+from playd.orders.budget import ADDRESS_LIMIT, ADDRESS_WINDOW_S, GUARDIANS, UID_LIMITS_PER_S, AccountBudget, AddressBudget
+from playd.orders.guardian.share import GuardianShare
 from playd.orders.instance_port import InstancePort
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, Reply
@@ -144,6 +145,13 @@ async def fetch_candles(budget: AccountBudget) -> None:
         await budget.take("/v5/market/kline", Priority.DATA)
 
 
+async def guard(venue: CountingVenue, endpoint: str, share: GuardianShare) -> None:
+    """The guardian has the same key, and asks for as much as its share allows."""
+    while True:
+        await share.take(endpoint, Priority.PROTECT)
+        venue._arrived(endpoint)
+
+
 @pytest.mark.slow
 def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fast() -> None:
     async def body() -> None:
@@ -159,6 +167,9 @@ def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fa
                 around.start_soon(lose_stops, life, draws)
                 for _ in range(4):
                     around.start_soon(fetch_candles, budget)
+                share = GuardianShare(clock)
+                for endpoint in GUARDIANS:
+                    around.start_soon(guard, venue, endpoint, share)
                 for bar in range(1, 5):
                     async with anyio.create_task_group() as closes:
                         for n, port in enumerate(ports):

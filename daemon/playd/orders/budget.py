@@ -71,6 +71,13 @@ Share of each usable rate, the address's too, that only protection, exits and ca
 use all they can get would make them wait for seconds.
 """
 
+READS_FROM: Final = 25
+READ_RESERVE: Final = 0.5
+"""The same of endpoints with at least so high a limit, which all read: ten positions without a stop are looked at at once."""
+
+MOVES_SHARE: Final = 0.5
+"""Share of the usable rate of stops that their moves may take: of stops that are missing three leave at once beside them."""
+
 _SOFT: Final = frozenset({Priority.ENTRY, Priority.DATA})
 
 
@@ -351,7 +358,7 @@ class AccountBudget:
             path: RateBucket(
                 path,
                 limit,
-                shares=(1.0 - PROTECTIVE_RESERVE, 1.0 - rules.reserve),
+                shares=_shares(path, limit, rules),
                 usable_share=rules.usable,
                 reserved=GUARDIANS.get(path, 0) if guarded else 0,
             )
@@ -425,6 +432,13 @@ class AccountBudget:
     def _line(self, path: str) -> LimitRow:
         by_owner = self._use.of(path, self._clock.wall_ms())
         return _row(self._alias, self._buckets[path], self._waits_ms[path], self._clock.mono_s(), 0.0, by_owner)
+
+
+def _shares(path: str, limit: int, rules: RateRules) -> tuple[float, float]:
+    """How much of an endpoint's usable rate requests of level 1 and above, and of level 2, may take."""
+    if path == STOPS:
+        return 1.0 - PROTECTIVE_RESERVE, MOVES_SHARE
+    return 1.0 - (READ_RESERVE if limit >= READS_FROM else PROTECTIVE_RESERVE), 1.0 - rules.reserve
 
 
 def _row(

@@ -89,7 +89,8 @@ class RateBucket:
         Take over what a reply's headers say: size, how much of it is left, and when it frees up if nothing is. What is missing
         stays as it is known; beside a size that nobody is granted the others say nothing either.
 
-        Use that we do not know of belongs to other clients of the same user and counts like ours.
+        Use that we do not know of belongs to other clients of the same user and counts like ours; but for as much as is left
+        free for somebody anyway, which would else be taken off twice.
         """
         if limit is not None and not 0 < limit <= LIMIT_MAX:
             return
@@ -97,7 +98,7 @@ class RateBucket:
         if left is None:
             return
         self._forget(now_s)
-        for _ in range(min(self.limit - left - len(self._stamps[0]), self.limit)):
+        for _ in range(min(self.limit - left - self._reserved - len(self._stamps[0]), self.limit)):
             self._stamps[0].append(now_s)
         if left <= 0 and reset_in_s is not None:
             self._block(now_s, reset_in_s)

@@ -456,36 +456,3 @@ def test_whoever_waits_is_served_although_the_two_before_it_left_at_one_moment()
         assert max(served) < 2
 
     in_virtual_time(body)
-
-
-def test_the_venues_own_protection_pauses_entries_of_every_account_and_polls_make_no_pause_short() -> None:
-    async def body() -> None:
-        address = AddressBudget(LoopClock())
-        one, other = address.for_account("one"), address.for_account("other")
-        one.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
-        assert other.entries_paused_for_s == pytest.approx(1.0)
-        await anyio.sleep(1.5)
-        one.learn(POSITIONS, limit=None, left=None, reset_ms=None, code=0)
-        other.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
-        assert one.entries_paused_for_s == pytest.approx(2.0)
-        await anyio.sleep(2.0 + 61.0)
-        one.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
-        assert one.entries_paused_for_s == pytest.approx(1.0)
-
-    in_virtual_time(body)
-
-
-def test_a_ban_that_somebody_else_at_our_address_heard_of_is_kept_and_remembered() -> None:
-    async def body() -> None:
-        stored: list[int] = []
-        address = AddressBudget(LoopClock(), on_ban=stored.append)
-        address.heed(WALL_START_MS - 1_000)
-        assert address.banned_for_s == 0.0
-        for until_ms in (300_000, 100_000):
-            address.heed(WALL_START_MS + until_ms)
-            assert address.banned_for_s == pytest.approx(300.0)
-        assert stored == [WALL_START_MS + 300_000]
-        address.heed(10**15)
-        assert address.banned_for_s == pytest.approx(RateRules().ban_s)
-
-    in_virtual_time(body)

@@ -11,8 +11,17 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from playd.orders.budget import ADDRESS_LIMIT, ADDRESS_WINDOW_S, STOPS, UID_LIMITS_PER_S, AccountBudget, AddressBudget
-from playd.venues.port import Priority
+from playd.orders.budget import (
+    ADDRESS_LIMIT,
+    ADDRESS_WINDOW_S,
+    GUARDIANS,
+    STOPS,
+    UID_LIMITS_PER_S,
+    AccountBudget,
+    AddressBudget,
+)
+from playd.orders.guardian.share import GuardianShare
+from playd.venues.port import Budget, Priority
 from tests.virtual_time import LoopClock, in_virtual_time
 
 CREATE = "/v5/order/create"
@@ -50,12 +59,17 @@ class Venue:
     arrivals: dict[tuple[str, str], deque[float]] = field(default_factory=lambda: defaultdict(deque))
     too_fast: list[str] = field(default_factory=list)
     waits: list[tuple[float, float, Priority]] = field(default_factory=list)
-    """(when it was wanted, how long it waited, class)."""
+    """(when it was wanted, how long it waited, class), of the daemon."""
+    guarded: int = 0
+    """Requests of guardians."""
 
-    async def ask(self, budget: AccountBudget, user: str, endpoint: str, priority: Priority, owner: str = "") -> None:
+    async def ask(self, budget: Budget, user: str, endpoint: str, priority: Priority, owner: str = "") -> None:
         wanted_s = self.clock.mono_s()
         await budget.take(endpoint, priority, owner=owner)
-        self.waits.append((wanted_s, self.clock.mono_s() - wanted_s, priority))
+        if isinstance(budget, GuardianShare):
+            self.guarded += 1
+        else:
+            self.waits.append((wanted_s, self.clock.mono_s() - wanted_s, priority))
         limit = UID_LIMITS_PER_S.get(endpoint)
         left = self._arrived(user, endpoint, 1.0, limit) if limit is not None else 0
         self._arrived("", "address", ADDRESS_WINDOW_S, ADDRESS_LIMIT)
@@ -79,8 +93,15 @@ class Venue:
 
 
 async def storm(venue: Venue, budget: AccountBudget, user: str, bars: int) -> None:
-    """Entries and moved stops of all instances at each close, look-ups and candles without end, a lost stop now and then."""
-    chance = random.Random(user)
+    """
+    Entries and moved stops of all instances at each close, look-ups and candles without end, a lost stop now and then; and a
+    guardian with the same key that does as much as its share allows.
+    """
+    chance, guardian = random.Random(user), GuardianShare(venue.clock)
+
+    async def guard(endpoint: str) -> None:
+        while True:
+            await venue.ask(guardian, user, endpoint, Priority.PROTECT)
 
     async def without_end(endpoint: str, priority: Priority) -> None:
         while True:
@@ -99,6 +120,8 @@ async def storm(venue: Venue, budget: AccountBudget, user: str, bars: int) -> No
 
     async with anyio.create_task_group() as around:
         around.start_soon(lose_stops)
+        for endpoint in GUARDIANS:
+            around.start_soon(guard, endpoint)
         for endpoint in LOOK_UPS:
             for _ in range(2):
                 around.start_soon(without_end, endpoint, Priority.RESOLVE)
@@ -118,6 +141,7 @@ def test_no_protective_call_waits_and_none_is_too_fast_whatever_the_venue_tells(
         venue = Venue(clock, headers)
         await storm(venue, AddressBudget(clock).for_account("a", guarded=True), "a", bars=1)
         assert venue.too_fast == []
+        assert venue.guarded > 30
         assert len(venue.protective()) > 15
         assert max(venue.protective()) <= PROTECTIVE_WAIT_S
 
@@ -134,6 +158,42 @@ def test_two_users_at_one_address_share_its_limit_and_neither_delays_what_protec
         assert venue.too_fast == []
         assert len(venue.protective()) > 20
         assert max(venue.protective()) <= PROTECTIVE_WAIT_S
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("lost", [2, 24])
+def test_stops_that_many_positions_lose_at_one_moment_of_a_storm_leave_as_fast_as_the_venue_takes_them(lost: int) -> None:
+    """
+    Ten are looked at at once. Of the requests that put stops back the venue takes ten a second from one key, of which the
+    daemon uses six: of stops that are lost three leave at once whatever moves beside them (the storm has one), the others at
+    that pace.
+    """
+
+    async def body() -> None:
+        clock, put_back = LoopClock(), list[tuple[float, float]]()
+        venue = Venue(clock, partly)
+        budget = AddressBudget(clock).for_account("a", guarded=True)
+
+        async def lose(n: int) -> None:
+            began_s = clock.mono_s()
+            await venue.ask(budget, "a", POSITIONS, Priority.PROTECT, f"symbol {n}")
+            read_s = clock.mono_s()
+            await venue.ask(budget, "a", STOPS, Priority.PROTECT, f"symbol {n}")
+            put_back.append((read_s - began_s, clock.mono_s() - read_s))
+
+        async with anyio.create_task_group() as around:
+            around.start_soon(storm, venue, budget, "a", 2)
+            await anyio.sleep(BAR_S + 0.2)  # every instance has just moved its stop
+            for n in range(lost):
+                around.start_soon(lose, n)
+        assert venue.too_fast == []
+        reads, sets = sorted(read for read, _ in put_back), sorted(sent for _, sent in put_back)
+        assert len(sets) == lost
+        assert max(reads[:10]) <= PROTECTIVE_WAIT_S
+        assert max(reads) <= 1.1
+        assert max(sets[:2]) <= PROTECTIVE_WAIT_S
+        assert max(sets) <= lost / 6 * 1.1
 
     in_virtual_time(body)
 

@@ -1,0 +1,56 @@
+"""What accounts, the guardian and others at our address share of its limits: pauses, bans and slices."""
+
+import anyio
+import pytest
+
+from playd.orders.budget import AddressBudget, RateRules
+from playd.venues.port import Priority
+from tests.unit.orders.test_budget import CREATE, POSITIONS, Log
+from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
+
+
+def test_the_venues_own_protection_pauses_entries_of_every_account_and_polls_make_no_pause_short() -> None:
+    async def body() -> None:
+        address = AddressBudget(LoopClock())
+        one, other = address.for_account("one"), address.for_account("other")
+        one.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
+        assert other.entries_paused_for_s == pytest.approx(1.0)
+        await anyio.sleep(1.5)
+        one.learn(POSITIONS, limit=None, left=None, reset_ms=None, code=0)
+        other.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
+        assert one.entries_paused_for_s == pytest.approx(2.0)
+        await anyio.sleep(2.0 + 61.0)
+        one.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
+        assert one.entries_paused_for_s == pytest.approx(1.0)
+
+    in_virtual_time(body)
+
+
+def test_a_ban_that_somebody_else_at_our_address_heard_of_is_kept_and_remembered() -> None:
+    async def body() -> None:
+        stored: list[int] = []
+        address = AddressBudget(LoopClock(), on_ban=stored.append)
+        address.heed(WALL_START_MS - 1_000)
+        assert address.banned_for_s == 0.0
+        for until_ms in (300_000, 100_000):
+            address.heed(WALL_START_MS + until_ms)
+            assert address.banned_for_s == pytest.approx(300.0)
+        assert stored == [WALL_START_MS + 300_000]
+        address.heed(10**15)
+        assert address.banned_for_s == pytest.approx(RateRules().ban_s)
+
+    in_virtual_time(body)
+
+
+def test_what_the_guardian_uses_of_its_share_is_taken_off_once() -> None:
+    async def body() -> None:
+        budget = AddressBudget(LoopClock()).for_account("a", guarded=True)
+        budget.learn(CREATE, limit=10, left=8, reset_ms=None, code=0)  # two of the guardian's
+        log = Log(budget)
+        for _ in range(6):
+            await log.take(CREATE, Priority.EXIT)
+        assert log.times() == [0.0] * 6
+        budget.learn(CREATE, limit=10, left=1, reset_ms=None, code=0)  # and one of somebody else's
+        assert next(row for row in budget.rows() if row.endpoint == CREATE).used == 7
+
+    in_virtual_time(body)
