@@ -1,15 +1,18 @@
 """A venue that lets one symbol wait, or everybody: no other position and no clock waits with it."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import anyio
 
+from playd.core.orders import Action, IntentClass
 from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.halts import Level, symbol_scope
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entered, entry
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -128,5 +131,55 @@ def test_while_nothing_is_answered_a_fill_is_unverified_after_ten_seconds() -> N
 
             assert (early, levels(life, SYMBOL).get("FILL_CHECK")) == (None, Level.HALT)
             assert life.ledger.rows("SELECT DISTINCT result FROM fill_checks")[0]["result"] == "blind"
+
+    in_virtual_time(body)
+
+
+def in_a_queue(ask: Callable[..., Awaitable[Reply]]) -> Callable[..., Awaitable[Reply]]:
+    """The request, which waits a minute for its turn before anything of it leaves."""
+
+    async def waits(*given: Any, **named: Any) -> Reply:
+        await anyio.sleep(60.0)
+        return await ask(*given, **named)
+
+    return waits
+
+
+def test_a_stop_that_waits_for_its_turn_is_not_set_under_the_freeze_that_comes_meanwhile() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.set_stops = in_a_queue(life.venue.set_stops)  # type: ignore[method-assign, assignment]
+            life.venue.remove_stop()
+            await anyio.sleep(10.0)
+            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "mine now", actor="me")
+            await anyio.sleep(120.0)
+
+            assert life.venue.stop_of() == 0
+            assert "STOP_REFUSED" not in kinds(life)
+
+    in_virtual_time(body)
+
+
+def test_a_moved_stop_and_a_cancel_that_wait_for_their_turn_do_not_leave_under_a_freeze() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running(), anyio.create_task_group() as group:
+            port = await entered(life)
+            life.venue.resting = True
+            await port.submit(entry(120_000), READY)
+            life.venue.set_stops = in_a_queue(life.venue.set_stops)  # type: ignore[method-assign, assignment]
+            life.venue.cancel = in_a_queue(life.venue.cancel)  # type: ignore[method-assign, assignment]
+            move = replace(entry(180_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=STOP + 100)
+            group.start_soon(port.submit, move, READY)
+            group.start_soon(lambda: life.account.cancel_entries(instance_uid=UID))
+            await anyio.sleep(5.0)
+            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "mine now", actor="me")
+            await anyio.sleep(120.0)
+
+            assert life.venue.stop_of() == STOP
+            assert life.venue.cancels == []
+            group.cancel_scope.cancel()
 
     in_virtual_time(body)

@@ -17,6 +17,7 @@ from playd.orders.expectations import Expectations
 from playd.orders.fill_check import Fallback, on_tick, planned_stop
 from playd.orders.fills import Share
 from playd.orders.flattening import flatten_intent, submit_flatten
+from playd.orders.freezing import unless_frozen
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.hourly_range import hourly_range, needed_since_ms
 from playd.orders.repair_limits import RepairLimits
@@ -84,10 +85,13 @@ class StopRepairs:
         data: dict[str, Json] = {"stop": text(stop), "target": text(target)}
         before = desk.journal.append("stop.repaired", data, account=desk.alias, symbol=symbol)
         priority = Priority.PROTECT if bare else Priority.EXIT
-        reply = await desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)
+        owners = tuple(share.owner for share in self._plan.owned(symbol))
+        reply = await unless_frozen(
+            desk, symbol, owners, lambda: desk.port.set_stops(symbol, stop=stop, target=target, priority=priority)
+        )
         answer: dict[str, Json] = {**data, "code": reply.code, "answer": reply.text}
         desk.journal.append("stop.repaired", answer, account=desk.alias, symbol=symbol, cause=before)
-        if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
+        if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE) and not desk.frozen(symbol, *owners):
             note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
             self._refused.add(symbol)
             desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)

@@ -9,6 +9,7 @@ from playd.core.orders import Intent, IntentClass
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.exits import FROZEN
+from playd.orders.freezing import unless_frozen
 from playd.orders.gateway import Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
 from playd.orders.rows import text
@@ -107,7 +108,13 @@ class Stops:
 
     async def _ask(self, intent: Intent) -> Reply:
         # The position has a stop already: one that has none goes first.
-        return await self._desk.port.set_stops(intent.symbol, stop=intent.stop, target=intent.target, priority=Priority.EXIT)
+        desk, symbol = self._desk, intent.symbol
+        return await unless_frozen(
+            desk,
+            symbol,
+            (intent.instance_uid,),
+            lambda: desk.port.set_stops(symbol, stop=intent.stop, target=intent.target, priority=Priority.EXIT),
+        )
 
     async def _once_it_is_known(self, intent: Intent, reply: Reply) -> Reply:
         """A venue may tell of a fill before it knows the position: what it refuses for that reason is asked once more."""

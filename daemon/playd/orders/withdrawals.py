@@ -7,7 +7,7 @@ Play decides anew at its next close. A cancel never changes the order's own stat
 became of it, and its instance hears of that end. What was filled before the cancel arrived stays, under the entry's stop.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from playd.core.canonical import Json
 from playd.core.modes import Environment
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
+from playd.orders.freezing import unless_frozen
 from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.resolver import Resolver
@@ -138,12 +139,16 @@ class Withdrawals:
         if self._desk.frozen(row.symbol, row.owner):
             return
         by_link = not row.link_id.startswith("v:")
-        reply = await self._desk.port.cancel(
-            row.symbol,
-            link_id=row.link_id if by_link else "",
-            venue_order_id="" if by_link else row.venue_order_id,
-            priority=Priority.CANCEL,
-        )
+
+        def ask() -> Awaitable[Reply]:
+            return self._desk.port.cancel(
+                row.symbol,
+                link_id=row.link_id if by_link else "",
+                venue_order_id="" if by_link else row.venue_order_id,
+                priority=Priority.CANCEL,
+            )
+
+        reply = await unless_frozen(self._desk, row.symbol, (row.owner,), ask)
         if reply.reply_class not in _PASSING:
             self._refused(row, reply)
 
