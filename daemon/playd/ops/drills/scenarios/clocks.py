@@ -4,9 +4,9 @@ from functools import partial
 from typing import Any, Final
 
 from playd.ops.drills.bad_host import CLOCK
-from playd.ops.drills.plays import HELD_SYMBOL
-from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, hit_create, is_over, no_gaps, stop_removed
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.plays import HELD, HELD_SYMBOL
+from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, hit_create, holds_still, is_over, no_gaps, stop_removed
+from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 
 EXIT_S: Final = 15.0
@@ -29,6 +29,7 @@ async def clock(stage: Stage) -> None:
     await stage.open(guardian=False)
     await _one_re_sign(stage)
     for by_ms in (SKEW_MS, -SKEW_MS):
+        await holds_still(stage, HELD, HELD_SYMBOL)  # nothing is entered any more while everything is paused
         known = _clock_halts(stage)
         began_s = await arm(stage, "skew_clock", {}, times=0, given={"by_ms": by_ms})
         fault = f"clocks {by_ms / 1000:+g} s apart"
@@ -45,6 +46,8 @@ async def clock(stage: Stage) -> None:
 async def _own_clock(stage: Stage) -> None:
     """Ours is set forward, then back behind the time: noticed within seconds, because ages are measured by another clock."""
     for by_ms in (SKEW_MS, -SKEW_MS):
+        if by_ms < 0:
+            await holds_still(stage, HELD, HELD_SYMBOL)
         known = _clock_halts(stage)
         began_s = stage.host(CLOCK, ahead_ms=by_ms)
         fault = f"our clock set to {by_ms / 1000:+g} s"
@@ -60,6 +63,7 @@ async def _stop_restored(stage: Stage, fault: str) -> None:
     """A cancelled stop is back, whatever the clocks say."""
     removed_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_S, since_s=removed_s)
+    await stage.exchange.release(SPEED)
 
 
 async def _pause_lifted(stage: Stage, fault: str, healed_s: float) -> None:
@@ -78,8 +82,12 @@ async def _one_re_sign(stage: Stage) -> None:
         return next((row for row in stage.table("orders") if row["link_id"] == link and is_over(row)), None)
 
     await stage.expect(fault, over, lambda row: f"the order is {row['state']}", EXIT_S)
+    again = sum(
+        params.get("orderLinkId") == link for _, params in (await stage.venue()).creates
+    )  # what was refused is no create
     made = sum(row["orderLinkId"] == link for row in (await stage.venue()).newest())
-    stage.report.require(made == 1, fault, f"signed again under the same id: {made} order at the venue")
+    seen = f"signed again under the same id: {again} time, {made} order at the venue"
+    stage.report.require((again, made) == (1, 1), fault, seen)
 
 
 async def _drift(stage: Stage) -> None:

@@ -10,15 +10,12 @@ from typing import Any, Final
 from playd.core.orders import Side
 from playd.ops.drills.local_exchange import ACCOUNT, Hand
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, RESTING_SYMBOL
-from playd.ops.drills.scenarios.steps import arm, stop_put_back
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.scenarios.steps import arm, holds_still, stop_put_back
+from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import account_scope
 from playd.orders.order_book import FOREIGN
 
 PROTECTED_S: Final = 5.0
-MOVED_BACK_S: Final = 10.0
-"""Until then it is covered, only elsewhere."""
-
 RECOGNISED_S: Final = 30.0
 FOREIGN_SYMBOL: Final = "DOGEUSDT"
 FAR_PRICE: Final = Decimal("0.08")
@@ -31,6 +28,7 @@ WORKING: Final = ("New", "PartiallyFilled", "Untriggered")
 
 async def hands(stage: Stage) -> None:
     await stage.open()
+    await holds_still(stage, HELD, HELD_SYMBOL)
     planned = await stage.stop_of(HELD_SYMBOL)
     await stop_put_back(stage, HELD_SYMBOL, "stop cancelled by hand", PROTECTED_S)
     async with stage.exchange.hand() as hand:
@@ -41,6 +39,7 @@ async def hands(stage: Stage) -> None:
         await _leverage_changed(stage)
         await _closed(stage, hand)
         await _leverage_set_back(stage, hand)
+    await stage.exchange.release(SPEED)
 
 
 async def _foreign_order(stage: Stage, hand: Hand) -> None:
@@ -160,4 +159,4 @@ async def _stop_moved(stage: Stage, hand: Hand, planned: Decimal) -> None:
     async def back() -> bool:
         return (await hand.position(HELD_SYMBOL)).stop == planned
 
-    await stage.expect(fault, back, f"the stop is at {planned} again", MOVED_BACK_S, since_s=began_s)
+    await stage.expect(fault, back, f"the stop is at {planned} again", PROTECTED_S, since_s=began_s)

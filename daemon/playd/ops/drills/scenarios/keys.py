@@ -126,6 +126,7 @@ async def _next_key(stage: Stage, fault: str) -> float:
 async def _private_login(stage: Stage) -> None:
     """The private socket is cut and refused: the account polls, and trades again when it is let in."""
     fault = "private login refused"
+    await holds_still(stage, HELD, HELD_SYMBOL)  # nothing is entered any more while the account is polled
     await arm(stage, "refuse_authentication", {"socket": "private"}, times=0)
     await arm(stage, "cut", {"socket": "private"})
 
@@ -133,15 +134,17 @@ async def _private_login(stage: Stage) -> None:
         return await struck(stage, "refuse_authentication")
 
     await stage.expect(fault, refused, "it is cut off and tries again", RETURNS_S)
-    await bars_go_on(stage, fault, RETURNS_S)
     removed_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", RETURNS_S, since_s=removed_s)
+    await stage.exchange.release(SPEED)
+    await bars_go_on(stage, fault, RETURNS_S)
     await heal(stage)
 
 
 async def _exchanged(stage: Stage) -> None:
     """The key is exchanged while the daemon runs: that of somebody else is refused, one of the same user signs from then on."""
     fault = "the key is exchanged"
+    await holds_still(stage, HELD, HELD_SYMBOL)
     stranger = await stage.exchange.admin("POST", "accounts", {"alias": "stranger", "wallet_usdt": "1000"})
     stage.report.inject("replace", "key", of="another user")
     stage.use_key(stranger["key"], stranger["secret"])
@@ -150,6 +153,7 @@ async def _exchanged(stage: Stage) -> None:
     await _next_key(stage, fault)
     removed_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", RETURNS_S, since_s=removed_s)
+    await stage.exchange.release(SPEED)
 
 
 async def _at_start(stage: Stage, code: int) -> None:

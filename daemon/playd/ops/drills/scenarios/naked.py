@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.plays import HELD, HELD_SYMBOL
 from playd.ops.drills.programs import epoch_ms
-from playd.ops.drills.scenarios.steps import arm, heal, lifted_by_a_person, stop_put_back
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.scenarios.steps import arm, heal, holds_still, lifted_by_a_person, stop_put_back
+from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import symbol_scope
 
 COVERED_S: Final = 40.0
@@ -25,8 +25,13 @@ TRADING_STOP: Final = "/v5/position/trading-stop"
 
 
 async def naked(stage: Stage) -> None:
-    """Nobody is dead, but for one cancelled stop without a guardian. The last ladder is climbed to its end."""
+    """
+    Nobody is dead, but for one cancelled stop without a guardian. The last ladder is climbed to its end.
+
+    The market stands in a long minute while a stop is away: nothing but us may close the position or end its danger.
+    """
     await stage.open()
+    await holds_still(stage, HELD, HELD_SYMBOL)
     await stop_put_back(stage, HELD_SYMBOL, "stop cancelled by hand", COVERED_S)
     await _by_the_venue(stage)
     stage.report.inject("SIGKILL", "guardian")
@@ -35,6 +40,7 @@ async def naked(stage: Stage) -> None:
     await stage.start_guardian()
     await _passed_already(stage)
     await _no_stop_taken(stage)
+    await stage.exchange.release(SPEED)
 
 
 async def _by_the_venue(stage: Stage) -> None:
@@ -64,12 +70,13 @@ async def _passed_already(stage: Stage) -> None:
     await heal(stage)
     stage.report.require(stage.halt("UNPROTECTABLE"), fault, "halt UNPROTECTABLE")
     await lifted_by_a_person(stage, symbol_scope(ACCOUNT, HELD_SYMBOL), fault, RETURNS_S)
-    await stage.until_covered(HELD_SYMBOL)
+    await stage.exchange.release(SPEED)
 
 
 async def _no_stop_taken(stage: Stage) -> None:
     """The venue has no room for another stop order (110009), however often it is asked, and by whom."""
     fault = "stop cancelled, every other one refused"
+    await holds_still(stage, HELD, HELD_SYMBOL)
     await arm(stage, "answer", {"path": TRADING_STOP, "symbol": HELD_SYMBOL}, times=0, given={"code": 110009}, name=fault)
     known = len(stage.guardian.said("guardian.stop.repaired"))
     began_s = await _cancelled_under_a_fault(stage)

@@ -15,6 +15,7 @@ from playd.ops.drills.scenarios.steps import (
     alerted,
     alerts_to_a_file,
     bars_go_on,
+    holds_still,
     lifted_by_a_person,
     stop_put_back,
     stop_removed,
@@ -49,6 +50,7 @@ required_for_practice = true
 async def dead_daemon(stage: Stage) -> None:
     """DRL-13: killed, and it stays down."""
     await stage.open(settings=alerts_to_a_file(stage))
+    await holds_still(stage, HELD, HELD_SYMBOL)
     planned = await stage.stop_of(HELD_SYMBOL)
     stage.report.require(await stage.resting(), "before", "an entry rests")
     killed_s = stage.report.inject("SIGKILL", "daemon")
@@ -85,11 +87,13 @@ async def wedged_daemon(stage: Stage) -> None:
     """DRL-12: alive, but it does nothing: stopped by a signal, then standing still in a commit until its manager ends it."""
     stage.on_a_bad_host()
     await stage.open()
+    await holds_still(stage, HELD, HELD_SYMBOL)
     planned = await stage.stop_of(HELD_SYMBOL)
     stage.report.inject("SIGSTOP", "daemon")
     stage.daemon.send(ChildSignal.STOP)
     await _stop_cancelled(stage, planned, "daemon stopped by a signal, stop cancelled")
     stage.daemon.send(ChildSignal.CONT)
+    await stage.exchange.release(SPEED)
     await stage.expect("daemon goes on", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
     await _guardian_told(stage)
     await _loop_blocked(stage)
@@ -98,15 +102,14 @@ async def wedged_daemon(stage: Stage) -> None:
 async def _loop_blocked(stage: Stage) -> None:
     """The disk does not answer, and no task of the daemon comes to its turn. This drill is its service manager."""
     fault = "a commit hangs"
-    await stage.until_covered(HELD_SYMBOL)
     beats = stage.beats()
 
     async def fed() -> bool:
         return stage.beats() > beats
 
     await stage.expect("before", fed, "the daemon feeds its watchdog", WATCHDOG_S)
+    await holds_still(stage, HELD, HELD_SYMBOL)
     planned = await stage.stop_of(HELD_SYMBOL)
-    await stage.exchange.inside_a_minute()
     began_s = stage.host(DISK, kind=HANGS)
     manager = _Manager(stage)
     async with anyio.create_task_group() as asking:
@@ -149,10 +152,10 @@ async def dead_guardian(stage: Stage) -> None:
     await stage.open(settings=REQUIRED)
     for life in range(GUARDIAN_LIVES):
         fault = f"guardian killed, {life + 1}."
+        await holds_still(stage, HELD, HELD_SYMBOL)  # behind the kill nothing is entered any more
         began_s, killed_ms = stage.report.inject("SIGKILL", "guardian", life=life), stage.world.clock.wall_ms()
         await stage.guardian.kill()
         await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", NOTICED_S, since_s=began_s)
-        await stage.exchange.inside_a_minute()  # so that what is open is still there when something is done
         await stop_put_back(stage, HELD_SYMBOL, "without a guardian, stop cancelled by hand", COVERED_BY_DAEMON_S)
         if life + 1 == GUARDIAN_LIVES:
             ran = await stage.ctl("stop", HELD, "--flatten", "--json")

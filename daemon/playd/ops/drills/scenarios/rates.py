@@ -7,10 +7,20 @@ from typing import Any, Final
 
 from playd.core.orders import OrderState
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, IDLE, PLAYS, another
+from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, PLAYS, another
 from playd.ops.drills.programs import until
-from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, hit_create, is_over, resume
-from playd.ops.drills.stage import ANSWERED, Stage
+from playd.ops.drills.scenarios.steps import (
+    CREATE,
+    TRADED_S,
+    arm,
+    bars_go_on,
+    heal,
+    hit_create,
+    holds_still,
+    is_over,
+    resume,
+)
+from playd.ops.drills.stage import ANSWERED, SPEED, Stage
 
 COVERED_S: Final = 40.0
 NOTICED_S: Final = 20.0
@@ -26,10 +36,7 @@ ON_ITS_WAY_MS: Final = 250
 TURN_MS: Final = 150
 """An exit that is sent so near to an entry has its turn with it: both wait for one reset, and either may wake first."""
 
-CROWD: Final = {
-    IDLE: another(PLAYS[BUSY], IDLE, "XRPUSDT"),
-    "crowd": another(PLAYS[BUSY], "crowd", "DOGEUSDT"),
-}
+CROWD: Final = {name: another(PLAYS[BUSY], name, symbol) for name, symbol in (("crowd", "DOGEUSDT"), ("more", "BNBUSDT"))}
 """Two more who enter every few minutes."""
 
 SILENT_S: Final = 12.0
@@ -40,14 +47,16 @@ BAN_KEY: Final = "ban_until_ms:venue"
 
 
 async def rate_trouble(stage: Stage) -> None:
-    await stage.open(guardian=False, plays={**PLAYS, **CROWD})
+    await stage.open(guardian=False, plays={**PLAYS, **CROWD}, terms=("--markets", "6"))
     await _entry(stage, "an entry answered three times with 10006", {"code": 10006}, times=3)
     await _reset_in_the_past(stage)
     await _entry(stage, "an entry taken, and answered with 10429", {"code": 10429, "effect": True}, times=1)
     await _burst(stage)
-    began_s = await arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
+    await holds_still(stage, HELD, HELD_SYMBOL)
     await arm(stage, "answer", {"path": PROTECTING}, times=3, given={"code": 10006})
+    began_s = await arm(stage, "remove_stop", {"symbol": HELD_SYMBOL, "account": ACCOUNT})
     await stage.expect_covered(HELD_SYMBOL, "stop cancelled, repair answered with 10006", COVERED_S, since_s=began_s)
+    await stage.exchange.release(SPEED)
     rows = (await stage.ctl("limits", "--json")).data
     waits = [row["wait_p99_ms"] for row in rows if row["bucket"].endswith(PROTECTING)]
     stage.report.require(
@@ -65,8 +74,8 @@ async def _entry(stage: Stage, fault: str, given: dict[str, Any], *, times: int)
 
     row = await stage.expect(fault, over, lambda row: f"the order is {row['state']}", TRADED_S)
     made = [each for each in (await stage.venue()).newest() if each["orderLinkId"] == link]
-    wanted = 1 if row["state"] == OrderState.FILLED else 0
-    stage.report.require(len(made) == wanted, fault, f"{len(made)} orders at the venue")
+    right = len(made) == 1 if row["state"] == OrderState.FILLED else len(made) <= 1
+    stage.report.require(right, fault, f"{len(made)} orders at the venue")
     return link
 
 

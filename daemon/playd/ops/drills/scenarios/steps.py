@@ -6,10 +6,12 @@ from typing import Any, Final
 import anyio
 
 from playd.core.orders import OrderState
+from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY_SYMBOL
 from playd.ops.drills.programs import Ran, until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.stage import HURRY, SPEED, Stage
+from playd.orders.halts import symbol_scope
 
 CREATE: Final = "/v5/order/create"
 TRADED_S: Final = 60.0
@@ -18,6 +20,8 @@ TRADED_S: Final = 60.0
 BAR_MS: Final = 60_000
 ALERTS: Final = "alerts.txt"
 STILL_S: Final = 1.0
+ON_ITS_WAY_S: Final = 1.0
+"""An entry that was on its way when a halt was raised may arrive for so long."""
 STILL_TRIES: Final = 10
 
 
@@ -146,8 +150,11 @@ async def holds_still(stage: Stage, name: str, symbol: str) -> None:
     """
     Wait until an instance has a position in a minute that takes a real one, so that it is still there when something is done.
 
-    Whoever called lets the market go on. Raises `CannotRun`.
+    A hand that was at its stop has paused the symbol: a person has looked, or it could never be entered again. Whoever called
+    lets the market go on. Raises `CannotRun`.
     """
+    if stage.halt("MANUAL_STOP") is not None:
+        await resume(stage, symbol_scope(ACCOUNT, symbol))
     for _ in range(STILL_TRIES):
         await holds(stage, name, symbol)
         await stage.exchange.inside_a_minute()
@@ -190,7 +197,12 @@ def bars_after(stage: Stage, close_ms: int, name: str = "") -> list[dict[str, An
 
 
 async def stop_removed(stage: Stage, symbol: str) -> float:
-    """A hand takes the stop of a position away; the moment."""
+    """
+    A hand takes the stop of a position away; the moment.
+
+    Behind `holds_still`, where that matters: a position that the market closes meanwhile has no stop to take away, and none
+    that could come back.
+    """
     async with stage.exchange.hand() as hand:
         began_s = stage.report.inject("cancel", "stop", symbol=symbol)
         await hand.remove_stop(symbol)
