@@ -6,12 +6,24 @@ from decimal import Decimal
 import pytest
 
 from playd.core.errors import OperatorError, VenueError
+from playd.core.modes import Environment
 from playd.core.reply_codes import ReplyClass
+from playd.orders.halts import account_scope
+from playd.orders.risk_limits import RiskLimits
+from playd.orders.settings import OrderSettings
 from playd.supervisor.edge import venue_away
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import build
+from tests.simulation.order_world import READY, build, entry
 from tests.virtual_time import in_virtual_time
+
+KEPT = replace(
+    OrderSettings.of(Environment.LOCAL),
+    leverage=Decimal(3),
+    leverage_kept=True,
+    limits=RiskLimits(max_leverage=Decimal(5)),
+)
+"""Of a wallet that others may change, too."""
 
 
 def test_leverage_that_the_venue_refuses_is_told_and_not_asked_for_by_every_run() -> None:
@@ -71,5 +83,66 @@ def test_an_embedded_wallet_waits_for_a_venue_that_does_not_answer_and_is_not_en
                 await life.register()
             assert venue_away(caught.value) is caught.value, "a life that fails so is begun again, and is no crash"
             assert SYMBOL not in desk.instruments
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("answer", "code"), [(ReplyClass.DOUBT, None), (ReplyClass.LATER, 10006), (ReplyClass.CLOCK, 10002)])
+@pytest.mark.parametrize("refused", [2, 3])
+def test_an_answer_that_says_nothing_of_the_leverage_is_asked_for_three_times_and_then_it_is_not_known(
+    answer: ReplyClass, code: int | None, refused: int
+) -> None:
+    async def body() -> None:
+        life = build(settings=KEPT)
+        async with life.running():
+            desk, asked = life.account.desk, list[Decimal]()
+
+            async def late(symbol: str, leverage: Decimal) -> Reply:
+                asked.append(leverage)
+                return Reply(answer, code, "no") if len(asked) <= refused else Reply(ReplyClass.ACCEPTED, 0, "")
+
+            life.venue.set_leverage = late  # type: ignore[method-assign]
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            assert len(asked) == 3
+            if refused < 3:
+                assert (verdict.code, desk.leverage[SYMBOL]) == ("SENT", Decimal(3))
+                return
+            assert (verdict.code, desk.leverage) == ("LEVERAGE", {})
+            assert [incident.kind for incident in desk.incidents.open_ones()] == ["LEVERAGE"]
+            await life.account.reconcile("test")
+            assert desk.leverage == {SYMBOL: Decimal(3)}
+            assert (await port.submit(entry(120_000), READY)).code == "SENT"
+
+    in_virtual_time(body)
+
+
+def test_entries_are_judged_by_the_leverage_that_the_venue_shows_where_it_refuses_another_one() -> None:
+    async def body() -> None:
+        life = build(settings=replace(KEPT, leverage=Decimal(2)))
+        async with life.running():
+
+            async def refused(symbol: str, leverage: Decimal) -> Reply:
+                return Reply(ReplyClass.LIMITS, 110013, "cannot set leverage due to risk limit")
+
+            life.venue.set_leverage = refused  # type: ignore[method-assign]
+            port = await life.register()
+            assert life.account.desk.leverage == {SYMBOL: Decimal(3)}, "what the row of the flat symbol states"
+            assert (await port.submit(entry(), READY)).code == "SENT"
+
+    in_virtual_time(body)
+
+
+def test_a_refused_key_that_leverage_is_asked_with_halts_the_account() -> None:
+    async def body() -> None:
+        life = build(settings=KEPT)
+        async with life.running():
+
+            async def refused(symbol: str, leverage: Decimal) -> Reply:
+                return Reply(ReplyClass.AUTH, 10005, "permission denied")
+
+            life.venue.set_leverage = refused  # type: ignore[method-assign]
+            await life.register()
+            assert [halt.scope for halt in life.halts.in_force()] == [account_scope("main")]
 
     in_virtual_time(body)

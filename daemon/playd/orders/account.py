@@ -11,19 +11,17 @@ One account: everything between a decision and the venue for one key. The API of
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from playd.core.errors import Broken, CredentialError, Doubtful, LinkError, OperatorError, Throttled, VenueError
+from playd.core.errors import Broken, CredentialError, LinkError, VenueError
 from playd.core.ids import instance_tag
 from playd.core.modes import Environment
 from playd.core.orders import OrderState
 from playd.core.record import Recorder
-from playd.core.reply_codes import ReplyClass
 from playd.orders.booking import Booking
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
@@ -35,8 +33,9 @@ from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.facts import Facts
 from playd.orders.fills import Fills, InstanceEvent
+from playd.orders.first_leverage import set_first_leverage
 from playd.orders.gateway import Gateway, Instance
-from playd.orders.halts import Halts, Level, account_scope, instance_scope
+from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.incidents import Incidents
 from playd.orders.instance_port import InstancePort
 from playd.orders.key_watch import KeyWatch
@@ -59,11 +58,14 @@ from playd.orders.timers import Timers
 from playd.orders.verdicts import Verdicts
 from playd.orders.views import Views
 from playd.orders.withdrawals import Withdrawals
-from playd.venues.port import Budget, Priority, PrivateEvent, Reply, VenuePort
+from playd.venues.port import Budget, Priority, PrivateEvent, VenuePort
 from playd.world.ports import World
 
 _START_TRIES: Final = 3
 _RETRY_S: Final = 1.0
+_LEVERAGE_TRIES: Final = 3
+"""Of an instance's start. That of an account asks once: positions wait for their stops behind it."""
+
 _RULES_FRESH_S: Final = 5.0
 """Younger rules of a symbol are not read again when an instance begins a life."""
 
@@ -243,6 +245,7 @@ class Account:
         if self._took_over:
             return
         self._took_over = True
+        self.resolver.inherit()
         booking = self.desk.booking
         for row in self.desk.book.live():
             if row.state in (OrderState.INTENT, OrderState.SENT):
@@ -399,29 +402,24 @@ class Account:
         for symbol in missing:
             note = f"the venue lists no {symbol}, of which the ledger knows a position or an order"
             desk.halt_symbol(symbol, Level.HALT, "NOT_LISTED", note)
-        held = {symbol for symbol in found if (row := await self.key.look_at(symbol)) is not None and row.signed_qty}
-        if desk.settings.leverage is not None:
-            # That of an open position would move its liquidation: a reconciliation tells of another one, and waits for flat.
-            await self._set_leverage([symbol for symbol in found if symbol not in held], desk.settings.leverage)
+        for symbol in found:
+            await self._look_at_leverage(symbol, tries=1 if missing_is_halted else _LEVERAGE_TRIES)
         # Last: a symbol whose rules are known is not looked at again, so nothing above may have been left out.
         for rules in found.values():
             desk.learn_rules(rules)
 
-    async def _set_leverage(self, symbols: list[str], leverage: Decimal) -> None:
+    async def _look_at_leverage(self, symbol: str, *, tries: int) -> None:
         """
-        Raises `OperatorError` where the wallet is an embedded one: with another leverage than its Play's the liquidation of
-        each position would be elsewhere than in every backtest. That of another wallet is watched, and shown with the position.
-        Raises `VenueError` for what may be answered otherwise in a moment: the life is begun again, and asks again.
+        Set that of a flat symbol. That of an open position would move its liquidation: a reconciliation tells of another one,
+        and waits for flat. Raises as `set_first_leverage`.
         """
-        for symbol in symbols:
-            reply = await self.desk.port.set_leverage(symbol, leverage)
-            if reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
-                continue
-            note = f"leverage {leverage:f} of {symbol} was answered {reply.code}: {reply.text}"
-            if not self.desk.settings.leverage_kept:
-                _raise_if_passing(reply, note)
-                raise OperatorError(f"{note}; expected a max_leverage of the Play that the symbol takes")
-            self.desk.incidents.open("LEVERAGE", "warning", account_scope(self.alias), note)
+        row, wanted = await self.key.look_at(symbol), self.desk.settings.leverage
+        if row is not None and row.leverage:
+            self.desk.leverage[symbol] = row.leverage
+        if wanted is None or (row is not None and row.signed_qty):
+            return
+        if not await set_first_leverage(self.desk, symbol, wanted, tries=tries):
+            self.reconciler.leverage_doubted(symbol)
 
     async def _read_old_rules(self, symbol: str) -> None:
         """A new life begins with rules that hold: read again unless they are fresh. What cannot be read stays as it was."""
@@ -467,12 +465,3 @@ class Account:
                 self.desk.clock.wall_ms(),
             ),
         )
-
-
-def _raise_if_passing(reply: Reply, note: str) -> None:
-    """Raise for an answer that says nothing of what was asked for: too fast, banned, late or in doubt."""
-    match reply.reply_class:
-        case ReplyClass.LATER | ReplyClass.BAN:
-            raise Throttled(note, code=reply.code, retry_after_s=reply.retry_after_s)
-        case ReplyClass.DOUBT | ReplyClass.CLOCK:
-            raise Doubtful(note, code=reply.code)

@@ -8,6 +8,7 @@ something that a crash could take back.
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -103,6 +104,8 @@ class Desk:
     journal: Recorder
     settings: OrderSettings
     instruments: dict[str, Instrument] = field(default_factory=dict)
+    leverage: dict[str, Decimal] = field(default_factory=dict)
+    """Of symbols in use while they are flat, as the venue has it; one that is not here is not known."""
     rules_mono_s: dict[str, float] = field(default_factory=dict)
     """When the rules of each symbol were last read."""
     rules_read: set[str] = field(default_factory=set)

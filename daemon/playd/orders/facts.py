@@ -133,9 +133,9 @@ class Facts:
         return seen[0].mark_price or None if seen is not None else None
 
     def _leverage(self, symbol: str) -> Decimal | None:
-        """The symbol's leverage as the venue last said with a position, else as it was set when its rules were read."""
+        """The leverage that the venue last said with a position, else that set or shown while flat; None: not known."""
         seen = self._protection.last_seen(symbol) if self._protection is not None else None
-        return (seen[0].leverage if seen is not None else None) or self._desk.settings.leverage
+        return (seen[0].leverage if seen is not None else None) or self._desk.leverage.get(symbol)
 
 
 def _unresolved(live: list[OrderRow]) -> str:

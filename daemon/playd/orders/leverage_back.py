@@ -21,7 +21,7 @@ class LeverageBack:
         self._desk = desk
         self._protection = protection
         self.odd: set[str] = set()
-        """Symbols whose leverage somebody changed, until it is set back."""
+        """Symbols whose leverage somebody changed, or was asked for without an answer, until it is set."""
 
     @property
     def wanted(self) -> Decimal | None:
@@ -30,6 +30,8 @@ class LeverageBack:
 
     def seen_flat(self, symbol: str, stated: Decimal) -> None:
         """What the venue states of a flat symbol; zero: nothing."""
+        if stated:
+            self._desk.leverage[symbol] = stated
         if self.wanted not in (None, stated) and stated:
             self.odd.add(symbol)
 
@@ -73,6 +75,7 @@ class LeverageBack:
         stated = next((row.leverage for row in rows if row.symbol == symbol), Decimal(0))
         if stated not in (0, wanted):
             return f"the venue still shows {stated:f}"
+        self._desk.leverage[symbol] = wanted
         self._ended(symbol, f"set to {wanted:f} while flat")
         return "the venue shows it"
 

@@ -237,6 +237,10 @@ class Reconciler:
         """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
         self._leverage.seen_flat(symbol, stated)
 
+    def leverage_doubted(self, symbol: str) -> None:
+        """Nobody knows what became of the request to set it: the next run asks again, while nothing is open."""
+        self._leverage.odd.add(symbol)
+
     def _book_baseline(self, positions: Sequence[VenuePosition]) -> None:
         """First contact: what is open at the venue and not ours becomes the foreign share, so that later changes show."""
         desk = self._desk

@@ -75,6 +75,8 @@ class Resolver:
         self._news: dict[str, tuple[int, float]] = {}
         """By order that is waited for: the time on its last event, and since when, in monotonic seconds, that is the last."""
         self._missed: set[str] = set()
+        self._inherited: dict[str, float] = {}
+        """Orders that an earlier life left in doubt, and since when, as far as the wall clock tells."""
         self._room = anyio.Semaphore(_BESIDE)
         self._wake = anyio.Event()
 
@@ -96,6 +98,14 @@ class Resolver:
             self._desk.booking.apply(row, OrderEvent.MISSING, "poll")
         self._missed.add(row.link_id)
         self.wake()
+
+    def inherit(self) -> None:
+        """Take note of the doubts of earlier lives. Called once, before this one has any."""
+        desk, now_s = self._desk, self._desk.clock.mono_s()
+        for row in desk.book.live():
+            if row.state is OrderState.UNKNOWN:
+                age_ms = max(0, desk.clock.wall_ms() - desk.book.in_doubt_since_ms(row))
+                self._inherited[row.link_id] = now_s - age_ms / 1000
 
     def reset(self) -> None:
         """After a reconnect: a round for every doubt at once. Evidence of absence is kept."""
@@ -149,8 +159,8 @@ class Resolver:
     def _doubt_of(self, row: OrderRow, now_s: float) -> _Doubt:
         doubt = self._doubts.get(row.link_id)
         if doubt is None:
-            doubted_s = max(0.0, (self._desk.clock.wall_ms() - self._desk.book.in_doubt_since_ms(row)) / 1000)
-            doubt = self._doubts[row.link_id] = _Doubt(now_s, row.signed_ms, now_s, now_s - doubted_s)
+            told_s = self._inherited.pop(row.link_id, now_s)
+            doubt = self._doubts[row.link_id] = _Doubt(now_s, row.signed_ms, now_s, told_s)
         if doubt.signed_ms != row.signed_ms:
             doubt.signed_ms, doubt.sent_s = row.signed_ms, now_s
         return doubt
