@@ -1,6 +1,5 @@
 """The order path from decision to booked fill, over a venue that behaves."""
 
-import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -140,12 +139,10 @@ def test_an_intent_names_the_limits_that_it_was_judged_by() -> None:
         async with life.running():
             port = await life.register()
             await port.submit(entry(), READY)
-            kept = life.account.desk.ledger.row(
-                "SELECT meta.value FROM intents JOIN meta ON meta.key = json_extract(intents.gates, '$.limits')"
-            )
+            desk = life.account.desk
+            (named,) = desk.ledger.rows("SELECT json_extract(gates, '$.limits') AS key FROM intents")
 
-            assert kept is not None
-            assert json.loads(kept["value"])["hard_order_usd"] == "5000"
+            assert desk.on_record.read(OrderSettings, named["key"]).limits == limits
 
     in_virtual_time(body)
 
