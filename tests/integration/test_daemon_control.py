@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from playd.ops.events import EVENTS
 from playd.ops.meters import METRICS
 from tests.integration.daemon_kit import DaemonProcess, ctl, ctl_json, daemon, environment, program, run
 
@@ -152,6 +153,14 @@ def test_a_follower_sees_what_happens(running: DaemonProcess) -> None:
 def test_the_socket_belongs_to_its_user_and_group(running: DaemonProcess) -> None:
     mode = (running.state / "run" / "control.sock").stat().st_mode & 0o777
     assert mode & 0o007 == 0
+
+
+def test_lines_of_the_log_have_the_fields_of_their_event(running: DaemonProcess) -> None:
+    lines = ctl_json(running.state, "logs", "-n", "10000")
+    assert {"instance.transition", "account.ready", "kernels.compiled", "daemon.ready"} & {line["event"] for line in lines}
+    for line in lines:
+        more = line.keys() - {"ts", "level", "event", "msg", "n", *EVENTS[line["event"]].fields.split()}
+        assert not more, f"{line['event']} has {sorted(more)}"
 
 
 def test_health_and_metrics_are_served_and_every_metric_is_declared_once(running: DaemonProcess) -> None:

@@ -57,7 +57,8 @@ class Reports:
         data = {"from": str(before), "to": str(after), "cause": cause, "reason": slot.reason_text}
         self._journal.append("instance.transition", data, instance=record.uid, account=record.account, symbol=record.symbol)
         log = self._log.error if after is State.FAILED else self._log.info
-        log("instance.transition", instance=record.name, account=record.account, symbol=record.symbol, **data)
+        of = {"instance": record.name, "account": record.account, "symbol": record.symbol, "mode": str(record.mode)}
+        log("instance.transition", **of, **data)
         self._streams.publish("status", {"instance": record.name, **data})
 
     def account(self, alias: str, event: str, text: str) -> None:

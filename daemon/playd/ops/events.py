@@ -1,7 +1,9 @@
 """
-The catalogue of log events: what each line is about and how grave it is. A test holds the source to it; journal records have
-their own (`ops.kinds`), and an event that is also a record has the record's name. What to do about one that is a warning or
-worse is on the page of its subject in `runbooks/`; a critical one is an incident, whose page `playctl incident show` names.
+The catalogue of log events: how grave each line is, what it is about, which fields it has, and the page that says what to do.
+
+Tests hold the source to it (`tests/tidy/test_log_events.py`); journal records have their own (`ops.kinds`), and an event
+that is also a record has the record's name. `runbooks/log-events.md` is written from here. A critical line is an incident,
+whose page `playctl incident show` names.
 """
 
 from typing import Final, NamedTuple
@@ -11,12 +13,14 @@ class Event(NamedTuple):
     """
     `levels`, with blanks between them: the first where nothing speaks for another, the others as the line says why.
 
-    Every line may have, beside its time, `msg` for people, `account`, `instance` and `symbol` that it is about, `value` with
-    its `unit`, `seq` of its journal record, and `took_ms`.
+    `fields`, likewise, are those that a line may have beside `ts`, `level`, `event` and `msg`, which is for people. `page` is a
+    file of `runbooks/`.
     """
 
     levels: str
     about: str
+    fields: str
+    page: str
 
     @property
     def level(self) -> str:
@@ -24,75 +28,183 @@ class Event(NamedTuple):
         return self.levels.partition(" ")[0]
 
 
+OF_INSTANCE: Final = "instance account symbol mode"
+OF_SCOPE: Final = "scope instance account symbol reason seq"
+
+
+def _of(subject: str, page: str, **events: tuple[str, str, str]) -> dict[str, Event]:
+    return {f"{subject}.{what}": Event(*event, page) for what, event in events.items()}
+
+
 EVENTS: Final[dict[str, Event]] = {
-    "account.ready": Event("info", "an account is reconciled and protected"),
-    "account.restart": Event("warning", "an account crashed and is opened again"),
-    "account.waiting": Event("warning", "a venue cannot be reached at the start of an account"),
-    "alert.failed": Event("warning", "an alert was not taken by its provider and is tried again"),
-    "backup.done": Event("info", "a backup was made and is whole"),
-    "backup.failed": Event("error", "no backup was made, or it was not carried away"),
-    "bar.slow": Event("warning", "deciding one bar took longer than it may"),
-    "bar.verdict": Event("info", "what became of a closed bar, ordinary ones left out"),
-    "daemon.bug": Event("error", "an error of ours that was survived"),
-    "daemon.ready": Event("info", "the daemon is ready"),
-    "daemon.reload": Event("info error", "settings were read anew: what holds, what waits, what was refused"),
-    "daemon.starting": Event("info", "the daemon begins"),
-    "daemon.stopped": Event("info", "the daemon has stopped cleanly"),
-    "daemon.stopping": Event("info", "the daemon was asked to stop"),
-    "disk.ballast": Event("warning", "the ballast could not be held"),
-    "disk.full": Event("error", "no space is left, the ballast was released"),
-    "disk.low": Event("warning", "free space is below its warning"),
-    "entries.cancel_failed": Event("warning", "resting entries could not be cancelled now"),
-    "entries.cancelled": Event("info", "resting entries were cancelled at the stop"),
-    "events.lost": Event("error", "lines of an event file were lost on a full disk"),
-    "feed.bar_old": Event("warning", "a candle came again from long ago"),
-    "feed.bar_revised": Event("warning", "a closed candle came again with other values"),
-    "feed.failed": Event("error", "the watch over a symbol failed by a bug of ours and goes on"),
-    "feed.fetch_failed": Event("warning", "candles could not be fetched"),
-    "feed.frame_refused": Event("warning", "frames of a symbol hold no market and are left out"),
-    "feed.gap_absent": Event("warning", "the venue does not have the missing candles"),
-    "feed.gap_filled": Event("info", "missing candles were fetched"),
-    "feed.gap_opened": Event("warning", "candles are missing"),
-    "feed.link_down": Event("warning", "the public stream is down"),
-    "feed.link_up": Event("info", "the public stream is up"),
-    "feed.market_ended": Event("info", "the recorded market is over"),
-    "feed.state": Event("info", "how far the bars of a symbol can be relied on"),
-    "feed.symbol_refused": Event("warning", "the venue does not serve a symbol"),
-    "fill.booked": Event("info", "an execution of an instance"),
-    "fill.funding": Event("info", "funding of an instance"),
-    "guardian.heard": Event("info", "the guardian answers"),
-    "halt.lifted": Event("info", "a level that refused entries is gone"),
-    "halt.raised": Event("info warning", "entries are refused from here on, by whom and why"),
-    "http.down": Event("warning", "health and metrics are not served"),
-    "http.up": Event("info", "where health and metrics are served"),
-    "incident.open": Event("warning critical", "something that a person must know; `playctl incident show` says what to do"),
-    "incident.reopen": Event("warning critical", "an incident that was over goes on"),
-    "incident.resolve": Event("info", "an incident is over"),
-    "instance.beside_failed": Event("error", "something about an instance failed beside its life; nobody else noticed"),
-    "instance.image_damaged": Event("warning", "the image of an instance's columns was damaged, they are computed anew"),
-    "instance.image_failed": Event("warning", "the image of an instance's columns was not written"),
-    "instance.refused": Event("error", "an instance cannot be started"),
-    "instance.restart": Event("error", "an instance crashed and is started again"),
-    "instance.rewarmed": Event("info", "columns of an instance were computed anew"),
-    "instance.rules": Event(
-        "info", "the venue changed tick, step or funding times of an instance's symbol, its next life goes by them"
+    **_of(
+        "account",
+        "incidents.md",
+        ready=("info", "an account is reconciled and protected", "account"),
+        restart=("warning", "an account crashed and is opened again", "account"),
+        waiting=("warning", "a venue cannot be reached at the start of an account", "account"),
     ),
-    "instance.state_damaged": Event("warning", "the newest state of an instance was damaged"),
-    "instance.state_older": Event(
-        "info", "an older program wrote the state of an instance, which is made anew from the ledger"
+    **_of(
+        "alert",
+        "incidents.md",
+        failed=("warning", "an alert was not taken by its provider and is tried again", "value unit"),
     ),
-    "instance.waiting": Event("warning", "an instance that begins waits for a venue that does not answer"),
-    "instance.transition": Event("info error", "an instance changed its state"),
-    "journal.not_packed": Event("warning", "old files of the journal were not packed or not removed"),
-    "journal.not_verified": Event("error", "the process that checks the journal's chain could not be started"),
-    "journal.head": Event("info", "number and hash of the journal's last record, to hold against it later"),
-    "kernels.compiled": Event("info", "kernels of Plays or of the local exchange were compiled"),
-    "kernels.compiling": Event("info", "kernels of Plays or of the local exchange are being compiled"),
-    "kernels.not_compiled": Event("warning", "kernels could not be compiled ahead, so they are when they are loaded"),
-    "kernels.not_kept": Event("warning", "compiled kernels could not be kept"),
-    "market.not_recorded": Event("warning", "closed bars could not be kept, or old ones not be removed"),
-    "order.state": Event("info", "an order of an instance ended"),
-    "recon.not_kept": Event("warning", "what a reconciliation had before it could not be kept"),
-    "watchdog.withheld": Event("error", "why the service manager's watchdog is not served"),
+    **_of(
+        "backup",
+        "backup-and-restore.md",
+        done=("info", "a backup was made and is whole", "value unit"),
+        failed=("error", "no backup was made, or it was not carried away", ""),
+    ),
+    **_of(
+        "bar",
+        "incidents.md",
+        slow=("warning", "deciding one bar took longer than it may", f"{OF_INSTANCE} took_ms limit unit"),
+        verdict=(
+            "info",
+            "what became of a closed bar, ordinary ones left out",
+            f"{OF_INSTANCE} verdict detail close_ms late metadata next_ms",
+        ),
+    ),
+    **_of(
+        "daemon",
+        "restore-after-a-crash.md",
+        bug=("error", "an error of ours that was survived", "where exc"),
+        ready=("info", "the daemon is ready", "value unit took_ms"),
+        reload=("info error", "settings were read anew: what holds, what waits, what was refused", ""),
+        starting=("info", "the daemon begins", "state"),
+        stopped=("info", "the daemon has stopped cleanly", "seq"),
+        stopping=("info", "the daemon was asked to stop", ""),
+    ),
+    **_of(
+        "disk",
+        "disk-full.md",
+        ballast=("warning", "the ballast could not be held", ""),
+        full=("error", "no space is left, the ballast was released", ""),
+        low=("warning", "free space is below its warning", "value unit"),
+    ),
+    **_of(
+        "entries",
+        "incidents.md",
+        cancel_failed=("warning", "resting entries could not be cancelled now", "account"),
+        cancelled=("info", "resting entries were cancelled at the stop", "account value unit"),
+    ),
+    **_of("events", "disk-full.md", lost=("error", "lines of an event file were lost on a full disk", "value unit")),
+    **_of(
+        "feed",
+        "feed-dead.md",
+        bar_old=("warning", "a candle came again from long ago", "symbol open_ms"),
+        bar_revised=("warning", "a closed candle came again with other values", "symbol open_ms"),
+        failed=("error", "the watch over a symbol failed by a bug of ours and goes on", "symbol open_ms"),
+        fetch_failed=("warning", "candles could not be fetched", "symbol open_ms"),
+        frame_refused=("warning", "frames of a symbol hold no market and are left out", "symbol open_ms"),
+        gap_absent=("warning", "the venue does not have the missing candles", "symbol open_ms"),
+        gap_filled=("info", "missing candles were fetched", "symbol open_ms"),
+        gap_opened=("warning", "candles are missing", "symbol open_ms"),
+        link_down=("warning", "the public stream is down", "symbol open_ms"),
+        link_up=("info", "the public stream is up", "symbol open_ms"),
+        market_ended=("info", "the recorded market is over", "symbol open_ms"),
+        state=("info", "how far the bars of a symbol can be relied on", "symbol open_ms"),
+        symbol_refused=("warning", "the venue does not serve a symbol", "symbol open_ms"),
+    ),
+    **_of(
+        "fill",
+        "",
+        booked=(
+            "info",
+            "an execution of an instance",
+            f"{OF_INSTANCE} action reason side qty price fee time_ms link_id",
+        ),
+        funding=("info", "funding of an instance", f"{OF_INSTANCE} amount"),
+    ),
+    **_of("guardian", "guardian.md", heard=("info", "the guardian answers", "")),
+    **_of(
+        "halt",
+        "README.md",
+        lifted=("info", "a level that refused entries is gone", OF_SCOPE),
+        raised=("info warning", "entries are refused from here on, by whom and why", f"{OF_SCOPE} value unit"),
+    ),
+    **_of(
+        "http",
+        "incidents.md",
+        down=("warning", "health and metrics are not served", ""),
+        up=("info", "where health and metrics are served", "value"),
+    ),
+    **_of(
+        "incident",
+        "incidents.md",
+        open=(
+            "warning critical",
+            "something that a person must know; the incident says what to do first",
+            f"{OF_SCOPE} incident",
+        ),
+        reopen=("warning critical", "an incident that was over goes on", f"{OF_SCOPE} incident"),
+        resolve=("info", "an incident is over", f"{OF_SCOPE} incident"),
+    ),
+    **_of(
+        "instance",
+        "restore-after-a-crash.md",
+        beside_failed=(
+            "error",
+            "something about an instance failed beside its life; nobody else noticed",
+            f"{OF_INSTANCE} reason",
+        ),
+        image_damaged=(
+            "warning",
+            "the image of an instance's columns was damaged, they are computed anew",
+            OF_INSTANCE,
+        ),
+        image_failed=("warning", "the image of an instance's columns was not written", OF_INSTANCE),
+        refused=("error", "an instance cannot be started", "instance"),
+        restart=("error", "an instance crashed and is started again", f"{OF_INSTANCE} delay_s reason"),
+        rewarmed=("info", "columns of an instance were computed anew", OF_INSTANCE),
+        rules=(
+            "info",
+            "the venue changed tick, step or funding times of an instance's symbol, its next life goes by them",
+            OF_INSTANCE,
+        ),
+        state_damaged=("warning", "the newest state of an instance was damaged", OF_INSTANCE),
+        state_older=(
+            "info",
+            "an older program wrote the state of an instance, which is made anew from the ledger",
+            OF_INSTANCE,
+        ),
+        transition=("info error", "an instance changed its state", f"{OF_INSTANCE} from to cause reason"),
+        waiting=("warning", "an instance that begins waits for a venue that does not answer", OF_INSTANCE),
+    ),
+    **_of(
+        "journal",
+        "restore-after-a-crash.md",
+        head=("info", "number and hash of the journal's last record, to hold against it later", "seq"),
+        not_packed=("warning", "old files of the journal were not packed or not removed", ""),
+        not_verified=("error", "the process that checks the journal's chain could not be started", ""),
+    ),
+    **_of(
+        "kernels",
+        "first-start.md",
+        compiled=("info", "kernels of Plays or of the local exchange were compiled", "took_ms"),
+        compiling=("info", "kernels of Plays or of the local exchange are being compiled", ""),
+        not_compiled=(
+            "warning",
+            "kernels could not be compiled ahead, so they are when they are loaded",
+            "took_ms",
+        ),
+        not_kept=("warning", "compiled kernels could not be kept", ""),
+    ),
+    **_of(
+        "market",
+        "disk-full.md",
+        not_recorded=("warning", "closed bars could not be kept, or old ones not be removed", "value unit"),
+    ),
+    **_of("order", "", state=("info", "an order of an instance ended", f"{OF_INSTANCE} action reason link_id")),
+    **_of(
+        "recon",
+        "disk-full.md",
+        not_kept=("warning", "what a reconciliation had before it could not be kept", "account"),
+    ),
+    **_of(
+        "watchdog",
+        "restore-after-a-crash.md",
+        withheld=("error", "why the service manager's watchdog is not served", ""),
+    ),
 }
 """By name. The guardian's own lines are in its journal and its page (`runbooks/guardian.md`)."""

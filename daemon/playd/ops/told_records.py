@@ -30,12 +30,18 @@ def tell_record(kind: str, record: Mapping[str, Json], names: Mapping[str, str])
     fields = {"msg": text, "seq": record["seq"], "reason": data.get("kind") or data.get("code"), **_scope(data["scope"], names)}
     if kind in _OPENED:
         tell = _log.critical if data["severity"] == "critical" else _log.warning
-        tell(kind, incident=data.get("name") or data["incident"], **fields)
+        tell(kind, incident=_name(data), **fields)
     elif kind == "halt.raised":
         tell = _log.warning if data["level"] >= Level.HALT else _log.info
         tell(kind, value=data["level"], unit="level", **fields)
+    elif kind.startswith("incident."):
+        _log.info(kind, incident=_name(data), **fields)
     else:
         _log.info(kind, **fields)
+
+
+def _name(data: Mapping[str, Any]) -> Any:
+    return data.get("name") or data.get("incident")
 
 
 def _scope(scope: str, names: Mapping[str, str]) -> dict[str, str]:

@@ -128,8 +128,12 @@ async def test_wrong_parameters_are_refused_before_anything_runs(params: dict[st
     assert house.effects == []
 
 
+async def nobody(_params: Any, _call: Call) -> JsonObject:
+    raise AssertionError("wrong parameters reach nobody")
+
+
 def test_a_name_that_is_none_but_for_its_letters_is_told_as_it_could_be() -> None:
-    method = Method(Add, lambda _params, _call: anyio.sleep_forever())
+    method = Method(Add, nobody)
     with pytest.raises(RpcError, match=r"name: found 'EMA_cross', expected up to 32 .*; did you mean ema-cross\?"):
         _validated(method, {"request_id": "r", "name": "EMA_cross", "play": "p", "mode": "paper"})
 
@@ -138,7 +142,7 @@ def test_a_name_that_is_none_but_for_its_letters_is_told_as_it_could_be() -> Non
 def test_a_moment_that_no_calendar_has_is_a_wrong_parameter(since_ms: int) -> None:
     for kind in (EventQuery, LogQuery, Rows):
         with pytest.raises(RpcError) as caught:
-            _validated(Method(kind, lambda _params, _call: anyio.sleep_forever()), {"since_ms": since_ms})
+            _validated(Method(kind, nobody), {"since_ms": since_ms})
         assert caught.value.code is Code.INVALID_PARAMS
 
 

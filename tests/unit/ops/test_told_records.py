@@ -45,3 +45,4 @@ def test_a_record_that_a_person_must_see_is_a_line(kind: str, data: dict[str, Js
     (line,) = lines
     assert line["event"] == kind in EVENTS
     assert expected.items() <= line.items()
+    assert line.keys() - {"event", "log_level", "msg"} <= set(EVENTS[kind].fields.split())
