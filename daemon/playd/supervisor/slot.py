@@ -46,6 +46,8 @@ class Slot:
         self.settled = anyio.Event()
         self.touched = anyio.Event()
         self.crashes = 0
+        self.ahead_ms: int | None = None
+        """How far the wall clock was ahead of the monotonic one when its restarts were last counted."""
         self.taken_back: Account | None = None
         self.not_armed = "nobody has looked whether it is armed"
         self.last_bar_mono_s: float | None = None

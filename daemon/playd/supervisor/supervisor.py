@@ -372,7 +372,7 @@ class Supervisor:
         if (final := first_of(error, PlayError) or first_of(error, OperatorError)) is not None:
             self._give_up(slot, _code_of(final), str(final))
             return False
-        verdict = after_crash(slot.record.restarts, self._now_ms(), self._rules.restarts, self._parts.random.random())
+        verdict = after_crash(self._restarts_of(slot), self._now_ms(), self._rules.restarts, self._parts.random.random())
         if isinstance(verdict, Quarantine):
             self._halt_and_give_up(slot, "quarantine", f"{len(verdict.history) + 1} crashes; the last: {text}")
             return False
@@ -392,6 +392,13 @@ class Supervisor:
         slot.recover("restarting")
         self._cool_down.begin(slot)
         return True
+
+    def _restarts_of(self, slot: Slot) -> tuple[int, ...]:
+        """When it was restarted, by the wall clock as it is set now: what it was set by since this process noted them is no time."""
+        ahead_ms = self._now_ms() - round(self._parts.clock.mono_s() * 1000)
+        set_by_ms = 0 if slot.ahead_ms is None else ahead_ms - slot.ahead_ms
+        slot.ahead_ms = ahead_ms
+        return tuple([at_ms + set_by_ms for at_ms in slot.record.restarts])
 
     def _give_up(self, slot: Slot, code: str, text: str) -> None:
         """Failed: entries are cancelled, the position stays under its stop at the venue."""
