@@ -394,7 +394,7 @@ class Supervisor:
         return True
 
     def _restarts_of(self, slot: Slot) -> tuple[int, ...]:
-        """When it was restarted, by the wall clock as it is set now: what it was set by since this process noted them is no time."""
+        """When it was restarted, by the wall clock as it is set now. What that was set by since the last count is no time."""
         ahead_ms = self._now_ms() - round(self._parts.clock.mono_s() * 1000)
         set_by_ms = 0 if slot.ahead_ms is None else ahead_ms - slot.ahead_ms
         slot.ahead_ms = ahead_ms
