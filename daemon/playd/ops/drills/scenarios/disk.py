@@ -7,14 +7,26 @@ The daemon runs on a disk that fails on command (`failing_disk`), so that neithe
 from decimal import Decimal
 from typing import Any, Final
 
+import anyio
+
 from playd.ops.drills.bad_host import DISK
 from playd.ops.drills.failing_disk import BALLAST, NO_SPACE, SYNC_ERROR
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_GUARDIAN_S
-from playd.ops.drills.scenarios.steps import TRADED_S, alive, bars_go_on, entries, holds, lifted_by_a_person, stop_removed
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.scenarios.steps import (
+    ON_ITS_WAY_S,
+    TRADED_S,
+    alive,
+    bars_go_on,
+    entries,
+    holds_still,
+    is_over,
+    lifted_by_a_person,
+    stop_removed,
+)
+from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 
 HALTED_S: Final = 20.0
@@ -34,7 +46,7 @@ async def disk_full(stage: Stage) -> None:
     for files in (LEDGER, JOURNAL):
         await _full_for(stage, files)
     await _full_for_states(stage)
-    await holds(stage, BUSY, BUSY_SYMBOL)
+    await holds_still(stage, BUSY, BUSY_SYMBOL)
     stage.report.require(_ballast(stage), "before", f"{BALLAST} is held")
     began_s = stage.host(DISK, kind=NO_SPACE)
     fault = "no space left"
@@ -45,6 +57,9 @@ async def disk_full(stage: Stage) -> None:
     found = await stage.expect(fault, halted, "everything is halted", HALTED_S, since_s=began_s)
     stage.report.require((found["level"], found["scope"]) == (2, ALL), fault, f"level {found['level']} on {found['scope']}")
     stage.report.require(not _ballast(stage), fault, f"{BALLAST} was released")
+    await _exit(stage, fault)
+    await stage.exchange.release(SPEED)
+    await anyio.sleep(ON_ITS_WAY_S)
     arrived = await entries(stage)
     await stage.stays(fault, lambda: alive(stage), "the daemon lives", QUIET_S)
     stage.report.require(await entries(stage) == arrived, fault, f"no entry arrives for {QUIET_S:g} s")
@@ -57,12 +72,28 @@ async def disk_full(stage: Stage) -> None:
 
     await stage.expect(f"{fault}, panic", recorded, "the ledger has it", RETURNS_S)
     await _space_again(stage, fault)
+    await stage.ctl("start", BUSY)
     before = await entries(stage)
 
     async def enters() -> bool:
         return await entries(stage) > before
 
     await stage.expect("space again", enters, "entries go on", TRADED_S)
+
+
+async def _exit(stage: Stage, fault: str) -> None:
+    """An instance leaves its position; the ledger has it, and that it was stopped."""
+    ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
+    left = (await stage.venue()).positions[BUSY_SYMBOL]
+    stage.report.require(ran.code == 0 and not left, f"{fault}, an exit", f"exit {ran.code}, {left} left")
+
+    async def recorded() -> bool:
+        uid = stage.uid_of(BUSY)
+        rows = [row for row in stage.table("virtual_positions") if row["instance"] == uid]
+        exits = [row for row in stage.table("orders") if row["owner"] == uid and row["reduce_only"] and row["intent"]]
+        return bool(exits) and is_over(exits[-1]) and not any(Decimal(row["signed_qty"]) for row in rows)
+
+    await stage.expect(f"{fault}, an exit", recorded, "the ledger has it", RETURNS_S)
 
 
 async def _full_for(stage: Stage, files: str) -> None:
@@ -118,6 +149,7 @@ async def sync_error(stage: Stage) -> None:
     await _open(stage, guardian=True)
     for files in (LEDGER, JOURNAL):
         fault = f"a sync of {files} fails"
+        await holds_still(stage, HELD, HELD_SYMBOL)
         began_s = stage.host(DISK, kind=SYNC_ERROR, files=files)
         await stage.ctl("pause", BUSY)  # something to record
         code = await stage.daemon.ended(ENDED_S)
@@ -128,6 +160,7 @@ async def sync_error(stage: Stage) -> None:
         stage.report.require(not torn, fault, "without a traceback")
         removed_s = await stop_removed(stage, HELD_SYMBOL)
         await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", COVERED_BY_GUARDIAN_S, since_s=removed_s)
+        await stage.exchange.release(SPEED)
         stage.host_is_well(DISK)
         await stage.start_daemon()
         await bars_go_on(stage, f"{fault}, started again", RETURNS_S)
@@ -135,7 +168,6 @@ async def sync_error(stage: Stage) -> None:
         stage.report.require(left, fault, f"{HALT_FILE} was written, for a person to remove")
         stage.world.disk.remove(stage.state / HALT_FILE)
         await lifted_by_a_person(stage, ALL, f"{fault}, looked at", RETURNS_S)
-        await stage.until_covered(HELD_SYMBOL)
 
 
 async def _open(stage: Stage, *, guardian: bool) -> None:
