@@ -21,7 +21,7 @@ from playd.orders.guardian.plan import AccountPlan, Plan, PlannedPosition, Plann
 from playd.orders.guardian.plan_file import PlanFile
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.guardian.watch import AccountWatch, Outlook
-from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
+from playd.orders.panic_report import FLAT_WITHIN_S, PanicReport, PanicScope
 from playd.venues.port import Priority, PrivateEvent, Reply
 from playd.world.virtual import virtual_world
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
@@ -152,6 +152,28 @@ def test_a_panic_that_was_not_done_is_left_to_a_daemon_that_is_heard() -> None:
             assert side.venue.signed() == Decimal("0.010")
             assert "PANIC_UNFINISHED" not in side.told()
             assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [False]
+
+    in_virtual_time(body)
+
+
+def test_a_panic_of_one_instance_is_left_to_a_daemon_that_is_started_meanwhile() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            reports = list[PanicReport]()
+
+            async def panic(scope: PanicScope) -> None:
+                reports.append(await side.watch.panic(scope, lambda _text: None))
+
+            group.start_soon(panic, PanicScope(instance_uid=UID))
+            await anyio.sleep(5.0)
+            side.heard = Heard(DaemonState.ALIVE, side.venue.clock.mono_s() + 60.0, "started")
+            await anyio.sleep(0.5)
+            before = len(side.venue.placed)
+            await anyio.sleep(30.0)
+
+            assert [report.exit_code for report in reports] == [11]
+            assert len(side.venue.placed) == before
 
     in_virtual_time(body)
 

@@ -34,8 +34,8 @@ class DaemonWatch:
     def heard(self, dead_after_s: float) -> Heard:
         """The daemon's state now and since when."""
         if self._stopping:
-            return Heard(DaemonState.STOPPED, self._last_s)
+            return Heard(DaemonState.STOPPED, self._last_s, self.daemon_id)
         dead_since_s = self._last_s + dead_after_s
         if self._clock.mono_s() >= dead_since_s:
-            return Heard(DaemonState.DEAD, dead_since_s)
-        return Heard(DaemonState.ALIVE, self._last_s)
+            return Heard(DaemonState.DEAD, dead_since_s, self.daemon_id)
+        return Heard(DaemonState.ALIVE, self._last_s, self.daemon_id)

@@ -37,10 +37,11 @@ class DaemonState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The daemon's state and since when it is in it."""
+    """The daemon's state and since when it is in it. `daemon_id` is another one with every start of it."""
 
     state: DaemonState
     since_s: float
+    daemon_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ done goes on until the scope is flat, or the daemon is heard again, which carrie
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +18,7 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.orders import VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.alarms import PANIC_UNFINISHED, Record
-from playd.orders.guardian.flatten import Flattener
+from playd.orders.guardian.flatten import Flattener, Step
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.judge import Act, Alarm, CancelEntry, Close, DaemonState, Heard, History, Now, Seen, SetStop, judge
 from playd.orders.guardian.plan import AccountPlan, Rules
@@ -40,6 +39,8 @@ CANCELS_A_LOOK: Final = 4
 
 SHARED_S: Final = 3.0
 """So long the reading of a panic serves the watch: they have one share of reads, and a panic may use all of it."""
+
+_LOOK_S: Final = 0.1
 
 AGAIN_S: Final = 5.0
 """Between two tries at a panic that is not done."""
@@ -168,12 +169,11 @@ class AccountWatch:
 
         left = "nobody waits for it any more"
         try:
-            async with AsyncExitStack() as stack:
-                if scope.instance_uid:
-                    await stack.enter_async_context(self._closing_shares)
-                planned = {(each.symbol, each.position_idx): each for each in self._outlook().plan.positions}
-                flattener = Flattener(self.alias, self._hands, self._clock, planned, step, self._share_reading)
-                report = await flattener.run(scope, within_s=within_s)
+            if scope.instance_uid:
+                async with self._closing_shares:
+                    report = await self._flatten_share(scope, within_s, step)
+            else:
+                report = await self._flattener(step).run(scope, within_s=within_s)
             left = "; ".join(report.problems) or "see positions" if report.exit_code else ""
         finally:
             if left:
@@ -181,6 +181,32 @@ class AccountWatch:
             else:
                 self._unfinished.pop(scope, None)
         return report
+
+    async def _flatten_share(self, scope: PanicScope, within_s: float, step: Step) -> PanicReport:
+        """
+        Of an instance, until another daemon is heard: a start goes on with the levels that it finds, and of a share two at once
+        would close more than there is of it. One that only stood still waits for us.
+        """
+        began, began_s = self._outlook().heard.daemon_id, self._clock.mono_s()
+        report: PanicReport | None = None
+
+        async def look(closing: anyio.CancelScope) -> None:
+            while True:
+                if self._outlook().heard.daemon_id != began:
+                    closing.cancel()
+                    return
+                await anyio.sleep(_LOOK_S)
+
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(look, beside.cancel_scope)
+            report = await self._flattener(step).run(scope, within_s=within_s)
+            beside.cancel_scope.cancel()
+        took_s = self._clock.mono_s() - began_s
+        return report or PanicReport(scope, (), 0, took_s, ("a daemon was started, which goes on with it",))
+
+    def _flattener(self, step: Step) -> Flattener:
+        planned = {(each.symbol, each.position_idx): each for each in self._outlook().plan.positions}
+        return Flattener(self.alias, self._hands, self._clock, planned, step, self._share_reading)
 
     def _share_reading(self, seen: Seen) -> None:
         self._shared = self._clock.mono_s(), seen
