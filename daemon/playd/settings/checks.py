@@ -43,6 +43,7 @@ def contradictions(settings: Settings, ceiling: Ceiling, by_pairs: Collection[st
     for alias, account in settings.accounts.items():
         if alias not in by_pairs:
             yield from _account(alias, account)
+    yield from _one_user_twice(settings)
     for name, instance in settings.instances.items():
         yield from _instance(settings, ceiling, name, instance)
 
@@ -88,6 +89,16 @@ def _account(alias: str, account: Account) -> Iterator[Finding]:
         return
     if not account.expected_uid:
         yield ("accounts", alias, "expected_uid"), "is required for a live account"
+
+
+def _one_user_twice(settings: Settings) -> Iterator[Finding]:
+    """Two accounts of one user: each would take the other's positions for somebody else's, and its requests for nobody's."""
+    of_user: dict[tuple[Environment, str], str] = {}
+    for alias, account in settings.accounts.items():
+        first = of_user.setdefault((account.environment, account.expected_uid), alias)
+        if account.expected_uid and first != alias:
+            text = f"found {account.expected_uid}, which is that of account {first}: one user of a venue is one account here"
+            yield ("accounts", alias, "expected_uid"), text
 
 
 def _instance(settings: Settings, ceiling: Ceiling, name: str, instance: Instance) -> Iterator[Finding]:

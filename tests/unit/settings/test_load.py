@@ -264,6 +264,10 @@ def test_a_live_instance_under_a_demo_ceiling_is_refused() -> None:
             "phone is the name of more than one route",
         ),
         (
+            LIVE + 'account = "main"\n[accounts.again]\nenvironment = "live"\nexpected_uid = "1"',
+            "accounts.again.expected_uid: found 1, which is that of account main",
+        ),
+        (
             '[market]\nrecorded_reference_file = "E.parquet"',
             "market.recorded_reference_file: is set, and market.source is synthetic",
         ),
