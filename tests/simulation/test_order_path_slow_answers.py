@@ -101,6 +101,26 @@ def test_an_emergency_close_that_the_venue_puts_off_is_sent_once_and_leaves_the_
     in_virtual_time(body)
 
 
+def test_a_start_does_not_wait_for_an_emergency_close_that_the_venue_puts_off() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+        life.venue.script.writes = [WriteFault.THROTTLED] * 10_000
+        life.venue.price, life.venue.book[SYMBOL].stop = STOP - 100, Decimal(0)
+        life = life.crash()
+        with anyio.fail_after(30.0):
+            async with life.running():
+                put_off = len(life.venue.placed)
+                life.venue.script.writes = []
+                await anyio.sleep(10.0)
+        assert put_off > 10
+        assert life.venue.signed() == 0
+        assert len({order.link_id for order in life.venue.effects if order.reduce_only}) == 1
+
+    in_virtual_time(body)
+
+
 def test_while_nothing_is_answered_a_position_without_a_stop_halts_its_symbol_in_its_time() -> None:
     async def body() -> None:
         life = build()

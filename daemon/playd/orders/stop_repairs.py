@@ -27,6 +27,9 @@ from playd.venues.port import Priority
 _RANGE_WITHIN_S: Final = 1.0
 """How long a naked position waits for candles that say how wide its stop should be."""
 
+_START_WAITS_S: Final = 5.0
+"""How long a start waits for the first answer to a close."""
+
 _BEYOND_MARKET: Final = frozenset({110092, 110093})
 """Trigger on the wrong side of the market: the stop would have fired, so the position is closed now."""
 
@@ -127,7 +130,8 @@ class StopRepairs:
             )
             self._begun.add((share.owner, symbol))
             if not desk.spawn(partial(self._submit, intent), share.owner):
-                await self._submit(intent, share.owner)
+                with anyio.move_on_after(_START_WAITS_S):  # what was begun is on record, and goes on with the account
+                    await self._submit(intent, share.owner)
 
     async def _submit(self, intent: Intent, owner: str) -> None:
         try:
