@@ -10,11 +10,15 @@ from playd.core.record import Recorder
 from playd.market.feed_watch import FeedNote, NoteKind
 from playd.ops.events import EVENTS
 from playd.ops.meters import Meters
+from playd.orders.pipeline import PIPELINE
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 
 _QUIET_VERDICTS: Final = frozenset({"NO_SIGNAL", "HOLD", "COOLDOWN"})
 """Verdicts of ordinary bars: stored and streamed. Log and journal have the others, the journal those with metadata too."""
+
+_GATES: Final = {code: step.name for step in PIPELINE for code in step.codes}
+"""Which gate refuses with a verdict."""
 
 _REPAIRS: Final = frozenset({NoteKind.BAR_REVISED, NoteKind.BAR_OLD, NoteKind.GAP_FILLED, NoteKind.GAP_ABSENT})
 
@@ -35,6 +39,8 @@ class Reports:
         if event == "bar.verdict":
             self._meters.count("bars_total", record.name)
             self._meters.count("verdicts_total", record.name, fields["verdict"])
+            if (gate := _GATES.get(fields["verdict"])) is not None:
+                self._meters.count("gate_refusals_total", record.name, gate)
             self._streams.publish("verdicts", {**context, **fields})
             if fields["verdict"] not in _QUIET_VERDICTS:
                 self._say(event, **context, **fields)
@@ -50,6 +56,10 @@ class Reports:
             elif event.startswith("fill."):
                 self._streams.publish("fills", {**context, **fields})
             self._say(event, **context, **fields)
+
+    def computed(self, slot: Slot, took_s: float) -> None:
+        """Columns and decision of a bar took so long."""
+        self._meters.observe("decision_seconds", took_s, str(slot.record.mode))
 
     def transition(self, slot: Slot, before: State, after: State, cause: str) -> None:
         """A change of state: journalled, logged, streamed."""

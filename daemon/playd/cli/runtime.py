@@ -346,6 +346,7 @@ async def open_runtime(
             turns=Turns(),
             pen=Pen(world.clock),
             code=code_version(),
+            on_computed=reports.computed,
         )
         numbers = plan.settings.supervisor
         budget = RestartBudget(numbers.restart_max, round(numbers.restart_window_s * 1000), numbers.backoff_s)

@@ -25,6 +25,7 @@ from playd.ops.alerts import AlertDesk, Route
 from playd.ops.backup_clock import BackupClock
 from playd.ops.bar_recorder import BarRecorder
 from playd.ops.chain_watch import ChainWatch
+from playd.ops.counted_records import count_record
 from playd.ops.free_space import FreeSpace
 from playd.ops.kept import kept
 from playd.ops.log_file import LogFile
@@ -116,6 +117,7 @@ def build_watchers(
             incident_file.add(incident_line(kind, record))
         if kind.startswith(TOLD):
             tell_record(kind, record, {slot.record.uid: slot.name for slot in runtime.supervisor.slots.values()})
+        count_record(kind, record, meters)
         if streams.wanted("events"):
             streams.publish("events", record)
 

@@ -96,6 +96,9 @@ def _instances(daemon: Daemon) -> Iterator[Value]:
         ticker = rows.ticker_of(daemon, record)
         yield "instance_state", (record.name, str(record.mode), str(slot.state)), 1.0
         yield "restarts_total", (record.name,), float(slot.crashes)
+        if (held_armed := daemon.armings.held(record.uid)) is not None and not held_armed.revoked_by:
+            ends_ms = held_armed.arming.ends_ms(daemon.ops.loaded.settings.arming.max_days)
+            yield "arming_expiry_seconds", (record.name,), max(0.0, (ends_ms - daemon.clock.wall_ms()) / 1000)
         if (day := _number(rows.day_figure(daemon, record, rows.unrealised_of(held, ticker)))) is not None:
             yield "day_result_usd", (record.name,), day
         if (drawdown_pct := _number(rows.drawdown_figure(slot, ticker, None))) is not None:

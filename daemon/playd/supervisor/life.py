@@ -77,6 +77,8 @@ class LifeParts:
     pen: Pen
     code: str
     """Version of what computes columns, see `world.kernel_cache.code_version`."""
+    on_computed: Callable[[Slot, float], None] = lambda _slot, _took_s: None
+    """Hears how many seconds the columns and the decision of each bar took."""
 
 
 async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance], None]) -> None:
@@ -178,6 +180,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             parts.pen,
             warm.place.quote_max_age_s,
             PlayStop(warm.place.halts, record.uid, engine),
+            partial(parts.on_computed, slot),
         )
         anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(

@@ -59,9 +59,10 @@ class ShellAround:
         pen: Pen,
         quote_max_age_s: Callable[[], float | None] = lambda: None,
         play_stop: PlayStop | None = None,
+        on_computed: Callable[[float], None] = lambda _took_s: None,
     ) -> None:
         """
-        `play_stop` hears of every bar and event, None where nothing may halt the instance.
+        `play_stop` hears of every bar and event, None where nothing may halt the instance; `on_computed` how long a bar took.
 
         `quote_max_age_s` says how old a quote may be that an entry is priced by, None where none is.
 
@@ -81,6 +82,7 @@ class ShellAround:
         self._pen = pen
         self._quote_max_age_s = quote_max_age_s
         self._play_stop = play_stop
+        self._on_computed = on_computed
         self._taken_s = 0.0
         self._saved_s = -SAVE_EVERY_S
         self._waiting: Callable[[], dict[str, Json]] | None = None
@@ -155,6 +157,7 @@ class ShellAround:
 
     def bar_computed(self) -> None:
         took_s = self._clock.mono_s() - self._taken_s
+        self._on_computed(took_s)
         if took_s > self._budget_s:
             fields = {"took_ms": round(took_s * 1000, 1), "limit": round(self._budget_s * 1000), "unit": "ms"}
             self._report("bar.slow", self._slot, fields)

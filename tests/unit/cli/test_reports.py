@@ -1,5 +1,8 @@
 """What the hub notes is counted, said and put on record."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from playd.cli.reports import Reports
@@ -16,3 +19,27 @@ def test_every_bar_that_came_otherwise_than_it_should_is_counted_by_what_was_don
     for _ in range(2):
         reports.feed(FeedNote(kind, "BTCUSDT", 60_000, "why"))
     assert meters.counters["playd_bars_repaired_total"] == {(str(kind),): 2.0}
+
+
+def slot() -> Any:
+    record = SimpleNamespace(name="mine", uid="u1", account="main", symbol="BTCUSDT", mode="demo")
+    return SimpleNamespace(record=record)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "gate"),
+    [("SPREAD", "quote"), ("SIGNAL_OLD", "replay"), ("HALTED", "halt"), ("NO_SIGNAL", None), ("SENT", None)],
+)
+def test_a_verdict_of_a_gate_counts_as_its_refusal(verdict: str, gate: str | None) -> None:
+    meters = Meters()
+    fields = {"verdict": verdict, "detail": "", "close_ms": 60_000, "late": False}
+    Reports(MemoryJournal(), StreamHub(), meters).instance("bar.verdict", slot(), fields)
+    assert meters.counters["playd_verdicts_total"] == {("mine", verdict): 1.0}
+    assert meters.counters.get("playd_gate_refusals_total", {}) == ({("mine", gate): 1.0} if gate else {})
+
+
+def test_how_long_a_decision_took_is_measured_by_mode() -> None:
+    meters = Meters()
+    Reports(MemoryJournal(), StreamHub(), meters).computed(slot(), 0.004)
+    (found,) = meters.histograms["playd_decision_seconds"].items()
+    assert (found[0], found[1].total) == (("demo",), 0.004)
