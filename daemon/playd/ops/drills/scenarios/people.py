@@ -1,22 +1,23 @@
 """DRL-27: the kill file is made and removed; only a person lifts what it raised. Then the directory of a second one is away."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import anyio
 
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import DrillError
-from playd.ops.drills.scenarios.steps import entries, resume
+from playd.ops.drills.scenarios.steps import ON_ITS_WAY_S, entries, resume
 from playd.ops.drills.stage import Stage
 from playd.orders.halts import ALL
 
 HALT_FILE: Final = "HALT"
 HALTED_S: Final = 1.0
-LOOKS_S: Final = 2.0
-"""How much later a look that is taken each second may come on a machine that has other things to do."""
-
+TRIES: Final = 3
 WATCHED_S: Final = 6.0
 RECOGNISED_S: Final = 30.0
+BYTES: Final = b"by hand, with bytes that are no text: \x00\xff"
 
 
 async def kill_file(stage: Stage) -> None:
@@ -27,43 +28,54 @@ async def kill_file(stage: Stage) -> None:
     async def halted() -> Any:
         return stage.halt("KILL_FILE")
 
+    create = partial(disk.write_replace, path, BYTES, keep_previous=False)
     stage.report.inject("create", "kill file")
-    disk.write_replace(path, b"by hand, with bytes that are no text: \x00\xff", keep_previous=False)
-    await _everything_halted(stage, "kill file made")
+    await _everything_halted(stage, "kill file made", create, partial(disk.remove, path))
+    await anyio.sleep(ON_ITS_WAY_S)
     before = await entries(stage)
     await anyio.sleep(WATCHED_S)
     stage.report.require(await entries(stage) == before, "kill file there", f"no entry arrives for {WATCHED_S:g} s")
-    refused = await resume(stage, "all")
+    refused = await resume(stage, ALL)
     stage.report.require(refused.code == 8, "resume beside the file", f"refused with exit {refused.code}")
     stage.report.inject("remove", "kill file")
     disk.remove(path)
     await stage.stays("kill file removed", halted, "the halt stands", WATCHED_S)
-    lifted = await resume(stage, "all")
-    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}")
+    await _lifted(stage, "resume by a person")
     stage.report.inject("remove", "directory of the second kill file")
-    disk.remove_tree(elsewhere)
-    await _everything_halted(stage, "directory of the second kill file away")
+    away = "directory of the second kill file away"
+    await _everything_halted(stage, away, partial(disk.remove_tree, elsewhere), partial(disk.mkdir, elsewhere))
     disk.mkdir(elsewhere)
-    lifted = await resume(stage, "all")
-    stage.report.require(lifted.code == 0, "directory there again, resume by a person", f"exit {lifted.code}")
+    await _lifted(stage, "directory there again, resume by a person")
 
 
-async def _everything_halted(stage: Stage, fault: str) -> None:
+async def _lifted(stage: Stage, fault: str) -> None:
+    lifted = await resume(stage, ALL)
+    stage.report.require(lifted.code == 0, fault, f"exit {lifted.code}")
+
+
+async def _everything_halted(stage: Stage, fault: str, make: Callable[[], None], end: Callable[[], None]) -> None:
     """
     Level 2 on everything, within a second by the halt's own stamp: how often we look is not the daemon's delay.
 
-    Judged at three, because the machine may be busy with other things.
+    A machine that does other things may keep a look waiting: what was later is ended by `end` and made again, three times at
+    most. A daemon that looks too seldom is late each time.
     """
-    made_ms = stage.world.clock.wall_ms()
 
     async def halted() -> Any:
         return stage.halt("KILL_FILE")
 
-    halt = await until(halted, RECOGNISED_S)
-    if halt is None:
-        stage.report.missed(fault, "no halt", limit_s=HALTED_S)
-        raise DrillError
-    took_s = max((halt["raised_ms"] - made_ms) / 1000, 0.0)
-    seen = f"halt of level {halt['level']} on {halt['scope']}"
-    stage.report.saw(fault, seen, recovery_s=took_s, limit_s=HALTED_S + LOOKS_S)
-    stage.report.require(halt["level"] == 2 and halt["scope"] == ALL, fault, "level 2 on everything")
+    for left in reversed(range(TRIES)):
+        made_ms = stage.world.clock.wall_ms()
+        make()
+        halt = await until(halted, RECOGNISED_S)
+        if halt is None:
+            stage.report.missed(fault, "no halt", limit_s=HALTED_S)
+            raise DrillError
+        took_s = max((halt["raised_ms"] - made_ms) / 1000, 0.0)
+        if took_s <= HALTED_S or not left:
+            seen = f"halt of level {halt['level']} on {halt['scope']}"
+            stage.report.saw(fault, seen, recovery_s=took_s, limit_s=HALTED_S)
+            stage.report.require(halt["level"] == 2 and halt["scope"] == ALL, fault, "level 2 on everything")
+            return
+        end()
+        await _lifted(stage, f"{fault}, {took_s:.1f} s: once more")
