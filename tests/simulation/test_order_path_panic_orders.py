@@ -7,7 +7,8 @@ from typing import Any
 import anyio
 import pytest
 
-from playd.core.orders import Execution, OrderRequest
+from playd.core.errors import LinkError
+from playd.core.orders import Execution, OrderRequest, VenueOrder
 from playd.core.reply_codes import ReplyClass
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
 from playd.venues.port import Reply
@@ -52,6 +53,30 @@ def test_an_entry_that_nobody_told_of_is_taken_back_by_a_panic_beside_the_start_
         assert not rests(again)
         assert (report.cancelled, again.venue.signed()) == (1, 0)
         again.venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_a_list_of_orders_that_cannot_be_read_keeps_nothing_open_and_nothing_is_called_flat() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            listed = life.venue.open_orders
+
+            async def away(*_: Any, **__: Any) -> Sequence[VenueOrder]:
+                raise LinkError("no answer")
+
+            life.venue.open_orders = away  # type: ignore[method-assign, assignment]
+            life.venue.script.failing_reads = 3
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            left = life.venue.signed()
+            life.venue.open_orders = listed  # type: ignore[method-assign]
+            await anyio.sleep(30.0)
+
+            assert (report.exit_code, left) == (11, 0)
+            assert "open orders could not be read" in str(report.problems)
+            assert "PANIC_UNFINISHED" not in {each.kind for each in life.account.desk.incidents.open_ones()}
 
     in_virtual_time(body)
 

@@ -37,6 +37,7 @@ _LAST_READING_S: Final = 5.0
 """How long a report waits for what is left: under a ban the venue would say it minutes later."""
 _READ_RETRY_S: Final = 1.0
 _CLOSED_S: Final = 0.1
+_LOOK_S: Final = 0.1
 _REPEAT_S: Final = 5.0
 _SAY_AGAIN_S: Final = 60.0
 """So often a person is told of a panic that is not done."""
@@ -167,19 +168,21 @@ class Panic:
         Passes of closing and reading, until two readings in a row, 2 s apart, show the scope flat. False when it is frozen:
         then nothing more is sent.
         """
-        flat_readings, orders_read = 0, False
+        flat_readings, is_first = 0, True
         async with anyio.create_task_group() as closing:
             while not self._levels.frozen(run.scope):
                 # The first close waits for no list of orders; nothing is called flat without one.
-                begun, open_now = orders_read, await self._read(run, orders=orders_read)
-                orders_read = True
+                unread = "not yet" if is_first else await self._read_orders()
+                open_now, is_first = await self._read(run), False
                 if open_now is None:
                     flat_readings = 0
                     await anyio.sleep(_READ_RETRY_S)
                     continue
                 if fresh := self._not_asked(run):
                     closing.start_soon(self._withdrawals.ask, fresh)
-                if not open_now and not begun:
+                if not open_now and unread:
+                    flat_readings, run.problems = 0, [f"open orders could not be read: {unread}"]
+                    await anyio.sleep(_LOOK_S)
                     continue
                 if not open_now and (resting := self._resting(run.scope)):
                     # Flat with an entry at the venue is flat until it fills.
@@ -236,23 +239,30 @@ class Panic:
     def _unfinished(self, run: _Run) -> list[IntentRow]:
         return [intent for intent in self._desk.book.open_intents() if intent.id in run.intents]
 
-    async def _read(self, run: _Run, *, orders: bool) -> list[VenuePosition] | None:
+    async def _read_orders(self) -> str:
         """
-        Positions of the scope that are still open, or None when they could not be read. With `orders` what works at the venue
-        is booked before: nobody may have told of it, and what fills behind that list is in the positions.
+        Book what works at the venue, of which nobody may have told; why that could not be read, or the empty text. Before the
+        positions are read: what fills behind this list is in them.
         """
+        try:
+            for order in await self._desk.port.open_orders(priority=Priority.EXIT):
+                self._desk.booking.order_seen(order, "poll")
+        except (VenueError, LinkError) as error:
+            return str(error)
+        self._desk.publish()
+        return ""
+
+    async def _read(self, run: _Run) -> list[VenuePosition] | None:
+        """Positions of the scope that are still open, or None when they could not be read."""
         desk, scope = self._desk, run.scope
         try:
             await self._catch_up.run(Priority.EXIT)
-            for order in await desk.port.open_orders(priority=Priority.EXIT) if orders else ():
-                desk.booking.order_seen(order, "poll")
             positions = await desk.port.positions(priority=Priority.EXIT)
             await self._load_rules({position.symbol for position in positions})
         except (VenueError, LinkError) as error:
             run.problems = [f"positions could not be read: {error}"]
             return None
         run.problems = []
-        desk.publish()
         open_now = [position for position in positions if position.signed_qty and scope.symbol in ("", position.symbol)]
         if scope.instance_uid:
             open_now = [position for position in open_now if self._share(scope.instance_uid, position.symbol)]
