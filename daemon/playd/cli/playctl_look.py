@@ -97,10 +97,12 @@ def header_text(data: JsonObject) -> str:
     apart = "?" if clock is None else f"{clock:+.0f} ms"
     answers = "?" if head["venue_ms"] is None else f"{head['venue_ms']:.0f} ms"
     rates = ", ".join(f"{name} {used} %" for name, used in head["rates_used_pct"].items()) or "0 %"
+    gravest = head["gravest_halt"]
+    halted = "0" if gravest is None else f"{gravest['level']} on {gravest['scope']} ({gravest['code']})"
     waived = ", ".join(each["check"] for each in head["waivers"])
     known += f"  WAIVED {waived}" if waived else ""
     return (
-        f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {head['halt_level']}"
+        f"playd {head['version']}  {ready}  up {say_age(head['uptime_s'])}  {modes}  halt level {halted}"
         f"  reconciled {recon}  repairs today {head['repairs_today']}  guardian {guardian}"
         f"  venue clock {apart}  venue answers in {answers}  rate {rates}  market {head['market_time'] or '?'}"
         f"  journal {head['journal_head']['seq']}{known}"

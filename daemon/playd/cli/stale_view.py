@@ -52,7 +52,8 @@ def stale_status(session: Session, error: Unreachable, target: str | None) -> in
         wanted = select(target, by_name) if found or target is not None else []
     except (LookupError, ValueError) as unknown:
         raise StaleTrouble(f"{error}; as last recorded {unknown}") from None
-    return _show(session, error, [by_name[name] for name in wanted], LIST)
+    shown = sorted((by_name[name] for name in wanted), key=lambda row: row["mode"] != "live")
+    return _show(session, error, shown, LIST)
 
 
 def stale_positions(session: Session, error: Unreachable, account: str | None, symbol: str | None, owner: str | None) -> int:

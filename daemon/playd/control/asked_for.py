@@ -90,3 +90,9 @@ def warn_of_symbol(daemon: Daemon, symbol: str | None, call: Call) -> None:
         near = nearest(symbol, known)
         text = f"nothing here has ever traded {symbol!r}" + (f"; did you mean {near}?" if near else "")
         call.warnings.append(("unknown_symbol", text))
+
+
+def warn_of_more(call: Call, shown: int, most: int) -> None:
+    """A list that is cut says so."""
+    if shown >= most:
+        call.warnings.append(("not_all", f"the newest {most}; the ledger has all of them"))

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from playd.control import rows
 from playd.control.arming_methods import arming_row
-from playd.control.asked_for import account_named, names_in_messages, owner_of, warn_of_symbol
+from playd.control.asked_for import account_named, names_in_messages, owner_of, warn_of_more, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
@@ -84,7 +84,7 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
     counts: dict[str, int] = {}
     for slot in daemon.supervisor.slots.values():
         counts[str(slot.record.mode)] = counts.get(str(slot.record.mode), 0) + 1
-    highest = daemon.halts.highest(ALL)
+    highest, gravest = daemon.halts.highest(ALL), next(iter(daemon.halts.in_force()), None)
     seq, head = daemon.journal.head
     market_ms = daemon.market_ms()
     header: JsonObject = {
@@ -96,6 +96,9 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
         "counts": counts,
         "market_time": rfc3339(market_ms) if market_ms is not None else None,
         "halt_level": int(highest.level) if highest is not None else 0,
+        "gravest_halt": None
+        if gravest is None
+        else {"level": int(gravest.level), "scope": rows.scope_name(daemon, gravest.scope), "code": gravest.code},
         "recon_age_s": _recon_age_s(daemon),
         "repairs_today": _repairs_today(daemon),
         "clock_offset_ms": _clock_offset_ms(daemon),
@@ -323,7 +326,9 @@ async def list_halts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonOb
 
 
 async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[JsonObject]:
-    return _intents(daemon, "i.outcome = ''" if params.unresolved else "1", (), PAGE)
+    found = _intents(daemon, "i.outcome = ''" if params.unresolved else "1", (), PAGE)
+    warn_of_more(call, len(found), PAGE)
+    return found
 
 
 def _intents(daemon: Daemon, where: str, values: tuple[str, ...], limit: int) -> list[JsonObject]:

@@ -10,6 +10,7 @@ import orjson
 
 from playd.control import params as p
 from playd.control import rows
+from playd.control.asked_for import warn_of_more
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
@@ -125,6 +126,8 @@ def _used_by(line: LimitRow, names: Mapping[str, str]) -> list[JsonObject]:
 
 async def list_incidents(daemon: Daemon, params: p.Incidents, call: Call) -> list[JsonObject]:
     found = daemon.ops.incidents.open_ones() if params.state == "open" else daemon.ops.incidents.latest(PAGE)
+    if params.state != "open":
+        warn_of_more(call, len(found), PAGE)
     return [
         _incident_row(daemon, each)
         for each in found
@@ -209,7 +212,9 @@ async def list_alerts(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObje
     for name in desk.routes:
         verified_ms = int(daemon.ledger.meta(f"{VERIFIED_KEY}:{name}") or 0)
         routes.append({"route": name, "verified": bool(verified_ms) and now_ms - verified_ms < VERIFIED_MS})
-    return {"routes": routes, "rows": [_alert_row(daemon, each) for each in desk.rows.latest(PAGE)]}
+    found = desk.rows.latest(PAGE)
+    warn_of_more(call, len(found), PAGE)
+    return {"routes": routes, "rows": [_alert_row(daemon, each) for each in found]}
 
 
 async def retry_alert(daemon: Daemon, params: p.AlertId, call: Call) -> JsonObject:

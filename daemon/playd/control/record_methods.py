@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import anyio
 import anyio.lowlevel
+import orjson
 
 from playd.control import params as p
 from playd.control import rows
@@ -43,6 +44,8 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
     if bar is not None:
         text = f"closed {rfc3339(bar['close_ms'])}: {bar['verdict']} {bar['detail']}".strip()
         steps.append((bar["processed_ms"], "bar", text))
+    if intent is not None and (judged := _judged(intent)):
+        steps.append((intent["created_ms"], "gates", judged))
     if intent is not None:
         within = f" within {intent['band_bps']} bps" if intent["band_bps"] else ""
         text = (
@@ -77,6 +80,15 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
         "play_digest": intent["play_digest"] if intent is not None else None,
         "steps": [{"time": rfc3339(at_ms), "ms": at_ms - first_ms, "step": name, "what": text} for at_ms, name, text in steps],
     }
+
+
+def _judged(intent: Any) -> str:
+    """What the gates said to an entry, as it stands with its intent; empty for what passes none of them."""
+    found: dict[str, Any] = orjson.loads(intent["gates"] or b"{}")
+    if "passed" not in found:
+        return ""
+    cut = f"; cut: {found['cut']}" if found.get("cut") else ""
+    return f"{found['passed']} passed, under {found.get('limits', 'no limits')}{cut}; `playctl explain` asks them again"
 
 
 def _caught_up(daemon: Daemon, order: Any, intent: Any, execution: Any) -> str:
@@ -190,7 +202,7 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:
             {
                 "key": key,
                 "realised": figure(bucket.realised if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
-                "unrealised": figure(unrealised, rows.USDT, "computed", 0.0, "nothing open, or no price"),
+                "unrealised": figure(unrealised, rows.USDT, "computed", 0.0, "no price yet" if key in open_now else "none"),
                 "fees": figure(bucket.fees if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
                 "funding": figure(bucket.funding if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
                 "net": figure(bucket.net if bucket else Decimal(0), rows.USDT, "ledger", 0.0),
@@ -202,14 +214,21 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:
     return shown
 
 
-def _open_now(daemon: Daemon, params: p.Pnl, wanted: Wanted) -> dict[str, Decimal]:
-    """Unrealised results of open shares by bucket; by day they belong to no past one and are left out."""
-    found: dict[str, Decimal] = {}
+def _open_now(daemon: Daemon, params: p.Pnl, wanted: Wanted) -> dict[str, Decimal | None]:
+    """
+    Unrealised results of open shares by bucket, None where one of them has no price; by day they belong to no past one and are
+    left out.
+    """
+    found: dict[str, Decimal | None] = {}
     for view in rows.all_positions(daemon) if params.by != "day" else ():
         fits = wanted.account in (None, view.account) and wanted.symbol in (None, view.symbol)
         fits = fits and wanted.owner in (None, view.owner)
-        if fits and view.mark_price is not None:
+        if fits:
             signed = view.qty if view.side is Side.BUY else -view.qty
             key = view.symbol if params.by == "symbol" else rows.owner_name(daemon, view.owner)
-            found[key] = found.get(key, Decimal(0)) + (view.mark_price - view.entry_price) * signed
+            before = found.get(key, Decimal(0))
+            if before is None or view.mark_price is None:
+                found[key] = None
+            else:
+                found[key] = before + (view.mark_price - view.entry_price) * signed
     return found

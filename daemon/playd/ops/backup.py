@@ -126,15 +126,18 @@ def verify_backup(disk: Disk, folder: PurePath) -> list[str]:
 
 def backups(disk: Disk, state_dir: PurePath) -> list[Manifest]:
     """All backups with a readable manifest, newest first."""
+    return [*newest_first(disk, state_dir)]
+
+
+def newest_first(disk: Disk, state_dir: PurePath) -> Iterator[Manifest]:
+    """The same one by one: who wants the newest reads no other."""
     folder = state_dir / FOLDER
-    found = []
     for name in reversed(disk.list(folder) if disk.exists(folder) else []):
         if disk.exists(folder / name / MANIFEST):
             try:
-                found.append(read_manifest(disk, folder / name))
+                yield read_manifest(disk, folder / name)
             except BackupError:
                 continue  # `verify_backup` says what is wrong with it, when asked about it
-    return found
 
 
 def prune(disk: Disk, state_dir: PurePath, now_ms: int, *, keep_hourly: int, keep_daily: int) -> list[str]:

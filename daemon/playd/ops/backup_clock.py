@@ -10,7 +10,7 @@ import structlog
 
 from playd.core.errors import PlaydError
 from playd.core.record import Recorder
-from playd.ops.backup import FOLDER, Manifest, backups
+from playd.ops.backup import FOLDER, Manifest, backups, newest_first
 from playd.orders.halts import ALL
 from playd.orders.incidents import Incidents
 from playd.settings.model import Backup as BackupSettings
@@ -71,9 +71,9 @@ class BackupClock:
         return backups(self.world.disk, self.state_dir)
 
     def age_s(self) -> float | None:
-        """Seconds since the newest backup, None when there is none or the folder cannot be read."""
+        """Seconds since the newest backup, None when there is none or the folder cannot be read. Asked every few seconds."""
         try:
-            newest = next(iter(self.listed()), None)
+            newest = next(newest_first(self.world.disk, self.state_dir), None)
         except OSError:
             return None
         return None if newest is None else max(0.0, (self.world.clock.wall_ms() - newest.created_ms) / 1000)

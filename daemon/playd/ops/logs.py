@@ -35,12 +35,13 @@ def configure_logs(
     Send every log line of this process to standard error and to `file`, from `level` on or from that of `settings.levels`.
 
     A journal behind standard error gets them with their fields, unless a format was asked for. `colours` overrules what the
-    terminal says.
+    terminal and the variable `NO_COLOR` say.
     """
     terminal = world.process.is_terminal()
     native = settings.format == "auto" and world.process.logs_to_journal
     as_text = settings.format == "text" or (settings.format == "auto" and terminal)
-    renderer: Processor = _Text(terminal if colours is None else colours) if as_text else _json_line
+    coloured = terminal and not world.env.get("NO_COLOR") if colours is None else colours
+    renderer: Processor = _Text(coloured) if as_text else _json_line
     if native:
         renderer = _ToJournal(world.process, renderer)
     structlog.configure(

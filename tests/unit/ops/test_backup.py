@@ -10,7 +10,17 @@ import pytest
 
 from playd.cli.backup import BackupOptions, backup_now, restore_backup, verify
 from playd.core.errors import LockError
-from playd.ops.backup import FOLDER, BackupError, backups, make_backup, prune, verify_backup
+from playd.ops.backup import (
+    FOLDER,
+    BackupError,
+    Manifest,
+    backups,
+    make_backup,
+    newest_first,
+    prune,
+    read_manifest,
+    verify_backup,
+)
 from playd.ops.restore import restore
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
@@ -90,6 +100,21 @@ def test_every_damage_is_named_and_nothing_damaged_is_put_back(state: Path, dama
         restore(disk, PurePath(state), PurePath(folder), NOON_MS)
     assert value(state, "a") == "now"
     assert not (state / "HALT").exists()
+
+
+def test_whoever_wants_the_newest_reads_no_other(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its age is asked for every few seconds, by the loop that trades."""
+    opened(state).close()
+    names = [make_backup(RealDisk(), PurePath(state), NOON_MS + 1000 * number, "1").name for number in range(3)]
+    seen: list[str] = []
+
+    def read(disk: RealDisk, folder: PurePath) -> Manifest:
+        seen.append(folder.name)
+        return read_manifest(disk, folder)
+
+    monkeypatch.setattr("playd.ops.backup.read_manifest", read)
+    assert next(newest_first(RealDisk(), PurePath(state))).name == names[-1]
+    assert seen == names[-1:]
 
 
 def test_the_newest_of_each_day_outlive_the_hourly_ones(state: Path) -> None:

@@ -117,6 +117,17 @@ def test_colours_only_where_asked(world: VirtualWorld) -> None:
     assert re.search("\x1b\\[1;31mCRITICAL", lines(world)[0])
 
 
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)])
+def test_a_terminal_has_colours_unless_a_variable_says_none(
+    variables: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = virtual_world(env=variables)
+    monkeypatch.setattr(world.process, "is_terminal", lambda: True)
+    configure_logs(world, LogSettings(), "INFO")
+    structlog.get_logger().error("position.naked")
+    assert ("\x1b[" in lines(world)[0]) is coloured
+
+
 def test_echoed_keys_are_masked(world: VirtualWorld) -> None:
     configure_logs(world, LogSettings(), "INFO")
     structlog.get_logger().error("venue.refused", msg="error sign! origin_string[1700000000abcdefABCDEF5000]")
