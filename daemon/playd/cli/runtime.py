@@ -48,6 +48,7 @@ from playd.supervisor.reads import overdrawn
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.restart import RestartBudget
 from playd.supervisor.shadow import ShadowPlace
+from playd.supervisor.shadow_market import note_market
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
 from playd.supervisor.turns import Pen, Turns
 from playd.venues.bybit.environment import Hosts, VenueAccount, local_hosts
@@ -200,7 +201,9 @@ class Runtime:
         if record.mode is not Mode.SHADOW:
             return AccountPlace(await self.accounts.ready(self.plan_of(record, play)))
         incidents = Incidents(self.ledger, self.world.clock, self.journal)
-        market = self.universes[self.environment_of(record)].market
+        environment = self.environment_of(record)
+        note_market(self.ledger, record.uid, environment, self.world.clock.wall_ms())
+        market = self.universes[environment].market
         return ShadowPlace(play, self.world.clock, self.ledger, self.halts, incidents, market.instruments)
 
     def watch(self, record: InstanceRecord) -> None:

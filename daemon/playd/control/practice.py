@@ -12,6 +12,7 @@ from playd.orders.fold import VirtualPosition, add
 from playd.orders.rows import execution_row
 from playd.settings.policy import Policy
 from playd.supervisor.readiness import BookDay, Evidence, ReadinessFacts, Trade
+from playd.supervisor.shadow_market import real_since_ms
 from playd.supervisor.slot import Slot
 
 IN_TIME_MS: Final = 3_600_000
@@ -54,40 +55,48 @@ def _of_this_version(daemon: Daemon, evidence: Evidence) -> bool:
     return evidence.numbers.get("version") == daemon.version
 
 
-def _practised(daemon: Daemon, play_digest: str) -> list[tuple[str, str]]:
-    """(uid, account) of instances that ran this very Play in demo or as a shadow; the testnet shows nothing."""
+Owner = tuple[str, str, int]
+"""Uid and account of an instance, and since when (epoch ms) what it did counts."""
+
+
+def _practised(daemon: Daemon, play_digest: str) -> list[Owner]:
+    """
+    Instances that ran this very Play in demo or as a shadow of the real market. The testnet shows nothing, nor does a shadow of
+    a market that somebody made up, however much its clock looks like ours.
+    """
     rows = daemon.ledger.rows(
-        "SELECT i.uid, i.account FROM instances i LEFT JOIN accounts a ON a.alias = i.account"
+        "SELECT i.uid, i.account, i.mode FROM instances i LEFT JOIN accounts a ON a.alias = i.account"
         " WHERE i.play_digest = ? AND i.mode IN ('demo', 'shadow') AND coalesce(a.environment, '') <> 'testnet'",
         (play_digest,),
     )
-    return [(row["uid"], row["account"]) for row in rows]
+    since = {row["uid"]: real_since_ms(daemon.ledger, row["uid"]) if row["mode"] == "shadow" else 0 for row in rows}
+    return [(row["uid"], row["account"], since_ms) for row in rows if (since_ms := since[row["uid"]]) is not None]
 
 
-def _decided(daemon: Daemon, owners: Iterable[tuple[str, str]], clock_ms: int) -> dict[int, int]:
+def _decided(daemon: Daemon, owners: Iterable[Owner], clock_ms: int) -> dict[int, int]:
     """By UTC day: bars decided in time, of the instance that decided most."""
     since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
     found: dict[int, int] = {}
-    for uid, _ in owners:
+    for uid, _, begun_ms in owners:
         rows = daemon.ledger.rows(
             "SELECT close_ms / ? AS day, count(*) AS n FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms >= ?"
             " AND late = 0 AND abs(processed_ms - close_ms) < ? GROUP BY day",
-            (DAY_MS, uid, clock_ms, since_ms, IN_TIME_MS),
+            (DAY_MS, uid, clock_ms, max(since_ms, begun_ms), IN_TIME_MS),
         )
         for row in rows:
             found[row["day"]] = max(found.get(row["day"], 0), row["n"])
     return found
 
 
-def _trades(daemon: Daemon, owners: Iterable[tuple[str, str]]) -> list[Trade]:
+def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
     """Closed trades of practice that happened on a live market, oldest first."""
     since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
     trades: list[Trade] = []
-    for uid, account in owners:
+    for uid, account, begun_ms in owners:
         rows = daemon.ledger.rows(
             "SELECT * FROM executions WHERE account = ? AND owner = ? AND venue_ms >= ? AND abs(received_ms - venue_ms) < ?"
             " ORDER BY n",
-            (account, uid, since_ms, IN_TIME_MS),
+            (account, uid, max(since_ms, begun_ms), IN_TIME_MS),
         )
         position, begun_at = VirtualPosition(), Decimal(0)
         for execution in map(execution_row, rows):
