@@ -23,6 +23,7 @@ from playd.core.canonical import Json
 from playd.core.errors import PlaydError, RecordError, StateError
 from playd.core.secret import redact
 from playd.ops.alarm_post import AlarmPost
+from playd.ops.guardian_records import records_after
 from playd.ops.journal import Journal, open_journal
 from playd.ops.notify import ServiceManager
 from playd.orders.guardian.guardian import Guardian
@@ -38,6 +39,9 @@ from playd.world.real import run as run_loop
 JOURNAL: Final = "journal"
 LOCK: Final = "guardian.lock"
 JOURNAL_RETRY_S: Final = 10.0
+BAN: Final = "rate.ban"
+LOOKED_BACK: Final = 1000
+"""Records of its own that a guardian reads at its start for a ban that is not over: more than one writes in ten minutes."""
 BEAT_S: Final = 5.0
 
 
@@ -121,7 +125,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
     places, voice = places_of(world, options), Voice(world)
     credentials = world.env.get("CREDENTIALS_DIRECTORY")
     post = AlarmPost(world, lambda: guardian.plan.ways, voice.say, PurePath(credentials) if credentials else None)
-    ban = AddressBan(world.clock, lambda until_ms: voice.record("rate.ban", {"until_ms": until_ms}, "", ""))
+    ban = AddressBan(world.clock, lambda until_ms: voice.record(BAN, {"until_ms": until_ms}, "", ""))
     guardian = Guardian(
         world.clock,
         PlanFile(world.disk, places.state_dir),
@@ -136,6 +140,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
         async with anyio.create_task_group() as group:
             group.start_soon(post.run, name="alerts")
             await group.start(_keep_journal, world, places.state_dir / DIRECTORY / JOURNAL, voice)
+            ban.heed(banned_until_ms(world, places.state_dir / DIRECTORY / JOURNAL, voice))
             await group.start(guardian.run)
             methods = GuardianMethods(world, __version__, guardian, places.state_dir, voice)
             world.disk.mkdir(places.run_dir)
@@ -153,6 +158,16 @@ async def _main(world: World, options: GuardianOptions) -> int:
                 await _stop_signal(signals, voice)
             group.cancel_scope.cancel()
     return 0
+
+
+def banned_until_ms(world: World, directory: PurePath, voice: Voice) -> int:
+    """Until when the venue banned this address, as an earlier life of the guardian has it on record; 0 without a word of it."""
+    try:
+        found = records_after(world.disk, directory, max(0, voice.head[0] - LOOKED_BACK))
+    except OSError as error:
+        voice.say("error", "journal", f"{directory}: {error.strerror or error}")
+        return 0
+    return max((int(record["data"]["until_ms"]) for record in found if record["kind"] == BAN), default=0)
 
 
 @contextmanager
