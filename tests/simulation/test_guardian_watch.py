@@ -1,6 +1,6 @@
 """The guardian's watch beside its panics: neither waits for the other, and what is not done is gone on with."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,7 +12,7 @@ import pytest
 from playd.core.errors import LinkError
 from playd.core.ids import instance_tag
 from playd.core.modes import Environment
-from playd.core.orders import OrderRequest, Side
+from playd.core.orders import OrderRequest, Side, VenueOrder
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.judge import DaemonState, Heard
@@ -71,9 +71,9 @@ class AtTwoASecond(FakeVenue):
 
 
 @asynccontextmanager
-async def watched(state: DaemonState, *symbols: str) -> AsyncIterator[Watched]:
+async def watched(state: DaemonState, *symbols: str, venue_type: type[AtTwoASecond] = AtTwoASecond) -> AsyncIterator[Watched]:
     """A position on each symbol, each under its stop."""
-    venue = AtTwoASecond(LoopClock())
+    venue = venue_type(LoopClock())
     plan = AccountPlan(
         "main", Environment.LOCAL, "", "", "", "", "", False, "", (), tuple(position(symbol) for symbol in symbols)
     )
@@ -221,5 +221,37 @@ def test_a_dead_daemon_is_told_of_also_where_no_account_can_be_read(accounts: tu
 
         assert ("open", "DAEMON_DEAD") in dead
         assert ("resolved", "DAEMON_DEAD") in told
+
+    in_virtual_time(body)
+
+
+class WithoutOrders(AtTwoASecond):
+    """A venue whose list of open orders cannot be read."""
+
+    async def open_orders(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenueOrder]:
+        raise LinkError("no answer")
+
+
+def test_a_list_of_orders_that_cannot_be_read_keeps_no_position_from_its_stop_and_a_person_is_called() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL, venue_type=WithoutOrders) as side:
+            side.venue.remove_stop()
+            await anyio.sleep(10.0)
+            early = side.venue.stop_of()
+            await anyio.sleep(15.0)
+
+            assert early == STOP
+            assert "GUARDIAN_BLIND" in side.told()
+
+    in_virtual_time(body)
+
+
+def test_a_list_of_orders_that_cannot_be_read_keeps_nothing_open_in_a_panic_and_nothing_is_called_flat() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL, venue_type=WithoutOrders) as side:
+            report = await side.watch.panic(PanicScope(), lambda _text: None)
+
+            assert (report.exit_code, side.venue.signed()) == (11, 0)
+            assert "open orders could not be read" in str(report.problems)
 
     in_virtual_time(body)

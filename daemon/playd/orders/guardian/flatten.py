@@ -119,7 +119,9 @@ class Flattener:
                 flat_readings = 0
                 await anyio.sleep(_READ_RETRY_S)
                 continue
-            if not open_now and not entries:
+            if seen.unread:
+                run.problems[seen.unread] = None
+            if not open_now and not entries and not seen.unread:
                 flat_readings += 1
                 if flat_readings == 2:
                     return True

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from playd.core.errors import Throttled
+from playd.core.errors import LinkError, Throttled, VenueError
 from playd.core.ids import is_guardians, tag_of
 from playd.core.orders import Execution, OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
@@ -25,11 +25,16 @@ class Hands:
         self._tolerances_pct = tuple(tolerances_pct)
 
     async def read(self) -> Seen:
-        """All positions and open orders. Raises `VenueError` or `LinkError` when one of them could not be read whole."""
+        """
+        All positions and open orders. Raises `VenueError` or `LinkError` when the positions could not be read whole: without
+        the orders a position can still be protected and closed.
+        """
         self._ask_nothing_while_banned()
-        positions = await self._port.positions(priority=Priority.PROTECT)
-        orders = await self._port.open_orders(priority=Priority.RECONCILE)
-        return Seen(tuple(positions), tuple(orders))
+        positions = tuple(await self._port.positions(priority=Priority.PROTECT))
+        try:
+            return Seen(positions, tuple(await self._port.open_orders(priority=Priority.RECONCILE)))
+        except (VenueError, LinkError) as error:
+            return Seen(positions, (), f"open orders could not be read: {error}")
 
     async def max_order_qty(self, symbol: str) -> Decimal | None:
         """The venue's largest market order, None for a symbol it does not list. Raises as `read` does."""

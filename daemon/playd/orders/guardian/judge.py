@@ -46,10 +46,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One complete reading of an account."""
+    """One reading of an account: all positions, and all open orders unless `unread` says why there are none."""
 
     positions: Sequence[VenuePosition]
     orders: Sequence[VenueOrder]
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ DANGER_S: Final = 1.0
 """While a position is in danger it is read this often, two requests each time: the whole of the guardian's share."""
 
 BLIND_S: Final = 15.0
+_BLIND: Final = "GUARDIAN_BLIND"
 
 CANCELS_A_LOOK: Final = 4
 """More of them would keep the next reading waiting: they leave at two a second."""
@@ -128,13 +129,17 @@ class AccountWatch:
                 try:
                     seen = await self._hands.read()
                 except (VenueError, LinkError) as error:
-                    self._note_blind(str(error))
+                    others = [alarm for alarm in self._judged if alarm.kind != _BLIND]
+                    self._set_alarms([*others, *self._blind(f"positions could not be read: {error}")])
                     return
                 self.seen_s = self._clock.mono_s()
-            self._blind_since_s, self.seen = None, seen
+            self.seen = seen
+            if not seen.unread:
+                self._blind_since_s = None
             outlook, now = self._outlook(), Now(self._clock.mono_s(), self._clock.wall_ms())
             acts, self._history = judge(outlook.plan, outlook.rules, seen, self._history, outlook.heard, now)
-            self._set_alarms(act for act in acts if isinstance(act, Alarm))
+            blind = self._blind(seen.unread) if seen.unread else []
+            self._set_alarms([*(act for act in acts if isinstance(act, Alarm)), *blind])
             cancels = [act for act in acts if isinstance(act, CancelEntry)]
             self._hurry = len(cancels) > CANCELS_A_LOOK
             for act in acts:
@@ -253,14 +258,14 @@ class AccountWatch:
         self._judged = tuple(alarms)
         self._on_alarms()
 
-    def _note_blind(self, why: str) -> None:
+    def _blind(self, why: str) -> list[Alarm]:
+        """Take note that the account could not be read whole; the alarm of that once it has lasted."""
         now_s = self._clock.mono_s()
         self._blind_since_s = self._blind_since_s if self._blind_since_s is not None else now_s
         blind_s = now_s - self._blind_since_s
-        if blind_s >= BLIND_S:
-            text = f"positions could not be read for {blind_s:.0f} s: {why}"
-            others = [alarm for alarm in self._judged if alarm.kind != "GUARDIAN_BLIND"]
-            self._set_alarms([*others, Alarm("GUARDIAN_BLIND", "critical", f"account:{self.alias}", text)])
+        if blind_s < BLIND_S:
+            return []
+        return [Alarm(_BLIND, "critical", f"account:{self.alias}", f"for {blind_s:.0f} s {why}")]
 
     def _pause_s(self) -> float:
         outlook = self._outlook()
