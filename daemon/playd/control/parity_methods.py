@@ -12,6 +12,7 @@ from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
 from playd.control.look_methods import chosen
 from playd.control.protocol import Code, JsonObject, RpcError
+from playd.core.modes import Environment
 from playd.core.timeframes import DAY_MS
 from playd.market.recorded_days import FOLDER, market_of
 from playd.supervisor.evidence import KEPT_MS
@@ -65,6 +66,9 @@ async def _compare(daemon: Daemon, slot: Slot, folder: PurePath, end_ms: int, da
     if "error" in data:
         return data
     evidence: dict[str, Any] = {**data["evidence"], "difference": data["difference"], "report": report.name}
+    if folder.name != Environment.LIVE:
+        reason = f"its days were recorded on {folder.name}, which shows nothing for real money"
+        evidence |= {"eligible": False, "reasons": [*evidence.get("reasons", ()), reason]}
     if evidence["play_digest"] != record.play_digest:
         return {"error": f"{record.play_path} was changed since {slot.name} was added"}
     created_ms = evidence["created_ms"]

@@ -117,3 +117,23 @@ async def test_a_difference_is_named_with_its_time_and_what_could_not_be_compare
         with pytest.raises(RpcError) as busy:
             await parity.run(without, ParityRun(request_id="r"), cast("Call", Heard()))
     assert busy.value.code is Code.BUSY
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("environment", "result"),
+    [
+        (Environment.LIVE, "same"),
+        (Environment.DEMO, "same"),
+        (Environment.TESTNET, "shows_nothing"),
+        (Environment.LOCAL, "shows_nothing"),
+    ],
+)
+async def test_days_of_another_market_than_the_real_one_are_no_evidence(environment: Environment, result: str) -> None:
+    _, daemon = build(found())
+    cast("Any", daemon).environment_of = lambda _: environment
+    rows = (await parity.run(daemon, ParityRun(request_id="r", days=2), cast("Call", Heard())))["rows"]
+    assert [row["result"] for row in rows] == [result, result]
+    assert [each.passed for each in daemon.evidence.about("parity", "d1")] == [result == "same"]
+    if result != "same":
+        assert f"recorded on {environment}" in str(daemon.evidence.about("parity", "d1")[0].numbers["reasons"])
