@@ -19,6 +19,16 @@ SSH_FAILED: Final = 255
 
 NOT_THERE: Final = 127
 
+LOOKS: Final = frozenset(
+    {
+        *("status", "guardian", "list", "show", "positions", "orders", "fills", "balance", "pnl", "halts", "intents", "why"),
+        *("explain", "logs", "events", "health", "metrics", "slo", "limits", "version", "readiness", "preflight"),
+        *("orphan list", "incident list", "incident show", "notify list", "backup list", "backup verify", "audit verify"),
+        *("evidence list", "parity show", "config show", "config check", "creds check"),
+    }
+)
+"""Commands that change nothing, whether they arrived over there or not."""
+
 
 def at_once(options: Options) -> Options:
     """The options of this side: waiting and repeating are done over there."""
@@ -27,9 +37,10 @@ def at_once(options: Options) -> Options:
 
 async def on_host(session: Session, words: Sequence[str]) -> int:
     """
-    Run a command line there, without its `--host`; its exit code. Raises `UsageError`, `Unreachable`, and `Unanswered` when
-    ssh failed: the command may have arrived, under a request id that this side knows. A panic of which ssh brought no end
-    raises `RpcError`: a position may remain.
+    Run a command line there, without its `--host`; its exit code. Raises `UsageError`, and `Unreachable` when nobody was asked.
+
+    A look that ssh brought no end of is asked again and no more. A change may have arrived, under a request id that this side
+    knows: `Unanswered`. A panic of which ssh brought no end raises `RpcError`: a position may remain.
     """
     host = session.options.host
     if host.startswith("-") or not host.strip():
@@ -53,7 +64,9 @@ async def on_host(session: Session, words: Sequence[str]) -> int:
         if next(iter(_without_host(words)), "") == PANIC:
             hint = f"the same panic again is harmless, also with {REQUEST_ID} {session.sent_as}"
             raise RpcError(Code.INCOMPLETE, f"{text}: a position may remain", reason=POSITION_MAY_REMAIN, hint=hint)
-        raise Unanswered(text)
+        if is_look(words):
+            raise Unreachable(text, "nothing was changed by it")
+        raise Unanswered(f"{text}: it may have arrived before")
     if code == NOT_THERE:
         raise Unreachable(
             f"{FLAG} {host}: no playctl there", "its PATH for ssh must hold `playctl`, such as by a link in /usr/local/bin"
@@ -75,6 +88,12 @@ def remote_command(
         kept[end:end] = [REQUEST_ID, request_id]
     before = "stty -onlcr; " if terminal and redirected else ""
     return ["ssh", *(["-t"] if terminal else []), "--", host, before + shlex.join(["playctl", *kept])]
+
+
+def is_look(words: Sequence[str]) -> bool:
+    """Whether a command line, its options behind the command, is one that changes nothing."""
+    kept = _without_host(words)
+    return bool(kept) and (kept[0] in LOOKS or " ".join(kept[:2]) in LOOKS)
 
 
 def _without_host(words: Sequence[str]) -> list[str]:

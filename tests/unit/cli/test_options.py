@@ -1,8 +1,10 @@
 """Options that every command of `playctl` has: where they may stand, how often a look is repeated, which machine is asked."""
 
+import inspect
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 import pytest
@@ -11,7 +13,7 @@ from typer.testing import CliRunner
 from playd.cli import options as given
 from playd.cli.options import arranged
 from playd.cli.playctl_app import app
-from playd.cli.remote import on_host, remote_command
+from playd.cli.remote import LOOKS, on_host, remote_command
 from playd.cli.session import Options, Session, UsageError, repeated, until_ready
 from playd.control.client import Unanswered, Unreachable
 from playd.control.protocol import EXIT_OF_CODE, RpcError
@@ -114,7 +116,45 @@ def test_a_panic_by_another_machine_is_one_wherever_its_options_stand(
         anyio.run(body, Session(world, options))
 
 
-@pytest.mark.parametrize(("code", "error"), [(255, Unanswered), (127, Unreachable), (9, None)])
+def test_a_look_that_ssh_brought_nowhere_found_no_daemon_and_a_change_may_have_arrived() -> None:
+    def ended(line: str) -> tuple[int, str]:
+        asked = session(host="box")
+        asked.world.process.command_code = 255  # type: ignore[attr-defined]
+        with pytest.raises((Unanswered, Unreachable)) as caught:
+            anyio.run(on_host, asked, line.split())
+        return caught.value.exit_code, str(caught.value)
+
+    for line in ("status --host box", "incident list --all --host box", "audit verify"):
+        assert ended(line)[0] == 7, line
+    for line in ("pause alpha", "reconcile", "order cancel x", "incident ack NAKED", "backup now", "doctor"):
+        code, said = ended(line)
+        assert (code, "it may have arrived" in said) == (5, True)
+
+
+def test_every_look_is_a_command_and_none_of_them_changes_anything() -> None:
+    bodies = {
+        f"{group.name} {command.name}" if group is not None else str(command.name): command.callback
+        for group in (None, *app.registered_groups)
+        for command in (app if group is None else group.typer_instance or app).registered_commands
+    }
+    assert bodies.keys() >= LOOKS
+    changing = {name for name, body in bodies.items() if _changes(body)}
+    assert {"pause", "panic", "reconcile", "doctor", "backup now", "parity run"} <= changing
+    assert not LOOKS & changing
+    assert bodies.keys() - changing - LOOKS == {"completion"}
+
+
+def _changes(command: object) -> bool:
+    """Whether the body of a command, or a function of its module that it calls, makes a change."""
+    inner: Any = command
+    cells = [cell.cell_contents for cell in inner.__closure__ or ()]
+    body = next((cell for cell in cells if inspect.iscoroutinefunction(cell)), inner)
+    text = inspect.getsource(body)
+    helpers = [value for name, value in body.__globals__.items() if f"await {name}(" in text and inspect.isfunction(value)]
+    return any(word in part for part in (text, *map(inspect.getsource, helpers)) for word in ("session.change(", "carry_out("))
+
+
+@pytest.mark.parametrize(("code", "error"), [(255, Unreachable), (127, Unreachable), (9, None)])
 def test_how_the_other_machine_ended_is_how_the_command_ends(code: int, error: type[Exception] | None) -> None:
     asked = session(host="box")
     asked.world.process.command_code = code  # type: ignore[attr-defined]
