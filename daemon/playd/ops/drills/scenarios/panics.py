@@ -9,11 +9,24 @@ gone.
 from decimal import Decimal
 from typing import Any, Final
 
+import anyio
+
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS
-from playd.ops.drills.programs import Ran
+from playd.ops.drills.programs import Ran, until
+from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.people import HALT_FILE
-from playd.ops.drills.scenarios.steps import CREATE, arm, heal, holds_still, resume
+from playd.ops.drills.scenarios.steps import (
+    CREATE,
+    STILL_S,
+    TRADED_S,
+    arm,
+    heal,
+    holds_still,
+    is_over,
+    lifted_by_a_person,
+    resume,
+)
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 from playd.world.ports import ChildSignal
@@ -38,7 +51,9 @@ async def panic(stage: Stage) -> None:
     await stage.open(plays=LARGE)
     await _thin_market(stage)
     await _under_fire(stage)
-    await _everything(stage)
+    await _everybody(stage, "panic of the account", f"account:{ACCOUNT}")
+    await _everybody(stage, "panic of everything", ALL)
+    await _daemon_dead(stage)
     await _not_to_be_closed(stage)
     await _by_the_guardian(stage)
 
@@ -66,8 +81,9 @@ async def _thin_market(stage: Stage) -> None:
     """Of one instance, in a market that takes a part of its position a minute."""
     fault = "panic of an instance in a thin market"
     await _market(stage, THIN)
-    await stage.until_covered(HELD_SYMBOL)
+    await _whole(stage)
     before, began = await _venue_positions(stage), len((await stage.venue()).creates)
+    await stage.exchange.release(SPEED)
     ran = await _panic(stage, fault, HELD, UNDER_FIRE_S)
     after, venue = await _venue_positions(stage), await stage.venue()
     closes = [params for _, params in venue.creates[began:] if params["symbol"] == HELD_SYMBOL and params.get("reduceOnly")]
@@ -105,25 +121,58 @@ async def _under_fire(stage: Stage) -> None:
     stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}: {lifted.text.strip()[:120]}")
 
 
-async def _everything(stage: Stage) -> None:
-    """Panic of all accounts at once, which needs its phrase; then everybody begins again, each by a person."""
-    fault = "panic of everything"
+async def _everybody(stage: Stage, fault: str, scope: str) -> None:
+    """Panic of an account, or of all at once, which needs its phrase; then everybody begins again, each by a person."""
     await stage.until_covered(HELD_SYMBOL)
-    began_s = stage.report.inject("panic", ALL)
-    ran = await stage.ctl("panic", ALL, "--confirm", f"PANIC {ALL}", "--reason", "drill", "--json")
+    began_s = stage.report.inject("panic", scope)
+    ran = await stage.ctl("panic", scope, "--confirm", f"PANIC {scope}", "--reason", "drill", "--json")
     took_s = stage.world.clock.mono_s() - began_s
     stage.report.require(ran.code == 0, fault, f"exit {ran.code}")
     stage.report.require(not any((await _venue_positions(stage)).values()), fault, "flat at the venue, every symbol")
     resting = await stage.resting()
     stage.report.require(not resting, fault, f"entries that rest: {', '.join(resting.values()) or 'none'}")
     stage.report.saw(fault, "answered", recovery_s=took_s, limit_s=FLAT_S)
-    left = stage.world.disk.exists(stage.state / HALT_FILE)
-    stage.report.require(left, fault, f"{HALT_FILE} was written, for a person to remove")
-    stage.world.disk.remove(stage.state / HALT_FILE)
-    lifted = await resume(stage, ALL)
-    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}: {lifted.text.strip()[:120]}")
-    for name in stage.plays:
-        await stage.ctl("start", name)
+    if scope == ALL:
+        left = stage.world.disk.exists(stage.state / HALT_FILE)
+        stage.report.require(left, fault, f"{HALT_FILE} was written, for a person to remove")
+        stage.world.disk.remove(stage.state / HALT_FILE)
+    await _may_begin_again(stage, scope, *stage.plays)
+
+
+async def _whole(stage: Stage) -> None:
+    """Wait until a position is as large as its entry wanted it, which a thin market takes minutes for; it stands then."""
+
+    async def whole() -> bool:
+        await stage.exchange.hold()
+        rows = [row for row in stage.table("orders") if row["symbol"] == HELD_SYMBOL and row["intent"]]
+        if (await stage.venue()).positions[HELD_SYMBOL] and all(is_over(row) for row in rows):
+            return True
+        await stage.exchange.release(SPEED)
+        await anyio.sleep(STILL_S)
+        return False
+
+    if await until(whole, TRADED_S) is None:
+        raise CannotRun(f"{HELD_SYMBOL} was not entered as a whole within {TRADED_S:g} s")
+
+
+async def _daemon_dead(stage: Stage) -> None:
+    """Panic of a symbol while the daemon is dead: the guardian carries it out, and the next life of the daemon knows of it."""
+    fault, scope = "panic of a symbol, daemon killed", f"symbol:{ACCOUNT}/{HELD_SYMBOL}"
+    await holds_still(stage, HELD, HELD_SYMBOL)
+    stage.report.inject("SIGKILL", "daemon")
+    await stage.daemon.kill()
+    ran = await _panic(stage, fault, scope, FLAT_S)
+    left = (await _venue_positions(stage))[HELD_SYMBOL]
+    stage.report.require(ran.data["flat"] and not left, fault, f"the guardian answers: {left} left at the venue")
+    await stage.exchange.release(SPEED)
+    await stage.start_daemon()
+
+    async def halted() -> Any:
+        return stage.halt("GUARDIAN_PANIC")
+
+    await stage.expect(fault, halted, lambda row: f"started again: level {row['level']} on {row['scope']}", FOLLOWS_S)
+    await lifted_by_a_person(stage, scope, fault, FOLLOWS_S)
+    await stage.ctl("start", HELD)
     await stage.until_covered(HELD_SYMBOL)
 
 
