@@ -81,6 +81,41 @@ def test_a_list_of_orders_that_cannot_be_read_keeps_nothing_open_and_nothing_is_
     in_virtual_time(body)
 
 
+async def no_executions(**_: Any) -> Sequence[Execution]:
+    raise LinkError("no answer")
+
+
+@pytest.mark.parametrize(
+    ("scope", "code"), [(PanicScope(), 0), (PanicScope(symbol=SYMBOL), 0), (PanicScope(instance_uid=UID), 11)]
+)
+def test_a_list_of_executions_that_cannot_be_read_keeps_nothing_open(scope: PanicScope, code: int) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.executions = no_executions  # type: ignore[method-assign, assignment]
+            report = await life.account.panic(scope, actor="me", reason="test")
+
+            assert (report.exit_code, life.venue.signed()) == (code, 0)
+
+    in_virtual_time(body)
+
+
+def test_of_a_shared_symbol_nothing_is_closed_for_one_instance_before_it_is_known_what_it_holds() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            await entered(life, OTHER_UID, qty="0.030")
+            life.venue.executions = no_executions  # type: ignore[method-assign, assignment]
+            report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+
+            assert (report.exit_code, life.venue.signed()) == (11, Decimal("0.040"))
+            assert "executions could not be read" in str(report.problems)
+
+    in_virtual_time(body)
+
+
 def test_an_entry_that_comes_while_a_panic_goes_on_is_taken_back_at_once() -> None:
     async def body() -> None:
         life = build()

@@ -26,6 +26,7 @@ from playd.orders.halts import Level
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.panic_levels import PanicLevels
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
+from playd.orders.room import is_shared
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
@@ -36,6 +37,8 @@ _PASS_S: Final = 5.0
 _LAST_READING_S: Final = 5.0
 """How long a report waits for what is left: under a ban the venue would say it minutes later."""
 _READ_RETRY_S: Final = 1.0
+_TRIES_BEHIND: Final = 2
+"""So often executions are asked for before positions are closed by what the books say of them."""
 _CLOSED_S: Final = 0.1
 _LOOK_S: Final = 0.1
 _REPEAT_S: Final = 5.0
@@ -62,6 +65,8 @@ class _Run:
     asked: set[str] = field(default_factory=set)
     """Entries whose cancel it has sent."""
     problems: list[str] = field(default_factory=list)
+    behind: int = 0
+    """How often in a row the executions could not be read."""
 
 
 class Panic:
@@ -181,8 +186,12 @@ class Panic:
                 if fresh := self._not_asked(run):
                     closing.start_soon(self._withdrawals.ask, fresh)
                 if not open_now and unread:
-                    flat_readings, run.problems = 0, [f"open orders could not be read: {unread}"]
+                    flat_readings, run.problems = 0, [*run.problems, f"open orders could not be read: {unread}"]
                     await anyio.sleep(_LOOK_S)
+                    continue
+                if not open_now and run.behind and run.scope.instance_uid:  # what it holds is not known
+                    flat_readings = 0
+                    await anyio.sleep(_READ_RETRY_S)
                     continue
                 if not open_now and (resting := self._resting(run.scope)):
                     # Flat with an entry at the venue is flat until it fills.
@@ -255,8 +264,10 @@ class Panic:
     async def _read(self, run: _Run) -> list[VenuePosition] | None:
         """Positions of the scope that are still open, or None when they could not be read."""
         desk, scope = self._desk, run.scope
+        if (behind := await self._executions_unread(run)) and run.behind < _TRIES_BEHIND:
+            run.problems = [behind]
+            return None
         try:
-            await self._catch_up.run(Priority.EXIT)
             positions = await desk.port.positions(priority=Priority.EXIT)
             await self._load_rules({position.symbol for position in positions})
         except (VenueError, LinkError) as error:
@@ -266,9 +277,23 @@ class Panic:
         open_now = [position for position in positions if position.signed_qty and scope.symbol in ("", position.symbol)]
         if scope.instance_uid:
             open_now = [position for position in open_now if self._share(scope.instance_uid, position.symbol)]
+        if scope.instance_uid and behind:
+            # The venue bounds what closes a whole position, and not what closes a share beside another.
+            open_now = [position for position in open_now if not is_shared(desk, scope.instance_uid, position.symbol)]
+            run.problems = [behind]
         for position in open_now:
             run.before.setdefault(position.symbol, position)
         return open_now
+
+    async def _executions_unread(self, run: _Run) -> str:
+        """Book what nobody told of. Why that could not be read, or the empty text."""
+        try:
+            await self._catch_up.run(Priority.EXIT)
+        except (VenueError, LinkError) as error:
+            run.behind += 1
+            return f"executions could not be read: {error}"
+        run.behind = 0
+        return ""
 
     async def _close_all(self, run: _Run, open_now: list[VenuePosition], closing: TaskGroup) -> bool:
         """Close them side by side, because any may be put off by the venue. False when none of them is being closed."""
