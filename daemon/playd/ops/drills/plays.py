@@ -117,8 +117,9 @@ def timed_on(symbol: str) -> str:
 
 
 WHILE_AWAY: Final = {
-    **{name: play for name, play in PLAYS.items() if name != IDLE},
+    **PLAYS,
     BUSY: with_trailing_stop(PLAYS[BUSY]),
+    IDLE: another(PLAYS[IDLE], IDLE, "DOGEUSDT"),
     TIMED: timed_on(TIMED_SYMBOL),
 }
 """The same, with a stop that follows the price and a position that is left by time."""
