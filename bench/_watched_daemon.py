@@ -1,8 +1,9 @@
 """
 A whole `playd run` in this process, with a watch on its loop: `_watched_daemon.py CONFIG STATE SPEED SECONDS RESULT`.
 
-The loop's own watch looks a hundred times a second instead of ten, and keeps every lag; each bar's way from its arrival to the
-decision of each instance is noted. `SECONDS` after READY the daemon gets SIGTERM, and what was seen is written to `RESULT`.
+The loop's own watch looks a hundred times a second instead of ten, and keeps every lag and the processor time between two
+looks, which is that of the longest turn between them and a little more; each bar's way from its arrival to the decision of each
+instance is noted. `SECONDS` after READY the daemon gets SIGTERM, and what was seen is written to `RESULT`.
 """
 
 import gc
@@ -35,12 +36,20 @@ class Seen:
         self.ready_s = 0.0
         self.cpu_s = 0.0
         self.lag_ms: list[float] = []
+        self.turn_ms: dict[str, list[float]] = {"start": [], "run": []}
+        """Processor time of the loop's thread between two looks: before READY, and from then on."""
+        self.looked_s: float | None = None
         self.compute_ms: list[float] = []
         self.bars: dict[int, list[float]] = {}
 
     def begin(self) -> None:
         self.ready_s, self.cpu_s = time.perf_counter(), _cpu_s()
         Timer(self.seconds, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    def look(self) -> None:
+        before_s, self.looked_s = self.looked_s, time.thread_time()
+        if before_s is not None:
+            self.turn_ms["run" if self.ready_s else "start"].append((self.looked_s - before_s) * 1e3)
 
     @property
     def watching(self) -> bool:
@@ -59,8 +68,10 @@ def watch(seen: Seen) -> None:
     bars: dict[int, tuple[ClosedBar, float]] = {}
 
     def observed(meters: Meters, name: str, value_s: float, *labels: str) -> None:
-        if name == "loop_lag_seconds" and seen.watching:
-            seen.lag_ms.append(value_s * 1e3)
+        if name == "loop_lag_seconds":
+            seen.look()
+            if seen.watching:
+                seen.lag_ms.append(value_s * 1e3)
         observe(meters, name, value_s, *labels)
 
     def begun(loop: LoopWatch) -> None:
@@ -90,7 +101,13 @@ def main(config: str, state: str, speed: str, seconds: str, result: str) -> int:
     watch(seen)
     code = run_daemon(RunOptions(config=config, state=state, speed=float(speed)))
     lasts = [max(waits) for waits in seen.bars.values()]
-    told = {"lag_ms": seen.lag_ms, "compute_ms": seen.compute_ms, "last_ms": lasts, "bars": len(seen.compute_ms)}
+    told = {
+        "lag_ms": seen.lag_ms,
+        "turn_ms": seen.turn_ms,
+        "compute_ms": seen.compute_ms,
+        "last_ms": lasts,
+        "bars": len(seen.compute_ms),
+    }
     Path(result).write_text(json.dumps({**told, "cpu_s": _cpu_s() - seen.cpu_s, "seconds": time.perf_counter() - seen.ready_s}))
     return code
 

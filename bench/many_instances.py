@@ -3,8 +3,8 @@ What a hundred instances in one process do to each other: loop lag, and how long
 
     python bench/many_instances.py [SECONDS [COUNT [SPEED]]]      20, 100 and 60 unless told otherwise
 
-Three times, each a whole `playd run` in a process of its own whose loop is looked at a hundred times a second from READY on:
-shadows on the embedded market; paper instances on it, each with a wallet and a private stream of its own; and paper
+Three times, each a whole `playd run` in a process of its own whose loop is looked at a hundred times a second, its start
+included: shadows on the embedded market; paper instances on it, each with a wallet and a private stream of its own; and paper
 instances of one account on an exchange in another process, one symbol each, which is how a venue looks. `SPEED` is market
 minutes per real minute: at 60 every instance has a bar each second.
 """
@@ -24,7 +24,7 @@ from _figures import tell, tell_percentiles
 from _setup import REPO
 
 SECONDS, COUNT, SPEED = 20.0, 100, 60.0
-LAG_MAX_MS = 50.0
+LAG_MAX_MS = TURN_MAX_MS = 50.0
 PLAYS = ("ema_cross_rsi", "bollinger_reversion", "macd_momentum", "supertrend_follow", "structure_breaks")
 """From one that trades every few minutes to one with market structure on three clocks."""
 
@@ -76,6 +76,10 @@ def measure(name: str, mode: str, seconds: float, count: int, speed: float, *, e
     print(f"{name}: {seen['bars']} bars in {seen['seconds']:.0f} s, {100 * seen['cpu_s'] / seen['seconds']:.0f} % of a core")
     tell_percentiles(f"{name}, loop lag", seen["lag_ms"], "ms", {50: None, 99: LAG_MAX_MS, 100: LAG_MAX_MS})
     tell(f"{name}, looks within {LAG_MAX_MS:g} ms", [within], "%")
+    for phase, turns in seen["turn_ms"].items():
+        if turns:
+            label = f"{name}, {phase}: processor time between two looks"
+            tell_percentiles(label, turns, "ms", {50: None, 99: None, 100: TURN_MAX_MS})
     tell_percentiles(f"{name}, bar to decision of one", seen["compute_ms"], "ms", {50: None, 99: LAG_MAX_MS})
     tell_percentiles(f"{name}, bar to decision of the last", seen["last_ms"], "ms", {50: None, 100: None})
 

@@ -25,6 +25,7 @@ def main(paths: list[str]) -> None:
         _compile_all(backwards=paths == [BACKWARDS])
         return
     from playd.cli.rehearsals import rehearse_on
+    from playd.engine.shadow import compile_now
     from playd.market.synthetic import SyntheticFeed
     from playd.supervisor.plays import read_play
     from playd.venues.exchange.matched import warm_up
@@ -32,6 +33,7 @@ def main(paths: list[str]) -> None:
 
     world, feed = real_world(), SyntheticFeed(0)
     warm_up()
+    compile_now()
     for path in paths:
         with suppress(PlayError):
             rehearse_on(feed, read_play(world.disk, PurePath(path)))

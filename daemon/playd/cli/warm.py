@@ -6,6 +6,7 @@ from typing import Any, Final
 from playd.cli.rehearsals import CACHE_VARIABLE, rehearse_on
 from playd.control.render import json_text
 from playd.core.instrument import synthetic_instrument
+from playd.engine.shadow import compile_now
 from playd.kernels.every import every_kernel
 from playd.market.patterns.path import B
 from playd.market.synthetic import SyntheticFeed
@@ -57,4 +58,5 @@ def use_the_engine() -> None:
     market = pattern_market(play, "trending", 0, _BARS)
     run_backtest(play, market, synthetic_instrument(play.symbol, B)).as_json()
     warm_up()
+    compile_now()
     rehearse_on(SyntheticFeed(0), play)

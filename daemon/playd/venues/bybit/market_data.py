@@ -37,6 +37,12 @@ _FUNDING_ROWS: Final = 200
 _ALL_AT_ONCE: Final = 10
 """From this many symbols on, one paged list is cheaper than a request each."""
 
+_HISTORIES_AT_ONCE: Final = 4
+"""Histories that are read at once of an exchange that may share this process: it makes each page in one turn of the loop."""
+
+_HISTORIES_MAX: Final = 1000
+"""Of any other one: the rate budget says how fast, and more instances than that there are not."""
+
 
 class BybitMarketData:
     """
@@ -55,6 +61,7 @@ class BybitMarketData:
         self._step_ms = step_ms
         self._interval = BYBIT_INTERVAL[NAME_OF_MS[step_ms]]
         self._reading = anyio.Lock()
+        self._histories = anyio.Semaphore(_HISTORIES_AT_ONCE if simulated else _HISTORIES_MAX)
 
     @property
     def step_ms(self) -> int:
@@ -109,7 +116,8 @@ class BybitMarketData:
 
     async def history(self, symbol: str, start_ms: int, end_ms: int) -> Candles:
         """The same as arrays. Holds one page as objects at a time: what a month of them takes, a process never gives back."""
-        parts = [as_candles(symbol, self._step_ms, page) async for page in self._pages(symbol, start_ms, end_ms)]
+        async with self._histories:
+            parts = [as_candles(symbol, self._step_ms, page) async for page in self._pages(symbol, start_ms, end_ms)]
         return joined(parts[::-1] or [as_candles(symbol, self._step_ms, [])])
 
     async def said(self, candles: Candles, names: Sequence[str]) -> Candles:

@@ -58,11 +58,15 @@ def roll_up(candles: Candles, interval: str) -> Candles:
     )
 
 
-def row(candles: Candles, index: int) -> list[str]:
-    """One row of the REST list. Turnover is not recorded anywhere: it is volume times close."""
-    candle = candles.at(index)
-    prices = (candle.open, candle.high, candle.low, candle.close, candle.volume, candle.volume * candle.close)
-    return [str(candle.open_time_ms), *(float_text(number) for number in prices)]
+def rows(candles: Candles) -> list[list[str]]:
+    """
+    Rows of the REST list, newest first. Turnover is not recorded anywhere: it is volume times close.
+
+    Made of whole columns: a page of a thousand holds whatever shares this process.
+    """
+    columns = (candles.open, candles.high, candles.low, candles.close, candles.volume, candles.volume * candles.close)
+    times, texts = candles.open_time_ms[::-1].tolist(), [map(float_text, column[::-1].tolist()) for column in columns]
+    return [[str(time_ms), *numbers] for time_ms, *numbers in zip(times, *texts, strict=True)]
 
 
 def _length_ms(interval: str) -> int:

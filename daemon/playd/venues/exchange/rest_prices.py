@@ -68,8 +68,7 @@ def _klines(ask: Ask, kind: str, *, columns: int = 7) -> dict[str, Any]:
         found = ask.floor.tape.earliest(symbol, interval, start_ms, limit, kind)
     else:
         found = ask.floor.tape.latest(symbol, interval, start_ms, end_ms, limit, kind)
-    indices = range(len(found) - 1, -1, -1)
-    rows = [klines.row(found, index)[:columns] for index in indices]
+    rows = [row[:columns] for row in klines.rows(found)]
     return {"category": "linear", "symbol": symbol, "list": rows}
 
 
