@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from playd.core.errors import LinkError
+from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, VenueOrder
 from playd.core.reply_codes import ReplyClass
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
@@ -112,6 +113,27 @@ def test_of_a_shared_symbol_nothing_is_closed_for_one_instance_before_it_is_know
 
             assert (report.exit_code, life.venue.signed()) == (11, Decimal("0.040"))
             assert "executions could not be read" in str(report.problems)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_position_whose_rules_the_venue_does_not_say_is_closed_in_one_piece_beside_the_others(listed: bool) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.open_foreign(Decimal("0.007"), "OLDUSDT")
+
+            async def unsaid(symbols: Sequence[str]) -> dict[str, Instrument]:
+                if listed:
+                    raise LinkError("no answer")
+                return {}
+
+            life.venue.instruments = unsaid  # type: ignore[method-assign]
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert (report.exit_code, life.venue.signed(), life.venue.signed("OLDUSDT")) == (0, 0, 0)
 
     in_virtual_time(body)
 

@@ -7,6 +7,7 @@ background, over restarts too, for as long as its level stands and nobody freeze
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
@@ -313,7 +314,7 @@ class Panic:
         One closing intent per owner and per piece of the venue's largest market order, each driven from its birth on. False
         when nothing of the position is being closed.
         """
-        desk, rules = self._desk, self._desk.instrument(position.symbol)
+        desk, rules = self._desk, self._desk.instruments.get(position.symbol)
         parts = self._parts(run.scope, position)
         driven = self._join(run, position.symbol, {owner for owner, _ in parts}, closing)
         closes = bool(driven)
@@ -321,7 +322,7 @@ class Panic:
             # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
             rest = _ZERO if owner in driven else abs(signed)
             while rest > 0:
-                piece = min(rest, rules.max_market_qty)
+                piece = rest if rules is None else min(rest, rules.max_market_qty)
                 rest -= piece
                 run.leg += 1
                 intent = flatten_intent(
@@ -432,10 +433,12 @@ class Panic:
         return self._desk.fills.position(owner, symbol).signed_qty
 
     async def _load_rules(self, symbols: set[str]) -> None:
+        """Rules of what others hold. What cannot be read, or is listed no longer, is closed by one order for all of it."""
         unknown = sorted(symbols - self._desk.instruments.keys())
         if unknown:
-            for rules in (await self._desk.port.instruments(unknown)).values():
-                self._desk.learn_rules(rules)
+            with suppress(VenueError, LinkError):
+                for rules in (await self._desk.port.instruments(unknown)).values():
+                    self._desk.learn_rules(rules)
 
 
 def _executed(attempts: list[OrderRow]) -> tuple[Decimal, Decimal]:
