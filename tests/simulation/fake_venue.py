@@ -215,7 +215,12 @@ class FakeVenue:
     async def set_stops(
         self, symbol: str, *, stop: Decimal | None, target: Decimal | None, position_idx: int = 0, priority: Priority
     ) -> Reply:
+        fault = self.script.stops.pop(0) if self.script.stops else WriteFault.NONE
         await anyio.sleep(0.005)
+        if fault is WriteFault.LOST_BEFORE:
+            return Reply(ReplyClass.DOUBT, None, "time-out")
+        if fault is WriteFault.THROTTLED:
+            return Reply(ReplyClass.LATER, 10006, "too fast", retry_after_s=0.2)
         if self.script.refused_stops:
             self.script.refused_stops -= 1
             return Reply(classify(10001), 10001, "can not set tp/sl/ts for zero position")
@@ -227,7 +232,9 @@ class FakeVenue:
         position.seq += 1
         self._attach_stop(symbol, parent="")
         self._tell_position(symbol)
-        return Reply(ReplyClass.ACCEPTED, 0, "")
+        return (
+            Reply(ReplyClass.DOUBT, None, "time-out") if fault is WriteFault.LOST_AFTER else Reply(ReplyClass.ACCEPTED, 0, "")
+        )
 
     async def set_leverage(self, symbol: str, leverage: Decimal) -> Reply:
         return Reply(ReplyClass.NO_CHANGE, 110043, "")

@@ -48,6 +48,7 @@ QUIET_S = 200.0
 """Longer than the slowest repair: 63 s to prove absence, 120 s between reconciliations, 30 s of naked ladder."""
 
 CODES = (110007, 110017, 110003, 110009, 110020, 110074, 110028, 10006, 10010, 110001, 999999)
+STOP_FAULTS = (WriteFault.NONE, WriteFault.LOST_BEFORE, WriteFault.LOST_AFTER, WriteFault.THROTTLED)
 OWNERS, SIDES = st.sampled_from(sorted(PLACES)), st.sampled_from(Side)
 SECONDS = st.sampled_from([0.0, 0.02, 0.6, 3.0, 20.0])
 
@@ -347,6 +348,10 @@ class OrderModel(RuleBasedStateMachine):
         script.hidden_reads, script.failing_reads, script.lagging_lists = hidden, failing, lagging
         script.no_attached_stop, script.refused_stops = naked, refused
 
+    @rule(faults=st.lists(st.sampled_from(STOP_FAULTS), max_size=4))
+    def stops_fail(self, faults: list[WriteFault]) -> None:
+        self.life.venue.script.stops += faults
+
     @precondition(lambda self: self.life.venue.stream_up)
     @rule(seconds=SECONDS)
     def stream_drops(self, seconds: float) -> None:
@@ -445,7 +450,7 @@ class OrderModel(RuleBasedStateMachine):
         """The faults end, time passes, and then everything must be in order."""
         try:
             script = self.life.venue.script
-            script.writes, script.events, script.codes, script.cancels = [], [], [], []
+            script.writes, script.events, script.codes, script.cancels, script.stops = [], [], [], [], []
             script.hidden_reads = script.failing_reads = script.no_attached_stop = script.refused_stops = 0
             script.lagging_lists = 0
 

@@ -46,5 +46,7 @@ class Script:
     """Number of `set_stops` calls that are refused (10001)."""
     codes: list[int] = field(default_factory=list)
     """Definite refusals of the next `place` calls, without effect."""
+    stops: list[WriteFault] = field(default_factory=list)
+    """What happens to the next `set_stops`: `NONE`, `LOST_BEFORE`, `LOST_AFTER` or `THROTTLED`."""
     cancels: list[WriteFault] = field(default_factory=list)
     """What happens to the next cancels: `NONE`, `LOST_BEFORE` or `LOST_AFTER`."""
