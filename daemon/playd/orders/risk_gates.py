@@ -61,7 +61,8 @@ def size(case: Case) -> Refusal | None:
 
 
 def order_cap(case: Case) -> Refusal | None:
-    hard, notional = case.settings.limits.hard_order_usd, case.fitted.qty * case.intent.price_ref
+    """Worth at the price it may execute at, which lies a band beyond the quote."""
+    hard, notional = case.settings.limits.hard_order_usd, case.fitted.qty * max(case.intent.price_ref, _sent_price(case))
     if hard is not None and notional > hard:
         return Refusal("ORDER_CAP", "order is larger than any may be", f"{notional:.2f}", str(hard), "USD")
     return None

@@ -214,6 +214,7 @@ REFUSALS = [
     ("CHURN", with_(CAPPED, facts_entries_hour_instance=2)),
     ("CHURN", with_(CAPPED, facts_entries_hour_account=4)),
     ("PRICE_BAND", with_(OPEN, intent_order_type="Limit", intent_price=Decimal("49999.95"))),
+    ("ORDER_CAP", with_(limited(QUOTED, hard_order_usd=Decimal("500.5")), inputs_ask=Decimal(50_010))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), min_qty=Decimal("0.02")))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), min_notional_usdt=Decimal(501)))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), max_market_qty=Decimal("0.005")))),
