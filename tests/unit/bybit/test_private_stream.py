@@ -152,7 +152,8 @@ async def test_a_wallet_frame_about_another_coin_says_nothing_of_ours() -> None:
     async with running(FakeBybit()) as scene:
         socket = await scene.up()
         await socket.send(message("wallet", {"totalEquity": "99", "coin": [{"coin": "USDC", "walletBalance": "-0.07"}]}))
-        await socket.send(message("wallet", {"totalEquity": "99", "coin": [{"coin": "USDT", "walletBalance": "10"}]}))
+        await socket.send(message("wallet", {"coin": [{"coin": "USDT", "walletBalance": "0", "equity": ""}]}))
+        await socket.send(message("wallet", {"coin": [{"coin": "USDT", "walletBalance": "10", "equity": "9"}]}))
         event = await scene.event()
     assert isinstance(event, WalletUpdate)
     assert event.wallet.balance_usdt == 10

@@ -466,3 +466,9 @@ async def test_who_listens_hears_of_every_page_that_was_read_and_of_none_that_fa
         await venue.executions(priority=Priority.RECONCILE)
     assert [(page.endpoint, page.rows) for page in heard] == [("/v5/execution/list", 2), ("/v5/execution/list", 1)]
     assert all(page.asked_ms <= page.answered_ms for page in heard)
+
+
+async def test_a_balance_that_names_no_account_is_doubt_and_no_empty_purse() -> None:
+    async with opened(FakeBybit(lambda seen: ok({"list": []}))) as venue:
+        with pytest.raises(Doubtful, match="no account"):
+            await venue.wallet(priority=Priority.RECONCILE)

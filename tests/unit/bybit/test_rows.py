@@ -18,6 +18,7 @@ from playd.venues.bybit.rows import (
     key_info_from,
     order_from,
     position_from,
+    tells_of_usdt,
     wallet_from,
 )
 
@@ -113,6 +114,16 @@ def test_what_is_free_follows_the_margin_mode() -> None:
 def test_an_account_without_the_coin_has_nothing() -> None:
     wallet = wallet_from({"totalAvailableBalance": "", "coin": []}, isolated=False, time_ms=1)
     assert (wallet.balance_usdt, wallet.available_usdt) == (0, 0)
+
+
+@pytest.mark.parametrize("field", ["equity", "walletBalance"])
+@pytest.mark.parametrize("absent", ["", None])
+def test_a_coin_without_its_worth_is_doubt_and_no_account_that_lost_everything(field: str, absent: str | None) -> None:
+    coin = {**COIN, field: absent}
+    with pytest.raises(Doubtful, match="USDT"):
+        wallet_from({**ACCOUNT, "coin": [coin]}, isolated=False, time_ms=1)
+    assert not tells_of_usdt({"coin": [coin]})
+    assert tells_of_usdt({"coin": [COIN]})
 
 
 def test_an_instrument_without_a_tick_is_doubt() -> None:

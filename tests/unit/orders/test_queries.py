@@ -1,27 +1,38 @@
 """The ledger stays fast while it grows: no query of the order path reads a growing table from end to end."""
 
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import PurePath
 
 import anyio
 import pytest
 
+from playd.core.modes import Environment
 from playd.orders import order_pages
 from playd.orders.ledger import Ledger
 from playd.orders.order_pages import latest_orders, place_of
 from playd.orders.panic import PanicScope
+from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
+from playd.orders.settings import OrderSettings
 from playd.orders.views import Wanted, latest_fills
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import READY, UID, build, entry, leave
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
 
-GROWING = ("bars", "intents", "orders", "order_events", "executions", "fill_checks", "outbox", "equity", "recon_runs")
+GROWING = (
+    *("bars", "judged", "intents", "orders", "order_events", "executions"),
+    *("fill_checks", "outbox", "budgets", "equity", "recon_runs"),
+)
+COUNTED = RiskLimits(
+    day_usd=Decimal(10**6), week_notional_pct=Decimal(600), entries_per_hour_account=60, gross_pct=Decimal(150)
+)
 
 
 def test_no_query_of_the_order_path_scans_a_growing_table() -> None:
     async def body() -> None:
-        life = build()
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=COUNTED))
         connection, seen = life.ledger._connection, set[str]()
         connection.set_trace_callback(seen.add)
         async with life.running():

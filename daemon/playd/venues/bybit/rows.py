@@ -142,7 +142,12 @@ def position_from(row: Row) -> VenuePosition:
 @_or_doubt
 def tells_of_usdt(row: Row) -> bool:
     """Whether a row of topic `wallet` is about USDT. It names the coins that changed, and of the others it says nothing."""
-    return any(each.get("coin") == _COIN for each in row.get("coin") or ())
+    return any(each.get("coin") == _COIN and _is_worth_stated(each) for each in row.get("coin") or ())
+
+
+def _is_worth_stated(coin: Row) -> bool:
+    """Whether a coin says what it is worth and what was booked. One without is not one that is worth nothing."""
+    return None not in (optional_decimal(coin, "equity"), optional_decimal(coin, "walletBalance"))
 
 
 @_or_doubt
@@ -152,8 +157,13 @@ def wallet_from(row: Row, *, isolated: bool, time_ms: int) -> Wallet:
 
     Account-wide numbers mean nothing with isolated margin; what is free is then the balance less what positions, orders,
     locks and bonus hold. With cross margin it is the account's available balance in USD at the coin's own rate.
+
+    An account that does not name the coin has none of it. Raises `Doubtful` where the coin is there without its worth: a loss
+    would be read out of what is only missing.
     """
     coin: Row = next((each for each in row.get("coin") or () if each.get("coin") == _COIN), {})
+    if coin and not _is_worth_stated(coin):
+        raise Doubtful(f"the {_COIN} of the account states no equity or no balance: {str(dict(coin))[:200]}")
     equity, balance = decimal(coin, "equity"), decimal(coin, "walletBalance")
     held = ("totalPositionIM", "totalOrderIM", "locked", "bonus")
     available_usd = optional_decimal(row, "totalAvailableBalance")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from playd.core.candles import Candle
-from playd.core.errors import LinkError, Refused
+from playd.core.errors import Doubtful, LinkError, Refused
 from playd.core.instrument import Instrument
 from playd.core.modes import Environment
 from playd.core.orders import Execution, OrderRequest, VenueOrder, VenuePosition, Wallet
@@ -214,7 +214,9 @@ class BybitVenue:
         """The USDT side of the account. What counts as available follows the margin mode that `account_info` reported."""
         call = CALLS.get_wallet_balance(accountType="UNIFIED", coin="USDT")
         answer = await self._rest.read(call, priority=priority)
-        return wallet_from(answer.rows[0] if answer.rows else {}, isolated=self._isolated, time_ms=answer.time_ms)
+        if not answer.rows:
+            raise Doubtful("/v5/account/wallet-balance: the answer holds no account")
+        return wallet_from(answer.rows[0], isolated=self._isolated, time_ms=answer.time_ms)
 
     async def transactions(
         self, *, since_ms: int | None = None, until_ms: int | None = None, priority: Priority
