@@ -63,7 +63,7 @@ async def _reached(world: World, loaded: Loaded) -> list[Check]:
     for account in loaded.settings.accounts.values():
         if account.environment is not Environment.LOCAL:
             seen.add(account.rest_url or default_hosts(account.environment, account.region).rest)
-    return checks + [await _venue(world, url) for url in sorted(seen)]
+    return checks + [await _venue(world, url, loaded.settings.clock.stop_ms) for url in sorted(seen)]
 
 
 async def _guardian(world: World, loaded: Loaded) -> Check:
@@ -77,8 +77,8 @@ async def _guardian(world: World, loaded: Loaded) -> Check:
         return Check("guardian", "unknown", str(error))
 
 
-async def _venue(world: World, url: str) -> Check:
-    """Name, TLS and clock of one venue."""
+async def _venue(world: World, url: str, stop_ms: int) -> Check:
+    """Name, TLS and clock of one venue; from `stop_ms` apart on the daemon pauses all entries."""
     budget, clock = AddressBudget(world.clock).for_account(""), VenueClock(world.clock)
     async with open_bybit_market_data(world, url, budget, simulated=False, venue_clock=clock) as market:
         try:
@@ -86,7 +86,7 @@ async def _venue(world: World, url: str) -> Check:
         except (VenueError, LinkError) as error:
             return Check("venue", "fail", f"{url}: {error}", "name resolution, firewall, certificates")
     text = f"{url}: clock {offset_ms:+.0f} ms, round trip {round_trip_ms:.0f} ms"
-    return judged("venue", abs(offset_ms) <= 1000, text, "synchronise the clock")
+    return judged("venue", abs(offset_ms) <= stop_ms, text, "synchronise the clock")
 
 
 def _row(check: Check) -> JsonObject:
