@@ -136,6 +136,26 @@ def test_a_symbol_that_ends_is_told_and_has_no_entry_resting_behind_the_last_hou
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_symbol_that_is_missing_once_from_the_list_costs_no_entry_its_place(times: int) -> None:
+    async def body() -> None:
+        life, listed = build(), list[bool]()
+        async with life.running():
+            await resting(life)
+
+            async def instruments(symbols: Sequence[str]) -> dict[str, Instrument]:
+                listed.append(len(listed) >= times)
+                return {symbol: instrument(symbol) for symbol in symbols} if listed[-1] else {}
+
+            life.venue.instruments = instruments  # type: ignore[method-assign]
+            life.account.desk.rules_doubted = True
+            await anyio.sleep(130.0)
+            assert listed[:times] == [False] * times
+            assert len(life.venue.cancels) == times - 1
+
+    in_virtual_time(body)
+
+
 def test_a_frozen_entry_is_left_alone() -> None:
     async def body() -> None:
         life = build()

@@ -185,6 +185,7 @@ class Timers:
         gone = {symbol for symbol in asked if symbol not in found and desk.instruments[symbol].status != "Closed"}
         for symbol in asked:
             desk.learn_rules(found.get(symbol) or replace(desk.instruments[symbol], status="Closed"))
+        desk.rules_read -= gone  # what rests there is not taken back for a slip
         return not gone
 
     async def _look_at_modes(self, symbol: str) -> None:
