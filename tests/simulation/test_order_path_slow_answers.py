@@ -41,10 +41,11 @@ def no_stop_for(life: OrderWorld, symbol: str) -> None:
 
 
 def silence(life: OrderWorld) -> None:
-    """Every read and every stop waits from now on, as for the end of a ban."""
+    """Every read and every stop waits from now on, as for the end of a ban; behind that all is answered at once."""
+    end_s = life.world.clock.mono_s() + BAN_S
 
     async def waiting(*_: Any, **__: Any) -> Any:
-        await anyio.sleep(BAN_S)
+        await anyio.sleep(max(0.0, end_s - life.world.clock.mono_s()))
         return Reply(ReplyClass.DOUBT, None, "time-out")
 
     life.venue._read = waiting  # type: ignore[method-assign]
@@ -151,6 +152,27 @@ def test_while_nothing_is_answered_a_fill_is_unverified_after_ten_seconds() -> N
 
             assert (early, levels(life, SYMBOL).get("FILL_CHECK")) == (None, Level.HALT)
             assert life.ledger.rows("SELECT DISTINCT result FROM fill_checks")[0]["result"] == "blind"
+
+    in_virtual_time(body)
+
+
+def test_a_ban_makes_no_fill_a_mismatch_before_its_end_has_let_somebody_look() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.script.events = [EventFault.LOST] * 100
+            await port.submit(entry(), READY)
+            silence(life)
+            began_s, life.budget.ban_s = life.world.clock.mono_s(), BAN_S
+            await anyio.sleep(BAN_S - 1.0)
+            assert life.account.protection.open_check(SYMBOL)
+            await anyio.sleep(began_s + BAN_S - life.world.clock.mono_s())
+            life.budget.ban_s = 0.0
+            await anyio.sleep(10.0)
+
+            assert "FILL_CHECK" not in levels(life, SYMBOL)
+            assert life.ledger.rows("SELECT DISTINCT result FROM fill_checks")[0]["result"] == "late"
 
     in_virtual_time(body)
 

@@ -4,6 +4,7 @@ is closed, or at least the symbol is halted and a person called. Nothing here is
 freeze, under which only the person is called. What follows from what is in `cover`; here it is read, waited for and sent.
 """
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -38,6 +39,9 @@ _LOOK_EVERY_S: Final = 5.0
 
 _ANSWERED_WITHIN_S: Final = 2.0
 """What has not answered by then keeps no check open beyond its time."""
+
+_BEHIND_A_BAN_S: Final = 5.0
+"""So long behind a ban the readings that waited for its end may take."""
 
 _SAID: Final = (CoverEvent.HALT_DUE, CoverEvent.ALARM_DUE)
 """What is only said, whatever is asked of the venue meanwhile."""
@@ -83,6 +87,8 @@ class Protection:
         self._plan = Expectations(desk)
         self._repairs = StopRepairs(desk, exits, self._plan, limits)
         self._watches: dict[str, _Watch] = {}
+        self._banned_s = -math.inf
+        """When the address was last seen banned."""
         self._wake = anyio.Event()
         self.starting = False
         """Whether a stop at the venue that is nearer to the market than the plan is taken for the newer plan."""
@@ -303,7 +309,13 @@ class Protection:
         if not watch.checks or now_s - watch.checks.since_s < self._desk.settings.fill_check_s:
             return
         read_s, opened_s = watch.read_s, watch.checks.since_s
-        if watch.checks.poll_due(now_s) if read_s is None else now_s - read_s < _ANSWERED_WITHIN_S:
+        if self._desk.budget.banned_for_s > 0:
+            self._banned_s = now_s
+        # A ban is no blindness: it has a level of its own, which ends when its end has let somebody look.
+        waits_until_s = self._banned_s + _BEHIND_A_BAN_S
+        if read_s is not None:
+            waits_until_s = max(waits_until_s, read_s + _ANSWERED_WITHIN_S)
+        if now_s < waits_until_s or (read_s is None and watch.checks.poll_due(now_s)):
             return
         seen = watch.seen if watch.seen is not None and watch.seen_s > opened_s else None
         watch.checks.expired(seen)
