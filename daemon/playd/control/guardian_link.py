@@ -19,6 +19,7 @@ from playd.control.protocol import GUARDIAN_SOCKET, JsonObject, RpcError
 from playd.core.errors import StateError
 from playd.core.modes import Environment
 from playd.ops.guardian_records import records_after
+from playd.ops.kept import kept
 from playd.orders.bans import banned_until_ms
 from playd.orders.guardian.plan import AccountPlan, AlertWay, Plan, Rules
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile, digest_of
@@ -121,8 +122,8 @@ class GuardianLink:
         self._import_records()
         self.keep_plan()
         async with anyio.create_task_group() as group:
-            group.start_soon(self._keep, name="guardian plan")
-            group.start_soon(self._beats, name="guardian beats")
+            for name, run in {"guardian plan": self._keep, "guardian beats": self._beats}.items():
+                group.start_soon(kept, name, run, self._clock, self._parts.incidents, name=name)
             yield
             self.announce_stop()
             self.keep_plan()

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from types import SimpleNamespace
 from typing import cast
 
+import anyio
 import pytest
 
 from playd import __version__
@@ -28,6 +29,7 @@ from playd.settings import Settings
 from playd.supervisor.accounts import Accounts
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.unit.guardian.test_judge import account, planned
+from tests.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.anyio
 STATE = PurePath("/state")
@@ -278,3 +280,21 @@ async def test_a_long_silence_that_no_incident_tells_of_is_a_fault_of_ours(money
         assert side.link.untold_s == (31.0 if awaited else 0.0), "one that nobody started is missed by nobody"
         side.link._note_silence("nobody there")
         assert side.link.untold_s == 0.0
+
+
+def test_a_bug_in_what_is_told_to_the_guardian_costs_a_second_and_not_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        told: list[str] = []
+
+        def tell(self: GuardianLink) -> None:
+            told.append("told")
+            if len(told) == 1:
+                raise KeyError("a bug of ours")
+
+        monkeypatch.setattr(GuardianLink, "_tell_accounts", tell)
+        async with daemon_side(virtual_world()) as side, side.link.running():
+            await anyio.sleep(5.0)
+            assert len(told) > 2
+            assert [each.kind for each in side.link._parts.incidents.open_ones()] == ["WATCHER_FAILED"]
+
+    in_virtual_time(body)
