@@ -57,7 +57,7 @@ DRILLS: Final = (
         "DRL-05", 1, "reconnect storm",
         "200 drops of the public and the private socket in ten minutes; then the private one is not let in for two",
         "at most 20 connects a minute; every bar once; polled every 5 s, a warning after 30 s, an alarm after 120 s",
-        limit_s=130.0, deadline_s=1080.0, waits=True,
+        incident="SLO_PRIVATE_DOWN", limit_s=130.0, deadline_s=1080.0, waits=True,
     ),
     Drill(
         "DRL-06", 1, "half-open socket", "no frames on the public, then on the private socket; the connection stands",
@@ -128,7 +128,7 @@ DRILLS: Final = (
     Drill(
         "DRL-18", 1, "disk full",
         "no space for the ledger, for the journal, for states, at any write; each time there is some again",
-        "ballast used, level 2 on everything; panic carried out and on record; clean resume",
+        "ballast used, level 2 on everything; an exit and a panic carried out and on record; clean resume",
         level_expected=2, limit_s=20.0, deadline_s=420.0,
     ),
     Drill(
@@ -169,15 +169,15 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-26", 1, "panic under fire",
-        "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of all, of what cannot be"
-        " closed, by the guardian",
+        "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of an account, of all, beside"
+        " a dead daemon, of what cannot be closed, by the guardian",
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
-        level_expected=4, incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=600.0, leaves=("GUARDIAN_PANIC",),
+        level_expected=4, incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0, leaves=("GUARDIAN_PANIC",),
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",
         "level 2 within a second; removal alone lifts nothing",
-        level_expected=2, limit_s=1.0,
+        level_expected=2, incident="HALTED", limit_s=1.0,
     ),
     Drill(
         "DRL-28", 1, "crash loop", "one instance of fifty raises at every bar",
