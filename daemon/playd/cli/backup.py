@@ -1,8 +1,8 @@
 """
 `playd backup now|list|verify` and `playd restore`: copies of a state directory, and putting one back.
 
-`python -m playd.cli.backup make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB` and `… verify FOLDER` are what a running daemon
-starts, so that its loop never waits for a copy.
+`python -m playd.cli.backup make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB SETTINGS_DIGEST` and `… verify FOLDER` are
+what a running daemon starts, so that its loop never waits for a copy.
 """
 
 import sys
@@ -56,7 +56,7 @@ def backup_now(options: BackupOptions, world: World | None = None) -> int:
         )
         return 0
     floor_bytes = loaded.settings.disk.pause_mib * 2**20
-    made, dropped = _make(world, state, keep.keep_hourly, keep.keep_daily, floor_bytes)
+    made, dropped = _make(world, state, keep.keep_hourly, keep.keep_daily, floor_bytes, loaded.digest)
     row = describe(made, world.clock.wall_ms())
     if options.as_json:
         print(json_text({**row, "folder": str(state / FOLDER / made.name), "dropped": dropped}))
@@ -153,12 +153,14 @@ def _folder(world: World, loaded: Loaded, name: str) -> PurePath:
     raise SettingsError(f"backup {name!r}: found nothing of that name, expected a folder or one of {state / FOLDER}: {known}")
 
 
-def _make(world: World, state: PurePath, keep_hourly: int, keep_daily: int, floor_bytes: int) -> tuple[Manifest, list[str]]:
+def _make(
+    world: World, state: PurePath, keep_hourly: int, keep_daily: int, floor_bytes: int, settings: str
+) -> tuple[Manifest, list[str]]:
     """A backup, and the names of those that went. Old ones go first as well: they may hold the room that it needs."""
     disk, now_ms = world.disk, world.clock.wall_ms()
     try:
         dropped = prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
-        made = make_backup(disk, state, now_ms, __version__, floor_bytes=floor_bytes)
+        made = make_backup(disk, state, now_ms, __version__, settings=settings, floor_bytes=floor_bytes)
         return made, dropped + prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
     except OSError as error:
         raise BackupError(f"{state / FOLDER}: old backups cannot be looked at or removed: {error}") from error
@@ -170,8 +172,8 @@ def _for_daemon(arguments: Sequence[str]) -> int:
     world.process.set_umask(0o077)
     try:
         match arguments:
-            case ["make", state, keep_hourly, keep_daily, floor_mib]:
-                _make(world, PurePath(state), int(keep_hourly), int(keep_daily), int(floor_mib) * 2**20)
+            case ["make", state, keep_hourly, keep_daily, floor_mib, settings]:
+                _make(world, PurePath(state), int(keep_hourly), int(keep_daily), int(floor_mib) * 2**20, settings)
                 return 0
             case ["verify", folder]:
                 faults = verify_backup(world.disk, PurePath(folder))
@@ -180,7 +182,9 @@ def _for_daemon(arguments: Sequence[str]) -> int:
     except PlaydError as error:
         print(f"playd: {error}", file=sys.stderr)
         return 1
-    raise ValueError(f"arguments {arguments!r}: expected make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB, or verify FOLDER")
+    raise ValueError(
+        f"arguments {arguments!r}: expected make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB DIGEST, or verify FOLDER"
+    )
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
         steps = _steps(world, state / LEDGER)
         backup = ""
         if steps and not options.dry_run:
-            backup = make_backup(world.disk, state, world.clock.wall_ms(), __version__).name
+            backup = make_backup(world.disk, state, world.clock.wall_ms(), __version__, settings=loaded.digest).name
             _bring_up(world, state, backup)
             data: dict[str, Json] = {"steps": len(steps), "backup": backup}
             run_loop(lambda given: record_offline(given, loaded, "daemon.migrated", data), world)

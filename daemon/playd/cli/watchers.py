@@ -144,7 +144,8 @@ def build_watchers(
         ),
         breaches=Breaches(records.journal, breach_file.add, told.opened, told.closed, objectives_of(settings)),
         backups=BackupClock(
-            world, state_dir, settings.backup, settings.disk.pause_mib, records.journal, incidents, anyio.Lock()
+            *(world, state_dir, settings.backup, settings.disk.pause_mib, records.journal, incidents, anyio.Lock()),
+            digest=lambda: parts.loaded.digest,
         ),
         chain=ChainWatch(
             *(world, state_dir / "journal", records.journal, records.ledger, records.halts, incidents),

@@ -34,26 +34,36 @@ CHUNK_BYTES: Final = 1024 * 1024
 HOUR_MS: Final = 3_600_000
 
 
+_NO_RECORD: Final = Head(0, GENESIS)
+
+
 class BackupError(PlaydError):
     """A backup that cannot be made, is not whole, or must not be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup holds. `files` maps relative names to (bytes, SHA-256); `head` is the journal's end at that moment."""
+    """
+    What a backup holds. `files` maps relative names to (bytes, SHA-256); `head` is the journal's end at that moment, `guardian`
+    that of the guardian's, `settings` the digest of those in force. Older backups know neither of the last two.
+    """
 
     name: str
     created_ms: int
     version: str
     head: Head
     files: dict[str, tuple[int, str]]
+    settings: str = ""
+    guardian: Head = _NO_RECORD
 
     @property
     def size_bytes(self) -> int:
         return sum(size for size, _ in self.files.values())
 
 
-def make_backup(disk: Disk, state_dir: PurePath, now_ms: int, version: str, *, floor_bytes: int = 0) -> Manifest:
+def make_backup(
+    disk: Disk, state_dir: PurePath, now_ms: int, version: str, *, settings: str = "", floor_bytes: int = 0
+) -> Manifest:
     """
     Make one backup and check it by opening it.
 
@@ -76,10 +86,10 @@ def make_backup(disk: Disk, state_dir: PurePath, now_ms: int, version: str, *, f
         for relative in _small_files(disk, state_dir):
             disk.mkdir((folder / relative).parent)
             disk.write_replace(folder / relative, disk.read_bytes(state_dir / relative), keep_previous=False)
-        head = journal_head(disk, state_dir / "journal")
+        head, guardian = (journal_head(disk, state_dir / each) for each in ("journal", "guardian/journal"))
         disk.copy_sqlite(state_dir / LEDGER, folder / LEDGER)
         files = {relative: _fingerprint(disk, folder / relative) for relative in _all_files(disk, folder)}
-        manifest = Manifest(name, now_ms, version, head, files)
+        manifest = Manifest(name, now_ms, version, head, files, settings, guardian)
         data = envelope.seal(SCHEMA, _payload(manifest), now_ms, limit=MANIFEST_BYTES)
         disk.write_replace(folder / MANIFEST, data, keep_previous=False)
         faults = verify_backup(disk, folder)
@@ -100,7 +110,11 @@ def read_manifest(disk: Disk, folder: PurePath) -> Manifest:
         raise BackupError(f"{folder}: no backup: {error}") from error
     head = payload["journal_head"]
     files = {each["path"]: (int(each["bytes"]), str(each["sha256"])) for each in payload["files"]}
-    return Manifest(folder.name, created_ms, payload["version"], Head(int(head["seq"]), head["hash"]), files)
+    of_guardian = payload.get("guardian_head") or {"seq": 0, "hash": GENESIS}
+    return Manifest(
+        *(folder.name, created_ms, payload["version"], Head(int(head["seq"]), head["hash"]), files),
+        *(str(payload.get("settings", "")), Head(int(of_guardian["seq"]), of_guardian["hash"])),
+    )
 
 
 def verify_backup(disk: Disk, folder: PurePath) -> list[str]:
@@ -171,7 +185,7 @@ def journal_head(disk: Disk, journal_dir: PurePath) -> Head:
             continue
         if reading.head is not None and reading.records:
             return reading.head
-    return Head(0, GENESIS)
+    return _NO_RECORD
 
 
 def _name_of(now_ms: int) -> str:
@@ -221,6 +235,8 @@ def _payload(manifest: Manifest) -> dict[str, Json]:
     return {
         "version": manifest.version,
         "journal_head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
+        "guardian_head": {"seq": manifest.guardian.seq, "hash": manifest.guardian.hash},
+        "settings": manifest.settings,
         "files": [{"path": name, "bytes": size, "sha256": digest} for name, (size, digest) in sorted(manifest.files.items())],
     }
 

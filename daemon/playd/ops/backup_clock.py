@@ -1,6 +1,7 @@
 """Backups while the daemon runs: one every so often, each made by a process of its own, so that trading never waits for one."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
@@ -45,6 +46,8 @@ class BackupClock:
     incidents: Incidents
     making: anyio.Lock
     """Held while one is made: a second one waits."""
+    digest: Callable[[], str]
+    """Of the settings in force."""
 
     verified_ms: dict[str, int] = field(default_factory=dict)
     """When this process found a backup whole, by name."""
@@ -82,7 +85,7 @@ class BackupClock:
         """Make one now, ship it if a command says so, and record it. Raises `BackupFailed`."""
         keep = self.settings
         async with self.making:
-            numbers = (str(keep.keep_hourly), str(keep.keep_daily), str(self.floor_mib))
+            numbers = (str(keep.keep_hourly), str(keep.keep_daily), str(self.floor_mib), self.digest())
             try:
                 code = await self.world.process.run_module(MODULE, ("make", str(self.state_dir), *numbers))
                 made = next(iter(self.listed()), None)

@@ -6,9 +6,11 @@ import shutil
 import sqlite3
 from pathlib import Path, PurePath
 
+import anyio
 import pytest
 
 from playd.cli.backup import BackupOptions, backup_now, restore_backup, verify
+from playd.core import envelope
 from playd.core.errors import LockError
 from playd.ops.backup import (
     FOLDER,
@@ -21,10 +23,12 @@ from playd.ops.backup import (
     read_manifest,
     verify_backup,
 )
+from playd.ops.journal import open_journal
 from playd.ops.restore import restore
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
 from playd.orders.migration import OlderState
+from playd.settings.model import Journal as JournalSettings
 from playd.world.real import RealDisk, real_world
 from playd.world.virtual import ManualClock
 from tests.simulation.order_world import MemoryJournal
@@ -100,6 +104,27 @@ def test_every_damage_is_named_and_nothing_damaged_is_put_back(state: Path, dama
         restore(disk, PurePath(state), PurePath(folder), NOON_MS)
     assert value(state, "a") == "now"
     assert not (state / "HALT").exists()
+
+
+def test_a_manifest_names_the_settings_and_both_chains_and_an_older_one_is_read_as_well(state: Path) -> None:
+    opened(state).close()
+
+    async def record() -> None:
+        world = real_world()
+        async with open_journal(world, PurePath(state) / "guardian" / "journal", JournalSettings(), version="1") as (
+            journal,
+            _,
+        ):
+            journal.append("stop.repaired", {"stop": "1"})
+
+    anyio.run(record)
+    folder = state / FOLDER / make_backup(RealDisk(), PurePath(state), NOON_MS, "1", settings="d1ge57").name
+    found = read_manifest(RealDisk(), PurePath(folder))
+    assert (found.settings, found.guardian.seq, found.head.seq) == ("d1ge57", 2, 0)
+    payload, written_ms = envelope.unseal("backup/1", (folder / "manifest.json").read_bytes(), "")
+    older = {name: value for name, value in payload.items() if name not in ("settings", "guardian_head")}
+    (folder / "manifest.json").write_bytes(envelope.seal("backup/1", older, written_ms, limit=10_000))
+    assert read_manifest(RealDisk(), PurePath(folder)).files == found.files
 
 
 def test_whoever_wants_the_newest_reads_no_other(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
