@@ -37,7 +37,13 @@ UID_LIMITS_PER_S: Final[dict[str, int]] = {
     "/v5/account/fee-rate": 5,
     "/v5/user/query-api": 10,
 }
-"""Default limits per user and endpoint. Other endpoints (market data) count only against the address."""
+"""
+Default limits per user and endpoint. Other endpoints (market data) count only against the address, until the venue refuses a
+request to one of them for coming too fast.
+"""
+
+OTHER_LIMIT_PER_S: Final = 120
+"""What it may have had then: all that the address may send in a second."""
 
 GUARDIANS: Final[dict[str, int]] = {
     "/v5/order/create": 2,
@@ -364,6 +370,7 @@ class AccountBudget:
             )
             for path, limit in UID_LIMITS_PER_S.items()
         }
+        self._shares, self._usable = (1.0 - READ_RESERVE, 1.0 - rules.reserve), rules.usable
         self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}
         self._use = RateUse()
         self.on_refused: Callable[[str, int], None] = lambda _endpoint, _code: None
@@ -403,9 +410,10 @@ class AccountBudget:
         bucket = self._buckets.get(endpoint)
         if bucket is not None:
             bucket.learn(now_s, limit=limit, left=left, reset_in_s=reset_in_s)
-            if code is not None and classify(code) is ReplyClass.LATER:
-                bucket.refused(now_s, reset_in_s)
-                self.on_refused(endpoint, code)
+        if code is not None and classify(code) is ReplyClass.LATER:
+            bucket = bucket or self._begin(endpoint)
+            bucket.refused(now_s, reset_in_s)
+            self.on_refused(endpoint, code)
         if code == SYSTEM_PROTECTION:
             self.on_refused(endpoint, code)
             if bucket is not None:
@@ -414,6 +422,14 @@ class AccountBudget:
         elif code == 0 and endpoint == CREATE:
             self._address.takes_orders()
         self._address.serve()
+
+    def _begin(self, endpoint: str) -> RateBucket:
+        """A limit of an endpoint that has none by itself: the venue has just refused a request to it for coming too fast."""
+        self._waits_ms[endpoint] = deque(maxlen=WAITS_KEPT)
+        self._buckets[endpoint] = bucket = RateBucket(
+            endpoint, OTHER_LIMIT_PER_S, shares=self._shares, usable_share=self._usable
+        )
+        return bucket
 
     def banned(self) -> None:
         """See `Budget.banned`."""

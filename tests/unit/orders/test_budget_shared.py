@@ -5,7 +5,7 @@ import pytest
 
 from playd.orders.budget import AddressBudget, RateRules
 from playd.venues.port import Priority
-from tests.unit.orders.test_budget import CREATE, POSITIONS, Log
+from tests.unit.orders.test_budget import CREATE, KLINE, POSITIONS, Log
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
 
@@ -52,5 +52,24 @@ def test_what_the_guardian_uses_of_its_share_is_taken_off_once() -> None:
         assert log.times() == [0.0] * 6
         budget.learn(CREATE, limit=10, left=1, reset_ms=None, code=0)  # and one of somebody else's
         assert next(row for row in budget.rows() if row.endpoint == CREATE).used == 7
+
+    in_virtual_time(body)
+
+
+def test_an_endpoint_without_a_limit_of_its_own_gets_one_when_the_venue_finds_it_too_fast() -> None:
+    async def body() -> None:
+        told: list[tuple[str, int]] = []
+        address = AddressBudget(LoopClock())
+        budget = address.for_account("")
+        budget.on_refused = lambda endpoint, code: told.append((endpoint, code))
+        assert KLINE not in [row.endpoint for row in budget.rows()]
+        budget.learn(KLINE, limit=None, left=None, reset_ms=WALL_START_MS + 300, code=10006)
+        log = Log(budget)
+        await log.take(POSITIONS, Priority.DATA)
+        await log.take(KLINE, Priority.DATA)
+        assert log.times() == [0.0, pytest.approx(0.3)]
+        row = next(row for row in budget.rows() if row.endpoint == KLINE)
+        assert (row.refusals, row.used, row.usable) == (1, 1, 76)  # four fifths of a limit that is believed a fifth smaller
+        assert told == [(KLINE, 10006)]
 
     in_virtual_time(body)
