@@ -9,8 +9,8 @@ from playd.ops.drills.programs import until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_DAEMON_S
-from playd.ops.drills.scenarios.steps import lifted_by_a_person, resume, stop_removed
-from playd.ops.drills.stage import Stage
+from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person, resume, stop_removed
+from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 
 NOTICED_S: Final = 20.0
@@ -63,6 +63,7 @@ async def _both_states(stage: Stage) -> None:
     """Both generations: the instance is refused, its position is watched, the files stay as they were found."""
     disk, newest = stage.world.disk, _state(stage)
     previous = newest.with_name("state.json.prev")
+    await holds_still(stage, HELD, HELD_SYMBOL)  # whose instance is refused enters nothing any more
     await stage.daemon.kill()
     good = {path: disk.read_bytes(path) for path in (newest, previous)}
     for path in good:
@@ -76,6 +77,7 @@ async def _both_states(stage: Stage) -> None:
     began_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, "stop of the refused instance cancelled", COVERED_BY_DAEMON_S, since_s=began_s)
     await stage.daemon.kill()
+    await stage.exchange.release(SPEED)
     kept = {path: disk.read_bytes(path) for path in good}
     stage.report.require(kept == found, "both states damaged", "the files are as they were found")
     for path, data in good.items():

@@ -22,6 +22,9 @@ ABSENT_MIN_S: Final = 60.0
 ABSENT_MAX_S: Final = 75.0
 SCRAMBLED_S: Final = 30.0
 QUIET_MOMENTS: Final = 6
+VERIFIED_S: Final = 12.0
+"""Ten seconds after its last fill a position is verified, whatever was told of it; and a look."""
+
 BEHIND_S: Final = 0.3
 """So much later than its reports an answer comes."""
 
@@ -233,7 +236,7 @@ async def _books_agree(stage: Stage, fault: str) -> None:
         theirs = (await stage.venue()).positions
         return len(ours) if all(ours[symbol] == theirs[symbol] for symbol in {*ours, *theirs}) else 0
 
-    await stage.expect(fault, agree, lambda count: f"the books have the venue's positions of {count} symbols", FOUND_S + LAG_S)
+    await stage.expect(fault, agree, lambda count: f"the books have the venue's positions of {count} symbols", VERIFIED_S)
 
 
 async def _funded(stage: Stage, fault: str) -> None:
