@@ -126,6 +126,11 @@ def test_a_coin_without_its_worth_is_doubt_and_no_account_that_lost_everything(f
     assert tells_of_usdt({"coin": [COIN]})
 
 
+def test_an_instrument_that_does_not_say_when_funding_is_due_has_no_interval_of_ours() -> None:
+    rules = instrument_from({"symbol": "X", "priceFilter": {"tickSize": "0.1"}, "lotSizeFilter": {"qtyStep": "0.001"}})
+    assert rules.funding_interval_min == 0
+
+
 def test_an_instrument_without_a_tick_is_doubt() -> None:
     with pytest.raises(Doubtful, match="tick"):
         instrument_from({"symbol": "BTCUSDT", "lotSizeFilter": {"qtyStep": "0.001"}})

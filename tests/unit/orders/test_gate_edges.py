@@ -141,6 +141,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (adverse("-0.001", Side.SELL), adverse("-0.0010001", Side.SELL)),
         (adverse("-0.1"), adverse("0.1")),
         (adverse("0.001"), with_(adverse("0.001"), inputs_funding_rate=None)),
+        (adverse("0.001"), replace(adverse("0.001"), instrument=replace(instrument(), funding_interval_min=0))),
     ],
     "size": [
         (with_(OPEN, intent_qty=Decimal("0.001")), with_(OPEN, intent_qty=Decimal("0.0009"))),

@@ -205,7 +205,7 @@ def instrument_from(row: Row) -> Instrument:
         max_market_qty=optional_decimal(lot, "maxMktOrderQty") or max_qty,
         min_notional_usdt=decimal(lot, "minNotionalValue"),
         max_leverage=optional_decimal(row.get("leverageFilter") or {}, "maxLeverage") or Decimal(1),
-        funding_interval_min=integer(row, "fundingInterval", 480),
+        funding_interval_min=integer(row, "fundingInterval"),
         status="PreListing" if row.get("isPreListing") is True else text(row, "status"),
         delivery_time_ms=integer(row, "deliveryTime"),
         launch_time_ms=integer(row, "launchTime"),

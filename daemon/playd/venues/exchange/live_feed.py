@@ -90,6 +90,9 @@ class LiveFeed:
         missing = [symbol for symbol in symbols if symbol not in instruments]
         if missing or not symbols:
             raise SettingsError(f"{upstream.name} lists no {', '.join(missing) or 'symbol of that name'}")
+        for symbol in symbols:
+            if not instruments[symbol].funding_interval_min:
+                raise SettingsError(f"{upstream.name} does not say when funding of {symbol} is due, expected its interval")
         feed = cls(world, upstream, source, {symbol: instruments[symbol] for symbol in symbols}, tell=tell)
         now_ms = await feed._settled_now_ms()
         feed._start_ms = now_ms - now_ms % MINUTE_MS
