@@ -13,6 +13,7 @@ from playd.orders.stops import STOP_REFUSED, STOP_UNSET
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import OrderWorld, build, entered, leave
+from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
 
 HIGHER = Decimal("49800.0")
@@ -154,5 +155,24 @@ def test_levels_of_a_fill_wait_for_a_position_that_the_venue_does_not_know_yet(
             levels = replace(move(), cause="fill:x", bar_close_ms=0)
             assert (await port.submit(levels)).code == code
             assert asked == [HIGHER] * (hidden + 1)
+
+    in_virtual_time(body)
+
+
+def test_a_move_that_meets_a_position_just_closed_waits_no_longer_than_its_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            life.venue.script.events = [EventFault.LOST] * 9
+            life.venue.hit_stop()
+            began_s = life.account.desk.clock.mono_s()
+            asked = answering(life, monkeypatch)
+            async with anyio.create_task_group() as group:
+                group.start_soon(port.submit, move())
+                await anyio.sleep(0.05)
+                await life.account.catch_up.run()
+            assert life.account.desk.clock.mono_s() - began_s < 0.5
+            assert asked == [HIGHER]
 
     in_virtual_time(body)

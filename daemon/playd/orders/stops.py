@@ -122,7 +122,8 @@ class Stops:
             if reply.code != _NO_POSITION or await self._is_there(intent.symbol):
                 return reply
             await anyio.sleep(pause_s)
-            if self._desk.frozen(intent.symbol, intent.instance_uid):
+            closed = not self._desk.fills.position(intent.instance_uid, intent.symbol).signed_qty
+            if closed or self._desk.frozen(intent.symbol, intent.instance_uid):
                 return reply
             reply = await self._ask(intent)
         return reply
