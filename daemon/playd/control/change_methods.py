@@ -104,8 +104,10 @@ async def restart(daemon: Daemon, params: Restart, call: Call) -> JsonObject:
 
 def _ban_over(daemon: Daemon, slot: Slot) -> str:
     """Why an instance cannot read its venue now, empty when it can: its candles and rules come from there, a shadow's too."""
-    away = [slot.record.account] if daemon.environment_of(slot.record) is Environment.LOCAL else [slot.record.account, ""]
-    left_s = max(daemon.ops.banned_for_s(alias) for alias in away)
+    asks = {slot.record.account} - {""}
+    if daemon.environment_of(slot.record) is not Environment.LOCAL:
+        asks.add("")  # data without a key
+    left_s = max((daemon.ops.banned_for_s(alias) for alias in asks), default=0.0)
     return ban_words(left_s, daemon.clock.wall_ms()) if left_s > 0 else ""
 
 

@@ -13,10 +13,10 @@ from playd.core.modes import Environment, Mode
 pytestmark = pytest.mark.anyio
 
 
-def daemon_with(environment: Environment, **bans: float) -> tuple[Any, list[bool]]:
-    """A daemon of one instance of account `main`, with bans by alias (`public` for data without a key); how starts waited."""
+def daemon_with(environment: Environment, account: str, **bans: float) -> tuple[Any, list[bool]]:
+    """A daemon of one instance of an account, with bans by alias (`public` for data without a key); how starts waited."""
     waited: list[bool] = []
-    slot = SimpleNamespace(name="one", record=SimpleNamespace(mode=Mode.DEMO, account="main"))
+    slot = SimpleNamespace(name="one", record=SimpleNamespace(mode=Mode.DEMO, account=account))
 
     async def start(_name: str, _cause: str, *, waits: bool = True) -> Any:
         waited.append(waits)
@@ -33,19 +33,21 @@ def daemon_with(environment: Environment, **bans: float) -> tuple[Any, list[bool
 
 
 @pytest.mark.parametrize(
-    ("environment", "bans", "told"),
+    ("environment", "account", "bans", "told"),
     [
-        (Environment.DEMO, {"main": 30.0}, True),
-        (Environment.DEMO, {"public": 30.0}, True),  # its candles come without a key, from the same address
-        (Environment.LOCAL, {"public": 30.0}, False),
-        (Environment.DEMO, {}, False),
+        (Environment.DEMO, "main", {"main": 30.0}, True),
+        (Environment.DEMO, "main", {"public": 30.0}, True),  # its candles come without a key, from the same address
+        (Environment.LOCAL, "main", {"public": 30.0}, False),
+        (Environment.LOCAL, "", {"public": 30.0}, False),  # a shadow of our own market
+        (Environment.DEMO, "", {"public": 30.0}, True),
+        (Environment.DEMO, "main", {}, False),
     ],
 )
 async def test_a_start_in_a_ban_waits_for_nothing_and_says_until_when(
-    environment: Environment, bans: dict[str, float], told: bool, monkeypatch: pytest.MonkeyPatch
+    environment: Environment, account: str, bans: dict[str, float], told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_methods, "lifecycle_row", lambda _daemon, slot: {"name": slot.name})
-    daemon, waited = daemon_with(environment, **bans)
+    daemon, waited = daemon_with(environment, account, **bans)
     call = SimpleNamespace(actor="a", warnings=[])
     answer = await change_methods.start(daemon, Start(request_id="r", name="one"), cast("Any", call))
     assert (answer, waited) == ({"name": "one"}, [not told])
