@@ -117,8 +117,7 @@ DRILLS: Final = (
         "entries, exits and repairs are throttled, with a reset in the past too; the address is banned, over a restart",
         "one order per attempt; exits first; covered within 40 s; no request leaves during the ban",
         level_expected=1, limit_s=40.0, deadline_s=420.0,
-        leaves=("NAKED", "FILL_CHECK"),  # an entry that is the first to meet the ban cannot be looked at in its ten seconds
-        incidents=("STOP_REFUSED",),
+        leaves=("NAKED",), incidents=("STOP_REFUSED",),
     ),
     Drill(
         "DRL-17", 1, "clock", "an entry answered with 10002; the venue's clock is 5 s off, both ways, then drifts; ours is set",
