@@ -112,6 +112,7 @@ def test_an_answer_that_says_nothing_of_the_leverage_is_asked_for_three_times_an
             assert [incident.kind for incident in desk.incidents.open_ones()] == ["LEVERAGE"]
             await life.account.reconcile("test")
             assert desk.leverage == {SYMBOL: Decimal(3)}
+            assert desk.incidents.open_ones() == []
             assert (await port.submit(entry(120_000), READY)).code == "SENT"
 
     in_virtual_time(body)

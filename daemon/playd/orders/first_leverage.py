@@ -8,7 +8,7 @@ import anyio
 from playd.core.errors import Doubtful, OperatorError, Throttled
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
-from playd.orders.halts import account_scope
+from playd.orders.halts import symbol_scope
 from playd.venues.port import Reply
 
 _PAUSES_S: Final = (0.5, 1.0)
@@ -32,13 +32,14 @@ async def set_first_leverage(desk: Desk, symbol: str, leverage: Decimal, *, trie
     reply = await _asked(desk, symbol, leverage, tries)
     if reply.reply_class in _TAKEN:
         desk.leverage[symbol] = leverage
+        desk.incidents.resolve("LEVERAGE", symbol_scope(desk.alias, symbol), f"the venue took {leverage:f}")
         return True
     note = f"leverage {leverage:f} of {symbol} was answered {reply.code}: {reply.text}"
     desk.note_refusal(reply, note)
     if not desk.settings.leverage_kept:
         _raise_if_passing(reply, note)
         raise OperatorError(f"{note}; expected a max_leverage of the Play that the symbol takes")
-    desk.incidents.open("LEVERAGE", "warning", account_scope(desk.alias), note)
+    desk.incidents.open("LEVERAGE", "warning", symbol_scope(desk.alias, symbol), note)
     if reply.reply_class not in (*_PASSING, ReplyClass.BAN):
         return True
     desk.leverage.pop(symbol, None)

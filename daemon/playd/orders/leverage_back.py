@@ -8,7 +8,7 @@ from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
-from playd.orders.halts import account_scope, symbol_scope
+from playd.orders.halts import symbol_scope
 from playd.orders.protection import Protection
 from playd.orders.reconcile import RepairKind
 from playd.venues.port import Priority
@@ -60,7 +60,7 @@ class LeverageBack:
         became = f"answered {reply.code}: {reply.text}"
         if reply.reply_class is ReplyClass.LIMITS:  # the same again would be refused again, whoever asks
             note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
-            desk.incidents.open("LEVERAGE", "warning", account_scope(desk.alias), note)
+            desk.incidents.open("LEVERAGE", "warning", symbol_scope(desk.alias, symbol), note)
             self._ended(symbol, f"flat, and the venue refuses {wanted:f}")
         if reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
             became = await self._shown(symbol, wanted)
@@ -76,6 +76,8 @@ class LeverageBack:
         if stated not in (0, wanted):
             return f"the venue still shows {stated:f}"
         self._desk.leverage[symbol] = wanted
+        scope = symbol_scope(self._desk.alias, symbol)
+        self._desk.incidents.resolve("LEVERAGE", scope, f"the venue shows {wanted:f}")
         self._ended(symbol, f"set to {wanted:f} while flat")
         return "the venue shows it"
 
