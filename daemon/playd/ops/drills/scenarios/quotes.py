@@ -64,6 +64,7 @@ async def stale_quote(stage: Stage) -> None:
 async def _nothing_told(stage: Stage) -> None:
     """The socket stands and says nothing of the market."""
     fault = "nothing told of the market"
+    await stage.until_covered(HELD_SYMBOL)  # nothing is entered any more behind this
     newest = newest_bar(stage)
     began_s = stage.world.clock.mono_s()
     for topic in ("kline.*", "tickers.*"):
