@@ -109,6 +109,11 @@ class Session:
                 async for message in subscription.outbox:
                     seq += 1
                     await self.send(encode_stream(key, seq, message))
+                    if (loss := subscription.loss()) is not None:
+                        seq += 1
+                        await self.send(encode_stream(key, seq, loss))
+            if subscription.too_slow:  # a client that waits on for messages that no longer come would take it for silence
+                await self._stream.aclose()
         except _GONE:
             await self._stream.aclose()
         finally:

@@ -21,8 +21,8 @@ class Subscription:
     """
     One client's view of some topics.
 
-    A subscriber `STREAM_BEHIND_DROP` messages behind loses the newer ones and is told how many; one that loses
-    `STREAM_BEHIND_CLOSE - STREAM_BEHIND_DROP` in a row is closed.
+    A subscriber `STREAM_BEHIND_DROP` messages behind loses the newer ones and is told how many, at the latest when it has
+    read what was queued; one that loses `STREAM_BEHIND_CLOSE - STREAM_BEHIND_DROP` in a row is closed as `too_slow`.
     """
 
     topics: frozenset[str]
@@ -31,6 +31,7 @@ class Subscription:
     outbox: MemoryObjectReceiveStream[JsonObject]
     dropped: int = 0
     closed: bool = field(default=False)
+    too_slow: bool = field(default=False)
 
     def offer(self, topic: str, data: JsonObject) -> None:
         """Queue a message if it is wanted; count it as dropped when the queue is full. Never waits, never raises."""
@@ -39,15 +40,23 @@ class Subscription:
         message = {"topic": topic, **data}
         try:
             if self.dropped:
-                self.inbox.send_nowait({"topic": "dropped", "count": self.dropped})
+                self.inbox.send_nowait(_notice(self.dropped))
                 self.dropped = 0
             self.inbox.send_nowait(message)
         except anyio.WouldBlock:
             self.dropped += 1
             if self.dropped > STREAM_BEHIND_CLOSE - STREAM_BEHIND_DROP:
+                self.too_slow = True
                 self.close()
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             self.close()
+
+    def loss(self) -> JsonObject | None:
+        """The notice of what was dropped, once, when everything that was queued before has been read; else None."""
+        if not self.dropped or self.outbox.statistics().current_buffer_used:
+            return None
+        count, self.dropped = self.dropped, 0
+        return _notice(count)
 
     def close(self) -> None:
         """End the subscription; what is queued can still be read."""
@@ -88,6 +97,10 @@ class StreamHub:
     def statistics(self) -> dict[str, float]:
         """Subscribers now."""
         return {"subscribers": len(self._subscriptions)}
+
+
+def _notice(count: int) -> JsonObject:
+    return {"topic": "dropped", "count": count}
 
 
 def by_instance(*names: str) -> Filter:

@@ -17,7 +17,13 @@ from playd.control.protocol import Code, JsonObject, Request, RpcError, encode_c
 from playd.control.server import ControlServer, Session, cannot_bind
 from playd.control.streams import StreamHub, by_instance
 from playd.core.errors import CredentialError, LockError, SettingsError
-from playd.core.limits import CONTROL_CLIENTS, CONTROL_REQUESTS_PER_S, REQUEST_LINE_BYTES, STREAM_BEHIND_DROP
+from playd.core.limits import (
+    CONTROL_CLIENTS,
+    CONTROL_REQUESTS_PER_S,
+    REQUEST_LINE_BYTES,
+    STREAM_BEHIND_CLOSE,
+    STREAM_BEHIND_DROP,
+)
 from playd.world.virtual import VirtualWorld, virtual_world
 
 pytestmark = pytest.mark.anyio
@@ -237,6 +243,37 @@ async def test_a_slow_subscriber_loses_messages_and_is_told_how_many() -> None:
     assert subscription.outbox.receive_nowait()["n"] == -1
     hub.unsubscribe(subscription)
     subscription.outbox.close()
+
+
+async def test_a_subscriber_is_told_what_it_lost_although_nothing_more_is_said() -> None:
+    world = virtual_world()
+    async with serving(world) as (_, _, hub), connected(world.net, SOCKET) as client:
+        await client.call("subscribe", {})
+        for n in range(STREAM_BEHIND_DROP + 5):
+            hub.publish("logs", {"n": n})
+        found: list[JsonObject] = []
+        with anyio.fail_after(60):
+            async for message in client.pushed():
+                found.append(message["data"])
+                if found[-1].get("topic") == "dropped":
+                    break
+        kept = [each["n"] for each in found[:-1]]
+        assert kept == list(range(len(kept)))
+        assert found[-1]["count"] == STREAM_BEHIND_DROP + 5 - len(kept)
+        hub.publish("logs", {"n": -1})
+        assert await first_of(client, 1) == [("s1", len(found) + 1, -1)]
+
+
+async def test_a_client_too_far_behind_is_told_so_and_closed() -> None:
+    world = virtual_world()
+    async with serving(world) as (_, _, hub), connected(world.net, SOCKET) as client:
+        await client.call("subscribe", {})
+        for n in range(10_000):
+            hub.publish("logs", {"n": n})
+        with anyio.fail_after(60):
+            found = [message["data"] async for message in client.pushed()]
+        assert [each["n"] for each in found[:-1]] == list(range(len(found) - 1))
+        assert found[-1] == {"topic": "dropped", "count": STREAM_BEHIND_CLOSE - STREAM_BEHIND_DROP + 1}
 
 
 async def test_messages_of_one_instance_are_found_by_its_name_and_by_its_uid() -> None:
