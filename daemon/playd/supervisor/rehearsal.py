@@ -5,10 +5,11 @@ Loading machine code takes seconds on first use. Done here, before the instance 
 decision and nobody's exit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
-from playd.core.candles import Candles
+from playd.core.candles import Candle, Candles
 from playd.core.instrument import Instrument
 from playd.core.orders import Action, Side
 from playd.core.units import UP, to_units
@@ -32,25 +33,38 @@ def rehearse(program: Program, play: Play, instrument: Instrument, history: Cand
 
 
 def rehearsal(program: Program, play: Play, instrument: Instrument, history: Candles) -> Iterator[None]:
-    """`rehearse` in steps: it goes on when it is asked for the next."""
+    """
+    `rehearse` in steps: it goes on when it is asked for the next. What is called for the first time, which loads machine code,
+    has a step of its own.
+    """
     tail = EXEC_BARS * program.exec_step_ms // program.base_step_ms
     if len(history) <= tail:
         return
     engine = PlayEngine(program, play, instrument, EQUITY_USDT)
     first = int(history.open_time_ms[-tail])
+    yield
     engine.warm(history.between(first - 2 * tail * program.base_step_ms, first))
-    for index in range(len(history) - tail, len(history)):
-        if index % BARS_A_STEP == 0:
+    for number, index in enumerate(range(len(history) - tail, len(history))):
+        if number <= 1 or index % BARS_A_STEP == 0:
             yield
-        candle = history.at(index)
-        engine.on_bar(candle)
-        price_ticks = to_units(candle.close, *instrument.tick_fraction, UP)
-        _fill(engine, Action.ENTER, Side.BUY, price_ticks, candle.open_time_ms)
-        engine.on_order_ended(Action.ENTER, "rehearsal")
-        _fill(engine, Action.EXIT, Side.SELL, price_ticks, candle.open_time_ms)
-        engine.on_order_ended(Action.EXIT, "rehearsal")
-        engine.on_funding(0.0)
+        for step in _bar(engine, instrument, history.at(index)):
+            step()
+            if number == 0:
+                yield
     engine.restore(engine.snapshot())
+
+
+def _bar(engine: PlayEngine, instrument: Instrument, candle: Candle) -> tuple[Callable[[], object], ...]:
+    """What may happen to an engine at one bar, all of it."""
+    price_ticks, time_ms = to_units(candle.close, *instrument.tick_fraction, UP), candle.open_time_ms
+    return (
+        partial(engine.on_bar, candle),
+        partial(_fill, engine, Action.ENTER, Side.BUY, price_ticks, time_ms),
+        partial(engine.on_order_ended, Action.ENTER, "rehearsal"),
+        partial(_fill, engine, Action.EXIT, Side.SELL, price_ticks, time_ms),
+        partial(engine.on_order_ended, Action.EXIT, "rehearsal"),
+        partial(engine.on_funding, 0.0),
+    )
 
 
 def _fill(engine: PlayEngine, action: Action, side: Side, price_ticks: int, time_ms: int) -> None:
