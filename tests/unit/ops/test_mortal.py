@@ -90,3 +90,14 @@ def test_records_and_states_are_moments_and_other_files_are_not(disk: MortalDisk
     with pytest.raises(Killed):
         disk.write_replace(PurePath(tmp_path) / "state.json", b"2")
     assert disk.read_bytes(PurePath(tmp_path) / "state.json") == b"2"
+
+
+def test_a_record_is_named_after_the_class_of_its_intent_too(disk: MortalDisk, tmp_path: PurePath) -> None:
+    journal = PurePath(tmp_path) / "journal"
+    disk.mkdir(journal)
+    command(tmp_path, JOURNAL, "exit", BEFORE)
+    record = disk.open_append(journal / "today.jsonl")
+    record.write(b'{"kind":"intent.created","data":{"class":"entry"}}\n{"kind":"order.sent","data":{}}\n')
+    with pytest.raises(Killed):
+        record.write(b'{"kind":"intent.created","data":{"class":"exit"}}\n')
+    record.close()

@@ -152,14 +152,14 @@ def fold_venue(entries: Iterable[Row], uid: int, until_ms: int) -> Venue:
 
 def _watch_nakedness(venue: Venue, naked_since: dict[str, int], now_ms: int) -> None:
     for symbol, position in venue.positions.items():
-        naked = bool(position) and not _covered(venue, symbol)
+        naked = bool(position) and not under_stop(venue, symbol)
         if naked:
             naked_since.setdefault(symbol, now_ms)
         elif symbol in naked_since:
             venue.lapsed(symbol, now_ms - naked_since.pop(symbol))
 
 
-def _covered(venue: Venue, symbol: str) -> bool:
+def under_stop(venue: Venue, symbol: str) -> bool:
     """Whether working stops of the right side hold the whole position."""
     position = venue.positions[symbol]
     side = "Sell" if position > 0 else "Buy"
@@ -367,7 +367,7 @@ def covered(venue: Venue, tables: Tables) -> Checked:
     faults = []
     for symbol in open_ones:
         position = venue.positions[symbol]
-        if not _covered(venue, symbol):
+        if not under_stop(venue, symbol):
             there = ", ".join(f"{row['side']} {row['qty']} at {row['triggerPrice']}" for row in venue.stops(symbol)) or "none"
             faults.append(f"{symbol}: position {position}, stops: {there}")
         elif symbol in entry_price:

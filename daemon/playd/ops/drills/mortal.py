@@ -88,14 +88,16 @@ class MortalConnection:
 
 
 class MortalAppender:
-    """A file of the journal whose records are moments, named after the first word of their kind."""
+    """A file of the journal whose records are moments, named after the first word of their kind and the class of an intent."""
 
     def __init__(self, inner: Appender, death: Death) -> None:
         self._inner = inner
         self._death = death
 
     def write(self, data: bytes) -> None:
-        kinds = {str(orjson.loads(line)["kind"]).partition(".")[0] for line in data.splitlines()}
+        records = [orjson.loads(line) for line in data.splitlines()]
+        kinds = {str(each["kind"]).partition(".")[0] for each in records}
+        kinds |= {str(each["data"]["class"]) for each in records if "class" in each.get("data", {})}
         self._death.reach(JOURNAL, kinds, BEFORE)
         self._inner.write(data)
         self._death.reach(JOURNAL, kinds, AFTER)

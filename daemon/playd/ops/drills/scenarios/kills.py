@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from playd.ops.drills.bad_host import DEATH
+from playd.ops.drills.invariants import under_stop
 from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, SENT, SOCKET, STATE
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS, another, with_trailing_stop
 from playd.ops.drills.programs import START_WITHIN_S
@@ -64,12 +65,12 @@ def _of(part: str, name: str, *calls: tuple[str, str], sides: tuple[str, ...] = 
 
 MOMENTS: Final = (
     *_of(START, "a start", (LEDGER, ""), (JOURNAL, ""), (STATE, ""), (SOCKET, ""), nth=2),
-    *_of(TRADING, "an entry", (LEDGER, "entry"), (JOURNAL, "intent"), (SOCKET, "entry")),
+    *_of(TRADING, "an entry", (LEDGER, "entry"), (JOURNAL, "entry"), (SOCKET, "entry")),
     *_of(TRADING, "an entry", (SOCKET, "entry"), sides=(SENT,)),
     *_of(TRADING, "a fill", (LEDGER, FILL), (JOURNAL, "fill"), (STATE, "state")),
     *_of(TRADING, "a stop move", (LEDGER, "protect"), (JOURNAL, "stop"), (SOCKET, "protect")),
     *_of(TRADING, "a stop move", (SOCKET, "protect"), sides=(SENT,)),
-    *_of(TRADING, "an exit", (LEDGER, "exit"), (SOCKET, "exit")),
+    *_of(TRADING, "an exit", (LEDGER, "exit"), (JOURNAL, "exit"), (SOCKET, "exit")),
     *_of(TRADING, "an exit", (SOCKET, "exit"), sides=(SENT,)),
     *_of(PANIC, "a panic", (LEDGER, "exit"), (JOURNAL, "panic"), (SOCKET, "exit")),
     *_of(STOP, "a stop of the daemon", (LEDGER, ""), (JOURNAL, ""), (STATE, ""), (SOCKET, "")),
@@ -99,7 +100,7 @@ async def _begun_again(stage: Stage, fault: str) -> None:
 
     async def covered() -> Any:
         venue = await stage.venue()
-        return all(venue.stops(symbol) or not venue.positions[symbol] for symbol in SYMBOLS)
+        return all(under_stop(venue, symbol) or not venue.positions[symbol] for symbol in SYMBOLS)
 
     await stage.expect(fault, covered, "what is open is covered", COVERED_S, since_s=began_s)
     await stage.expect(fault, stage.ready, "ready again", START_WITHIN_S, since_s=began_s)
