@@ -26,7 +26,7 @@ ONLY: Final = f"candles of {BUSY_SYMBOL} alone wrong"
 
 async def bad_bars(stage: Stage) -> None:
     """Gap, out of order, revised, impossible, late; then a gap that nobody fills."""
-    await stage.open(guardian=False)
+    await stage.open()
     began, moved = newest_bar(stage), _transitions_of_others(stage)
     await _missing(stage)
     await arm(stage, "reorder_frames", KLINES, times=6)

@@ -32,7 +32,7 @@ ACROSS_S: Final = 25.0
 
 async def partial_fills(stage: Stage) -> None:
     busy = with_trailing_stop(with_limit_entries(PLAYS[BUSY], expire_after_bars=WAITS_BARS))
-    await stage.open(guardian=False, plays={**PLAYS, BUSY: busy, TIMED: timed_on(AT_MARKET_SYMBOL)})
+    await stage.open(plays={**PLAYS, BUSY: busy, TIMED: timed_on(AT_MARKET_SYMBOL)})
     await _rest_given_up(stage, "40 of 100, then nothing", STALLED)
     await _rest_given_up(stage, "all but a remainder below the minimum", NEARLY)
     await _at_the_market(stage)
