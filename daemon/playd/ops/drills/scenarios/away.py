@@ -31,7 +31,7 @@ YOUNG_BARS: Final = 10
 
 
 async def downtime(stage: Stage) -> None:
-    await stage.open(guardian=False, plays=WHILE_AWAY)
+    await stage.open(plays=WHILE_AWAY)
     for minutes in DOWN_MIN:
         await _away(stage, minutes)
 

@@ -23,7 +23,7 @@ BYTES: Final = b"by hand, with bytes that are no text: \x00\xff"
 async def kill_file(stage: Stage) -> None:
     disk, path, elsewhere = stage.world.disk, stage.state / HALT_FILE, stage.directory / "elsewhere"
     disk.mkdir(elsewhere)
-    await stage.open(guardian=False, settings=f'[halt]\nextra_file = "{elsewhere / HALT_FILE}"')
+    await stage.open(settings=f'[halt]\nextra_file = "{elsewhere / HALT_FILE}"')
 
     async def halted() -> Any:
         return stage.halt("KILL_FILE")
