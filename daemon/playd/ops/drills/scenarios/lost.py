@@ -131,7 +131,7 @@ async def never_arrived(stage: Stage) -> None:
     First one that did arrive, and rests: what a list does not show yet is not absent.
     """
     busy = with_limit_entries(PLAYS[BUSY], expire_after_bars=RESTS_BARS)
-    await stage.open(guardian=False, plays={**PLAYS, BUSY: busy})
+    await stage.open(plays={**PLAYS, BUSY: busy})
     await _arrived(stage)
     await heal(stage)
     fault = f"request lost before the venue, lists {LAG_S:g} s late"
