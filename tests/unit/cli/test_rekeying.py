@@ -97,7 +97,7 @@ async def test_a_key_of_the_same_user_is_proved_and_then_used_by_every_request_a
             assert isinstance(await here.port.stream.events.receive(), StreamDown)
             assert await here.port.stream.events.receive() == StreamUp(2)
             assert here.fake.sockets[-1].frames[0]["args"][0] == "nextkey"
-        await here.port.wallet(priority=Priority.RECONCILE)
+        await here.port.positions(priority=Priority.RECONCILE)
         assert here.fake.seen[-1].headers["X-BAPI-API-KEY"] == "nextkey"
         assert here.rekeying.runtime.plan.key_accounts["main"].api_key.reveal() == "nextkey"
         assert [kind for kind, _ in here.journal.records] == ["auth.reloaded"]
