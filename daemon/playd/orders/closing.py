@@ -44,7 +44,8 @@ class Closing:
         """
         Close `pct` percent (above 0, at most 100) of what every instance holds of `symbol`, in whole steps, at least one.
 
-        Returns once it is gone or after ten seconds; what is left is driven on in the background, over restarts too.
+        Returns once it is gone or after ten seconds; what is left is driven on in the background, over restarts too. A part of
+        a symbol whose rules nobody knows is refused.
         """
         shares = [share for share in self._desk.fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN]
         found: list[Closed] = []
@@ -55,10 +56,13 @@ class Closing:
 
     async def _close(self, share: Share, pct: Decimal, key: str, found: list[Closed]) -> None:
         desk, before = self._desk, share.position.signed_qty
-        step = desk.instrument(share.symbol).step
-        wanted = abs(before)
+        wanted, rules = abs(before), desk.instruments.get(share.symbol)
         if pct < 100:
-            wanted = max(step, (wanted * pct / 100 / step).to_integral_value(ROUND_FLOOR) * step)
+            if rules is None:
+                note = f"the venue lists no {share.symbol} and nobody knows its step; 100 percent expected"
+                found.append(Closed(share.owner, before, before, wanted * pct / 100, note))
+                return
+            wanted = max(rules.step, (wanted * pct / 100 / rules.step).to_integral_value(ROUND_FLOOR) * rules.step)
         side, price = Side.SELL if before > 0 else Side.BUY, share.position.avg_price
         intent = flatten_intent(
             desk.alias, share.owner, share.symbol, side, wanted, price_ref=price, cause=f"close:{key}", reason=BY_HAND

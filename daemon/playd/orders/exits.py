@@ -316,8 +316,8 @@ class Exits:
         if intent.instance_uid == FOREIGN:
             return intent.qty
         qty = min(intent.qty, held)
-        rest, rules = held - qty, desk.instrument(intent.symbol)
-        too_small = rest < rules.min_qty or rest * intent.price_ref < rules.min_notional_usdt
+        rest, rules = held - qty, desk.instruments.get(intent.symbol)  # none of a symbol that is listed no longer
+        too_small = rules is not None and (rest < rules.min_qty or rest * intent.price_ref < rules.min_notional_usdt)
         whole = rest > 0 and too_small and intent.price_ref > 0
         if whole or qty < intent.qty:
             taken = held if whole else qty

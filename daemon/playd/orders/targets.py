@@ -201,8 +201,11 @@ class Targets:
             return None
         if intent.target is None or any(self._leaves(exit_, held) for exit_ in self._exits(owner, symbol)):
             return None
+        rules = desk.instruments.get(symbol)
+        if rules is None:  # it is listed no longer: what rests there stays as it is
+            return next((row.price for row in self._resting(owner, symbol)), intent.target)
         # On the tick of now, nearer to the position: one that rests off it is taken back, and rests where the venue takes it.
-        return on_tick(intent.target, desk.instrument(symbol).tick, up=Side(intent.side) is Side.BUY)
+        return on_tick(intent.target, rules.tick, up=Side(intent.side) is Side.BUY)
 
     def _exits(self, owner: str, symbol: str) -> list[IntentRow]:
         """Exits of a share that are not done."""
@@ -240,8 +243,13 @@ class Targets:
             await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_wanted(row))
 
     def _missing(self, intent: IntentRow, rows: list[OrderRow], held: Decimal) -> Decimal:
-        """How much one more order is to be about, in base coin; 0 for less than the venue takes, which is never asked for."""
-        rules = self._desk.instrument(intent.symbol)
+        """
+        How much one more order is to be about, in base coin; 0 for less than the venue takes, and while nobody knows what it
+        takes: neither is asked for.
+        """
+        rules = self._desk.instruments.get(intent.symbol)
+        if rules is None:
+            return _ZERO
         missing = min(held - sum((row.open_qty for row in rows), _ZERO), rules.max_qty) // rules.step * rules.step
         return missing if missing > 0 and missing >= rules.min_qty else _ZERO
 
