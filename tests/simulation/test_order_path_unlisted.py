@@ -7,10 +7,11 @@ import anyio
 import pytest
 
 from playd.core.instrument import Instrument
+from playd.orders.halts import Level
 from playd.orders.panic import PanicScope
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry
-from tests.simulation.test_order_path_targets import PRICE, holding, resting, target
+from tests.simulation.test_order_path_targets import PRICE, holding, open_incidents, resting, target
 from tests.simulation.venue_rows import instrument
 from tests.virtual_time import in_virtual_time
 
@@ -90,5 +91,28 @@ def test_a_target_that_rests_there_stays_and_the_account_goes_on(off: str) -> No
             await anyio.sleep(5.0)
             assert not life.venue.signed()
             assert resting(life) == []
+
+    in_virtual_time(body)
+
+
+def test_a_position_is_watched_again_soon_after_its_symbol_was_missing_from_one_list() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await two_positions(life)
+        life = life.crash()
+        hidden = unlist(life, GONE)
+        async with life.running():
+            life.venue.remove_stop(GONE)
+            await anyio.sleep(60.0)
+            assert not life.venue.stop_of(GONE)
+            assert open_incidents(life) == ["NOT_LISTED"]
+            hidden.clear()
+            await anyio.sleep(30.0)
+            assert life.venue.stop_of(GONE) == entry().stop
+            assert "NOT_LISTED" not in open_incidents(life)
+            assert [halt.level for halt in life.halts.in_force()] == [Level.HALT], "a person lets entries go on there"
+            port = await life.register(OTHER, symbol=GONE)
+            assert port.position().position.signed_qty == Decimal("0.010")
 
     in_virtual_time(body)

@@ -31,6 +31,7 @@ from playd.orders.catch_up import CatchUp
 from playd.orders.closing import Closing
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
+from playd.orders.expectations import traded
 from playd.orders.facts import Facts
 from playd.orders.fills import Fills, InstanceEvent
 from playd.orders.first_leverage import set_first_leverage
@@ -41,7 +42,7 @@ from playd.orders.instance_port import InstancePort
 from playd.orders.key_watch import KeyWatch
 from playd.orders.ledger import Ledger
 from playd.orders.machine import OrderEvent
-from playd.orders.order_book import FOREIGN, OrderBook
+from playd.orders.order_book import OrderBook
 from playd.orders.panic import Panic, PanicReport, PanicScope
 from playd.orders.private_events import PrivateEvents
 from playd.orders.protection import Protection
@@ -222,10 +223,10 @@ class Account:
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
         self._begin(StartStep.RULES)
-        await self._load_rules(self._traded(), missing_is_halted=True)
+        await self._load_rules(traded(self.desk), missing_is_halted=True)
         self._begin(StartStep.RECONCILE)
         report = await self._first_reconciliation()
-        await self._load_rules(self._traded(), missing_is_halted=True)
+        await self._load_rules(traded(self.desk), missing_is_halted=True)
         self._begin(StartStep.PROTECT)
         positions = await desk.port.positions(priority=Priority.PROTECT)
         naked = await self.protection.protect_now([*positions])
@@ -432,11 +433,6 @@ class Account:
             return
         for rules in found.values():
             desk.learn_rules(rules)
-
-    def _traded(self) -> set[str]:
-        """Symbols that instances have something on by the ledger; what others hold is none of our business."""
-        orders = {row.symbol for row in self.desk.book.live() if row.owner != FOREIGN}
-        return orders | {share.symbol for share in self.desk.fills.shares() if share.owner != FOREIGN}
 
     async def _first_reconciliation(self) -> ReconReport:
         for attempt in range(_START_TRIES):

@@ -13,6 +13,12 @@ def others_of(desk: Desk) -> dict[str, Decimal]:
     return {share.symbol: desk.fills.net(share.symbol) for share in desk.fills.shares() if share.symbol not in desk.instruments}
 
 
+def traded(desk: Desk) -> set[str]:
+    """Symbols that instances have something on by the ledger; what others hold is none of our business."""
+    orders = {row.symbol for row in desk.book.live() if row.owner != FOREIGN}
+    return orders | {share.symbol for share in desk.fills.shares() if share.owner != FOREIGN}
+
+
 class Expectations:
     """Of the books of one account. Reads the ledger only."""
 

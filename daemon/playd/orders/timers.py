@@ -10,8 +10,9 @@ from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.chronicle import WRITTEN_AT_ONCE
 from playd.orders.desk import Desk
+from playd.orders.expectations import traded
 from playd.orders.exposure_check import ExposureCheck
-from playd.orders.halts import Level, account_scope
+from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler
@@ -26,6 +27,9 @@ _EXPOSED_WALLET_S: Final = 5.0
 
 _READ_AGAIN: Final = "orders and positions were read again"
 _RULES_RETRY_S: Final = 60.0
+_UNLISTED_S: Final = 15.0
+"""Time between two looks whether a symbol is listed again that was missing at the start: nobody watches what is open there."""
+
 _BOOKS_S: Final = 60.0
 """Time between two looks whether a day is over that has not been compared with the venue's log."""
 
@@ -39,6 +43,7 @@ class _Due:
     exposure_s: float
     key_s: float
     rules_s: float
+    unlisted_s: float
     books_s: float
 
 
@@ -80,6 +85,7 @@ class Timers:
             exposure_s=now_s + settings.exposure_check_s,
             key_s=now_s + LOOK_EVERY_S,
             rules_s=now_s + settings.rules_every_s,
+            unlisted_s=now_s + _UNLISTED_S,
             books_s=now_s + _BOOKS_S,
         )
         async with anyio.create_task_group() as task_group:
@@ -134,6 +140,9 @@ class Timers:
             if is_read and not doubted:
                 self._modes = sorted(desk.instruments)
             due.rules_s = now_s + (settings.rules_every_s if is_read else _RULES_RETRY_S)
+        elif now_s >= due.unlisted_s:
+            due.unlisted_s = now_s + _UNLISTED_S
+            await self._look_for_unlisted()
         elif now_s >= due.books_s:
             due.books_s = now_s + _BOOKS_S
             if (day := self._books.day_due()) is not None:
@@ -187,6 +196,22 @@ class Timers:
             desk.learn_rules(found.get(symbol) or replace(desk.instruments[symbol], status="Closed"))
         desk.rules_read -= gone  # what rests there is not taken back for a slip
         return not gone
+
+    async def _look_for_unlisted(self) -> None:
+        """What an instance has something on and the venue did not list: once it does, the symbol is watched as any other."""
+        desk = self._desk
+        missing = sorted(traded(desk) - desk.instruments.keys())
+        if not missing:
+            return
+        try:
+            found = await desk.port.instruments(missing)
+        except (VenueError, LinkError):
+            return
+        for symbol, rules in found.items():
+            desk.learn_rules(rules)
+            desk.incidents.resolve("NOT_LISTED", symbol_scope(desk.alias, symbol), "the venue lists it again")
+            self._modes.append(symbol)
+            desk.reconcile_soon(f"{symbol} is listed again")
 
     async def _look_at_modes(self, symbol: str) -> None:
         """Mode and leverage of a symbol, which the list of open positions does not state of a flat one."""
