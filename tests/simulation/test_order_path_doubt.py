@@ -1,5 +1,6 @@
 """Doubt, refusal, replay and waiting: what the gateway and the resolver do with answers that are not "taken"."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,12 +9,12 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.modes import Environment
-from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side
+from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side, VenuePosition
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
-from playd.venues.port import ExecutionUpdate
+from playd.venues.port import ExecutionUpdate, Priority
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entered, entry, leave, taken
 from tests.simulation.venue_script import EventFault, Script, WriteFault
@@ -178,6 +179,34 @@ def test_an_exit_in_doubt_is_sent_again_until_it_is_definite_and_closes_once() -
             assert sum(1 for order in life.venue.effects if order.reduce_only) == 1
             assert port.position().position.signed_qty == 0
             assert [type(event) for event in taken(port)] == [FillEvent, FillEvent]
+
+    in_virtual_time(body)
+
+
+def test_an_exit_is_not_declared_absent_when_a_copy_went_out_during_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.NONE, WriteFault.LOST_BEFORE]))
+        async with life.running():
+            port = await entered(life)
+            first = await port.submit(leave(), READY)
+            frozen = life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "look", actor="me")
+            positions, copies = life.venue.positions, list[int]()
+
+            async def during_a_copy(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+                found = await positions(symbol, priority=priority)
+                if priority is Priority.RESOLVE and not copies:
+                    life.venue.script.writes = [WriteFault.DELAYED]
+                    life.halts.lift(frozen.id, by="me", note="go on")
+                    await anyio.sleep(2.0)
+                    copies.append(len(life.venue.placed))
+                return found
+
+            monkeypatch.setattr(life.venue, "positions", during_a_copy)
+            await anyio.sleep(200.0)
+            assert copies == [3], "the entry, the exit, and its copy"
+            assert life.account.desk.book.need(first.link_id).state is OrderState.FILLED
+            assert {order.link_id for order in life.venue.placed[1:]} == {first.link_id}
+            assert not life.venue.signed()
 
     in_virtual_time(body)
 

@@ -236,8 +236,9 @@ class Resolver:
         return version == desk.fills.version.get(symbol, 0) and theirs == desk.fills.net(symbol)
 
     def _declare_absent(self, row: OrderRow) -> None:
-        desk = self._desk
-        if desk.book.need(row.link_id).state is not row.state:
+        desk, now = self._desk, self._desk.book.need(row.link_id)
+        # Behind a wait: something may have become of it, or the same bytes gone out again, of which the evidence says nothing.
+        if now.state is not row.state or now.signed_ms != row.signed_ms:
             return
         self._missed.discard(row.link_id)
         if row.intent is None:
