@@ -1,17 +1,21 @@
 """What reconciliation counts and waits for outlives a restart; what others hold is listed though no execution told of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import anyio
+import pytest
 
+from playd.core.instrument import Instrument
 from playd.core.reply_codes import ReplyClass
 from playd.orders.books import UNEXPLAINED_S
 from playd.orders.halts import account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
+from playd.orders.reconcile import RepairKind
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entered, entry
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_rows import Held
 from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
@@ -86,6 +90,31 @@ def test_a_position_of_others_that_no_execution_tells_of_is_listed_at_the_second
             assert life.account.strangers.listed() == []
             assert life.account.desk.fills.position(FOREIGN, OTHER).realised == 0
             assert (await life.account.reconcile("test")).result == "match"
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("theirs", ["0", "0.004"])
+def test_a_position_of_ours_that_differs_on_a_symbol_listed_no_longer_halts_and_nothing_is_booked(theirs: str) -> None:
+    async def nothing_listed(_symbols: Sequence[str]) -> dict[str, Instrument]:
+        return {}
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+        life = life.crash()
+        life.venue.instruments = nothing_listed  # type: ignore[method-assign]
+        life.venue.book[SYMBOL].signed = Decimal(theirs)  # and no execution tells of it
+        await life.start()
+        planned = await life.account.reconcile("test", dry_run=True)
+        for report in (planned, *[await life.account.reconcile("test") for _ in range(3)]):
+            found = [(each.kind, each.key) for each in report.repairs if each.key.endswith(SYMBOL)]
+            assert found == [(RepairKind.HALT, SYMBOL)]
+        shares = life.account.desk.fills.shares()
+        assert [(each.owner, each.position.signed_qty) for each in shares] == [(UID, Decimal("0.010"))]
+        assert "POSITION_DIFFERS" in codes(life, symbol_scope("main", SYMBOL))
+        assert not life.account.desk.condition.reconciled
 
     in_virtual_time(body)
 

@@ -17,11 +17,11 @@ from playd.core.orders import Execution, VenueOrder, VenuePosition
 from playd.orders.booking import Booking
 from playd.orders.caps import Caps
 from playd.orders.desk import Desk
-from playd.orders.expectations import Expectations, others_of
+from playd.orders.expectations import Expectations, local_view
 from playd.orders.fills import Fills
 from playd.orders.incidents import Incidents
 from playd.orders.order_book import OrderBook
-from playd.orders.reconcile import DiffClass, Difference, LocalView, VenueView, diff
+from playd.orders.reconcile import DiffClass, Difference, VenueView, diff
 from playd.orders.rows import OrderRow, plain
 
 
@@ -65,9 +65,7 @@ def rehearsed(
         for order in orders:
             copy.booking.order_seen(order, "poll")
         found += [each for row in before.values() if (each := _further(row, copy.book.need(row.link_id))) is not None]
-        planned = Expectations(copy)
-        expected = {symbol: planned.of(symbol) for symbol in desk.instruments}
-        found += diff(LocalView(copy.book.live(), expected, leverage, others_of(copy)), VenueView(orders, positions))
+        found += diff(local_view(copy, Expectations(copy), leverage), VenueView(orders, positions))
         raise _TakenBack
     return tuple(sorted(found))
 

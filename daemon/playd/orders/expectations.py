@@ -6,11 +6,26 @@ from playd.orders.desk import Desk
 from playd.orders.fill_check import Expected, nearest_stop
 from playd.orders.fills import Share
 from playd.orders.order_book import FOREIGN
+from playd.orders.reconcile import LocalView
 
 
-def others_of(desk: Desk) -> dict[str, Decimal]:
-    """What the books have of symbols that nobody here trades: somebody else's, which is listed and counts for exposure."""
-    return {share.symbol: desk.fills.net(share.symbol) for share in desk.fills.shares() if share.symbol not in desk.instruments}
+def local_view(desk: Desk, plan: "Expectations", leverage: Decimal | None) -> LocalView:
+    """
+    What a comparison with the venue takes from here. Symbols without rules are of two kinds: what instances have something on
+    is missing from the venue's list and still theirs; the others nobody here trades, which is listed and counts for exposure.
+    """
+    rows, shares = desk.book.live(), desk.fills.shares()
+    ours = {row.symbol for row in rows if row.owner != FOREIGN}
+    ours |= {share.symbol for share in shares if share.owner != FOREIGN and share.position.signed_qty}
+    ours -= desk.instruments.keys()
+    others = {share.symbol for share in shares} - desk.instruments.keys() - ours
+    return LocalView(
+        rows,
+        {symbol: plan.of(symbol) for symbol in desk.instruments},
+        leverage,
+        {symbol: desk.fills.net(symbol) for symbol in others},
+        {symbol: desk.fills.net(symbol) for symbol in ours},
+    )
 
 
 def traded(desk: Desk) -> set[str]:

@@ -6,7 +6,7 @@ what is left here is what they do not explain.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -68,13 +68,15 @@ class RepairKind(StrEnum):
 class LocalView:
     """
     What the ledger holds: live orders, expected net positions and protection per symbol in use, the leverage that was set (None
-    where nobody minds), and the net position of `others` in symbols that nobody here trades (None: an older program kept none).
+    where nobody minds), the net position of `others` in symbols that nobody here trades (None: an older program kept none), and
+    that of symbols which the venue lists no longer while instances have something on them (`unlisted`).
     """
 
     orders: Sequence[OrderRow]
     expected: Mapping[str, Expected]
     leverage: Decimal | None = None
     others: Mapping[str, Decimal] | None = None
+    unlisted: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +184,18 @@ def _positions(local: LocalView, venue: VenueView) -> list[Difference]:
     for row in venue.positions:  # in hedge mode a symbol has two
         net[row.symbol] = net.get(row.symbol, Decimal(0)) + row.signed_qty
     others = {} if local.others is None else local.others
-    strange = set[str]() if local.others is None else (net.keys() | others.keys()) - local.expected.keys()
+    strange = (
+        set[str]() if local.others is None else (net.keys() | others.keys()) - local.expected.keys() - local.unlisted.keys()
+    )
     found = [
         Difference(DiffClass.POSITION, symbol, f"{OTHERS}{symbol}", f"{ours:f}", f"{theirs:f}")
         for symbol in strange
         if (ours := others.get(symbol, Decimal(0))) != (theirs := net.get(symbol, Decimal(0)))
+    ]
+    found += [
+        Difference(DiffClass.POSITION, symbol, symbol, f"{ours:f}", f"{theirs:f}")
+        for symbol, ours in local.unlisted.items()
+        if ours != (theirs := net.get(symbol, Decimal(0)))
     ]
     for symbol, expected in local.expected.items():
         position, theirs = seen.get(symbol), net.get(symbol, Decimal(0))

@@ -21,7 +21,7 @@ from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.dry_run import rehearsed
-from playd.orders.expectations import others_of
+from playd.orders.expectations import Expectations, local_view
 from playd.orders.fold import BASELINE
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.leverage_back import LeverageBack
@@ -34,7 +34,6 @@ from playd.orders.reconcile import (
     OTHERS,
     DiffClass,
     Difference,
-    LocalView,
     ReconInputs,
     Repair,
     RepairKind,
@@ -110,6 +109,7 @@ class Reconciler:
         self._protection = protection
         self._lock = anyio.Lock()
         self._unexplained: dict[str, int] = {}
+        self._plan = Expectations(desk)
         self._leverage = LeverageBack(desk, protection)
         self._odd_modes: set[str] = set()
         """Symbols that were in hedge mode at the last run."""
@@ -203,7 +203,12 @@ class Reconciler:
         if not moved:
             self._breakers.note(wallet, complete=True)
         self._inputs = ReconInputs(
-            self._local(), VenueView(orders, positions), frozenset(moved), wallet, tuple(self._catch_up.found), tuple(pages)
+            local_view(self._desk, self._plan, self._leverage.wanted),
+            VenueView(orders, positions),
+            frozenset(moved),
+            wallet,
+            tuple(self._catch_up.found),
+            tuple(pages),
         )
         differences = judged(self._inputs)
         self._money = "blind" if moved else await self._books.compare(wallet)
@@ -227,11 +232,6 @@ class Reconciler:
                     "venue",
                 ),
             )
-
-    def _local(self) -> LocalView:
-        desk = self._desk
-        expected = {symbol: self._protection.expected(symbol) for symbol in desk.instruments}
-        return LocalView(desk.book.live(), expected, self._leverage.wanted, others_of(desk))
 
     def leverage_seen(self, symbol: str, stated: Decimal) -> None:
         """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
