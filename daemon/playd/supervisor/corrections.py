@@ -58,6 +58,8 @@ class Corrections:
         self._last_ms = last_ms
         self._busy = busy
         self._wrong_ms: int | None = None
+        self._heard = 0
+        """Corrections so far."""
         self._noted = anyio.Event()
         self._mending = anyio.Lock()
 
@@ -70,6 +72,7 @@ class Corrections:
         """Take corrections that were heard of."""
         for revision in revisions:
             self._wrong_ms = max(self._wrong_ms or 0, revision.first.open_time_ms)
+            self._heard += 1
             self._noted.set()
 
     async def hear(self, source: Corrected) -> None:
@@ -89,7 +92,7 @@ class Corrections:
     async def mend(self, anchor_ms: int, step_ms: int) -> bool:
         """Try once. Returns whether nothing is left to mend."""
         async with self._mending:
-            last_ms, wrong_ms = self._last_ms(), self._wrong_ms
+            last_ms, wrong_ms, heard = self._last_ms(), self._wrong_ms, self._heard
             if wrong_ms is None:
                 return True
             end_ms = last_ms + step_ms
@@ -108,7 +111,8 @@ class Corrections:
             if self._last_ms() != last_ms or self._busy():
                 return False
             self._take_over(candles.places(len(candles) - 1, len(candles)), built)
-            self._wrong_ms = None if self._wrong_ms == wrong_ms else self._wrong_ms
+            # One that came meanwhile, of the same bar or an earlier one too, is not in what was fetched.
+            self._wrong_ms = None if self._heard == heard else self._wrong_ms
             return not self.open
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
+import pytest
 
 from playd.core.candles import Candle, Candles, as_candles
 from playd.market.bars import ClosedBar, Source
@@ -154,13 +155,14 @@ def test_columns_that_are_built_while_a_bar_comes_are_built_again_with_it_and_no
     mending(house, then)
 
 
-def test_a_second_correction_during_a_build_is_built_too() -> None:
+@pytest.mark.parametrize(("first", "second"), [(2, 3), (3, 3), (3, 2)])
+def test_a_second_correction_during_a_build_is_built_too(first: int, second: int) -> None:
     house = House(builds_for_s=3.0)
 
     async def then(found: Corrections) -> None:
-        found.note(corrected(2))
+        found.note(corrected(first))
         await anyio.sleep(1.0)
-        found.note(corrected(3))
+        found.note(corrected(second))
         await anyio.sleep(3.0)
         assert found.open
         await anyio.sleep(10.0)
