@@ -19,6 +19,7 @@ from playd.control.protocol import GUARDIAN_SOCKET, JsonObject, RpcError
 from playd.core.errors import StateError
 from playd.core.modes import Environment
 from playd.ops.guardian_records import records_after
+from playd.ops.kept import KIND as WATCHER_FAILED
 from playd.ops.kept import kept
 from playd.orders.bans import banned_until_ms
 from playd.orders.guardian.plan import AccountPlan, AlertWay, Plan, Rules
@@ -100,11 +101,17 @@ class GuardianLink:
 
     @property
     def untold_s(self) -> float:
-        """For how long it has been silent although it is awaited and no incident says so; zero otherwise."""
+        """
+        For how long an incident should have said that it is silent; zero where one does, or where nobody awaits it.
+
+        A failure of what listens to it is told as such, and says why nothing else can be told.
+        """
         if self._stopping or not self.missing or not self._is_awaited:
             return 0.0
-        told = any(each.kind == SILENT for each in self._parts.incidents.open_ones())
-        return 0.0 if told else self._clock.mono_s() - (self._started_s if self._heard_s is None else self._heard_s)
+        if any(each.kind in (SILENT, WATCHER_FAILED) for each in self._parts.incidents.open_ones()):
+            return 0.0
+        silent_s = self._clock.mono_s() - (self._started_s if self._heard_s is None else self._heard_s)
+        return max(0.0, silent_s - self._parts.settings.gates.guardian_max_age_s)
 
     @property
     def _is_awaited(self) -> bool:
@@ -299,7 +306,12 @@ class GuardianLink:
             parts.incidents.open("GUARDIAN_RECORDS", "warning", ALL, f"the guardian's journal cannot be read: {error}")
             return
         for record in found:
-            self._apply(record)
+            try:
+                self._apply(record)
+            except (KeyError, TypeError, ValueError) as error:
+                # One of another program's: it must not be met at every start, nor keep the next ones unheard.
+                text = f"record {record.get('seq')} of the guardian is not understood: {error!r}"
+                parts.incidents.open("GUARDIAN_RECORDS", "warning", ALL, text)
         if found:
             parts.ledger.set_meta(_SEQ_KEY, str(found[-1]["seq"]))
             parts.ledger.commit()

@@ -277,9 +277,45 @@ async def test_a_long_silence_that_no_incident_tells_of_is_a_fault_of_ours(money
             side.link._answered({"journal_head": {"seq": 0}})
         side.world.clock.advance(31.0)
         awaited = heard or money is Environment.LIVE
-        assert side.link.untold_s == (31.0 if awaited else 0.0), "one that nobody started is missed by nobody"
+        assert side.link.untold_s == (21.0 if awaited else 0.0), "one that nobody started is missed by nobody"
         side.link._note_silence("nobody there")
         assert side.link.untold_s == 0.0
+
+
+@pytest.mark.parametrize("limit_s", [5, 10, 60])
+async def test_nobody_is_blamed_for_a_silence_that_is_not_due_to_be_told(limit_s: int) -> None:
+    async with daemon_side(virtual_world()) as side:
+        parts = side.link._parts
+        settings = parts.settings.model_copy(
+            update={"gates": parts.settings.gates.model_copy(update={"guardian_max_age_s": limit_s})}
+        )
+        live = {"main": replace(account(), environment=Environment.LIVE)}
+        side.link._parts = replace(parts, places=live, settings=settings)
+        side.world.clock.advance(limit_s - 0.5)
+        assert side.link.untold_s == 0.0
+        side.world.clock.advance(1.0)
+        assert side.link.untold_s == 0.5
+        side.link._note_silence("nobody there")
+        assert side.link.untold_s == 0.0
+
+
+async def test_what_listens_to_the_guardian_and_fails_is_told_as_that() -> None:
+    async with daemon_side(virtual_world()) as side:
+        side.link._answered({"journal_head": {"seq": 0}})
+        side.world.clock.advance(60.0)
+        assert side.link.untold_s == 50.0
+        side.link._parts.incidents.open("WATCHER_FAILED", "critical", "all", "guardian beats: a bug")
+        assert side.link.untold_s == 0.0
+
+
+async def test_a_record_of_another_guardian_is_told_and_keeps_no_next_one_unheard() -> None:
+    world = virtual_world()
+    async with guardians_journal(world) as journal:
+        journal.append("rate.ban", {"until": "a year"}, actor="guardian")
+        journal.append("rate.ban", {"until_ms": 7}, actor="guardian")
+    async with daemon_side(world) as side, side.link.running():
+        assert side.bans == [7]
+        assert [each.kind for each in side.link._parts.incidents.open_ones()] == ["GUARDIAN_RECORDS"]
 
 
 def test_a_bug_in_what_is_told_to_the_guardian_costs_a_second_and_not_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
