@@ -89,23 +89,29 @@ def _decided(daemon: Daemon, owners: Iterable[Owner], clock_ms: int) -> dict[int
 
 
 def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
-    """Closed trades of practice that happened on a live market, oldest first."""
+    """
+    Closed trades of practice that happened on a live market, oldest first.
+
+    Every execution of the owner is folded, older ones too: begun in the middle of a position, an exit would be taken for an
+    entry, and each trade behind it for its opposite. A trade counts that was opened within the time looked at and whose
+    executions were all heard in time.
+    """
     since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
     trades: list[Trade] = []
     for uid, account, begun_ms in owners:
-        rows = daemon.ledger.rows(
-            "SELECT * FROM executions WHERE account = ? AND owner = ? AND venue_ms >= ? AND abs(received_ms - venue_ms) < ?"
-            " ORDER BY n",
-            (account, uid, max(since_ms, begun_ms), IN_TIME_MS),
-        )
-        position, begun_at = VirtualPosition(), Decimal(0)
-        for execution in map(execution_row, rows):
+        rows = daemon.ledger.rows("SELECT * FROM executions WHERE account = ? AND owner = ? ORDER BY n", (account, uid))
+        position, begun_at, counts = VirtualPosition(), Decimal(0), False
+        for row in rows:
+            execution = execution_row(row)
             before, position = position, add(position, execution)
-            if not before.signed_qty and position.signed_qty:
-                begun_at = _net(before)
-            elif before.signed_qty and before.signed_qty * position.signed_qty <= 0:
+            in_time = abs(row["received_ms"] - row["venue_ms"]) < IN_TIME_MS
+            closed = before.signed_qty and before.signed_qty * position.signed_qty <= 0
+            if closed and counts and in_time:
                 trades.append(Trade(execution.time_ms, _net(position) - begun_at))
-                begun_at = _net(position)
+            if closed or not before.signed_qty:  # what is open now was opened by this one
+                begun_at = _net(position if closed else before)
+                counts = row["venue_ms"] >= max(since_ms, begun_ms)
+            counts = counts and in_time
     return sorted(trades, key=lambda trade: trade.end_ms)
 
 

@@ -81,3 +81,27 @@ def test_demo_counts_from_its_beginning_and_the_testnet_never(environment: str, 
         ledger.write("INSERT INTO accounts (alias, environment) VALUES ('try', ?)", (environment,))
         practise(ledger, "demo0001", "try", "demo", [now_ms - MINUTE_MS, now_ms - 2 * MINUTE_MS])
         assert bars_of(side) == counted
+
+
+def executed(ledger: Ledger, n: int, side: str, price: int, time_ms: int, *, heard_after_ms: int = 100) -> None:
+    ledger.write(
+        "INSERT INTO executions VALUES (?,'shadow-shadow01',?,?,?,'BTCUSDT',0,?,'1',?,?,'0','USDT','Trade','','','0','0',0,0,?,?,"
+        "'shadow','shadow01')",
+        (n, f"e{n}", f"l{n}", f"v{n}", side, str(price), str(price), time_ms, time_ms + heard_after_ms),
+    )
+
+
+def test_a_position_across_the_beginning_turns_no_later_trade_round() -> None:
+    """Three losses of 10: one opened before the time that counts, one whole, one with an execution that was heard late."""
+    with daemon() as (side, ledger, world):
+        now_ms = world.clock.wall_ms() // MINUTE_MS * MINUTE_MS
+        practise(ledger, "shadow01", "shadow-shadow01", "shadow", [])
+        note_market(ledger, "shadow01", Environment.LIVE, now_ms - 30 * MINUTE_MS)
+        executed(ledger, 1, "Buy", 100, now_ms - 40 * MINUTE_MS)
+        executed(ledger, 2, "Sell", 90, now_ms - 20 * MINUTE_MS)
+        executed(ledger, 3, "Buy", 80, now_ms - 15 * MINUTE_MS)
+        executed(ledger, 4, "Sell", 70, now_ms - 10 * MINUTE_MS)
+        executed(ledger, 5, "Buy", 60, now_ms - 5 * MINUTE_MS)
+        executed(ledger, 6, "Sell", 50, now_ms - 2 * MINUTE_MS, heard_after_ms=60 * MINUTE_MS)
+        found = _trades(side, _practised(side, "p"))
+        assert [(trade.end_ms, trade.net_usdt) for trade in found] == [(now_ms - 10 * MINUTE_MS, -10)]
