@@ -2,6 +2,7 @@
 Leverage that somebody changed at the venue is set back once nothing is open; before, that would move a liquidation.
 """
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from playd.core.canonical import Json
@@ -17,8 +18,10 @@ from playd.venues.port import Priority
 class LeverageBack:
     """Of one account. `set_back` after every reconciliation."""
 
-    def __init__(self, desk: Desk, protection: Protection) -> None:
+    def __init__(self, desk: Desk, protection: Protection, hedged: Collection[str]) -> None:
+        """`hedged`: symbols in hedge mode as things stand. Their incident is the same, and ends when neither is left."""
         self._desk = desk
+        self._hedged = hedged
         self._protection = protection
         self.odd: set[str] = set()
         """Symbols whose leverage somebody changed, or was asked for without an answer, until it is set."""
@@ -84,4 +87,6 @@ class LeverageBack:
     def _ended(self, symbol: str, note: str) -> None:
         """Nothing is left to be done about a symbol's leverage."""
         self.odd.discard(symbol)
+        if symbol in self._hedged:
+            return
         self._desk.incidents.resolve("ACCOUNT_MODE", symbol_scope(self._desk.alias, symbol), note)

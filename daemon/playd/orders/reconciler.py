@@ -110,9 +110,9 @@ class Reconciler:
         self._lock = anyio.Lock()
         self._unexplained: dict[str, int] = {}
         self._plan = Expectations(desk)
-        self._leverage = LeverageBack(desk, protection)
         self._odd_modes: set[str] = set()
-        """Symbols that were in hedge mode at the last run."""
+        """Symbols that were in hedge mode when the venue last showed their mode."""
+        self._leverage = LeverageBack(desk, protection, self._odd_modes)
         self._others: set[str] = set()
         """Symbols that nobody here trades, of which the last run saw another position than the books have."""
         self._inputs: ReconInputs | None = None
@@ -148,6 +148,7 @@ class Reconciler:
             for repair in repairs:
                 await self._carry_out(repair)
             await self._leverage.set_back()
+            await self._look_at_modes(differences)
             result = "diff" if differences else "match"
             return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "")
 
@@ -280,6 +281,20 @@ class Reconciler:
             desk.halts.raise_level(account_scope(desk.alias), Level.PAUSE, "ACCOUNT_MODE", f"{repair.symbol}: {repair.note}")
         return _LATER[repair.kind]
 
+    async def _look_at_modes(self, differences: Sequence[Difference]) -> None:
+        """Ask for the mode of what was in hedge mode and is not now: the list says nothing of a symbol that is flat."""
+        hedged = {item.symbol for item in differences if item.cls is DiffClass.MODE and item.key.startswith(HEDGE)}
+        for symbol in sorted(self._odd_modes - hedged):
+            try:
+                rows = await self._desk.port.positions(symbol, priority=Priority.RECONCILE)
+            except (VenueError, LinkError):
+                continue  # the next run asks again
+            if any(not row.position_idx for row in rows if row.symbol == symbol):
+                self._odd_modes.discard(symbol)
+                if symbol not in self._leverage.odd:
+                    scope = symbol_scope(self._desk.alias, symbol)
+                    self._desk.incidents.resolve("ACCOUNT_MODE", scope, "it is in one-way mode again")
+
     def _book_others(self, symbol: str) -> str:
         """
         What somebody else holds of a symbol that nobody here trades, and no execution told of: as the venue shows it, at the
@@ -377,10 +392,7 @@ class Reconciler:
             note = "ledger and venue agree again"
             self._desk.incidents.resolve("POSITION_DIFFERS", symbol_scope(self._desk.alias, symbol), note)
         modes = [item for item in report.differences if item.cls is DiffClass.MODE]
-        for symbol in self._odd_modes - {item.symbol for item in modes if item.key.startswith(HEDGE)}:
-            self._odd_modes.discard(symbol)
-            self._desk.incidents.resolve("ACCOUNT_MODE", symbol_scope(self._desk.alias, symbol), "it is in one-way mode again")
-        if not self._leverage.odd and not modes:
+        if not self._leverage.odd and not self._odd_modes and not modes:
             scope, note = account_scope(self._desk.alias), "every open position has the leverage and the mode that were set"
             self._desk.halts.lift_pauses(scope, "ACCOUNT_MODE", note)
         # Every other class has its own consequence (resolver, ladder, orphan gate); a position that differs without
