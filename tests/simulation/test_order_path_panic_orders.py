@@ -183,6 +183,25 @@ def test_a_position_whose_close_is_put_off_keeps_no_other_open() -> None:
     in_virtual_time(body)
 
 
+def test_what_is_closed_side_by_side_is_each_closed_to_its_end_and_counted() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            port = await life.register(OTHER_UID, symbol=OTHER)
+            await port.submit(entry(uid=OTHER_UID, symbol=OTHER, qty="0.030"), READY)
+            await anyio.sleep(1.0)
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+
+            assert {item.symbol: (item.before, item.closed) for item in report.positions} == {
+                SYMBOL: (Decimal("0.010"), Decimal("0.010")),
+                OTHER: (Decimal("0.030"), Decimal("0.030")),
+            }
+            assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
 def test_a_panic_under_a_ban_says_so_in_its_time() -> None:
     async def body() -> None:
         life = build()

@@ -6,12 +6,16 @@ from typing import Any
 
 import anyio
 
+from playd.core.ids import intent_id
 from playd.core.modes import Environment
+from playd.core.orders import Side
 from playd.core.reply_codes import ReplyClass
+from playd.orders.flattening import flatten_intent
+from playd.orders.gateway import Instance
 from playd.orders.halts import symbol_scope
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Reply
-from tests.simulation.order_world import OrderWorld, build, entered
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_rows import SYMBOL
 from tests.virtual_time import in_virtual_time
 
@@ -62,6 +66,31 @@ def test_a_level_that_a_person_lifts_while_the_position_is_closed_stays_lifted()
 
             assert len(raised) == 1
             assert "UNPROTECTABLE" not in {halt.code for halt in life.halts.in_force(SCOPE)}
+
+    in_virtual_time(body)
+
+
+def test_an_exit_that_nobody_drives_keeps_no_later_position_from_being_closed() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            close = flatten_intent(
+                "main", UID, SYMBOL, Side.SELL, Decimal("0.010"), price_ref=life.venue.price, cause="test", reason="test"
+            )
+            await life.account.exits.begin(close, Instance(UID, "", SYMBOL, 0))
+            await anyio.sleep(1.0)
+            left = [intent.id for intent in life.account.desk.book.open_intents()]
+            await port.submit(entry(180_000), READY)
+            await anyio.sleep(1.0)
+            life.venue.script.refused_stops = 1_000
+            life.venue.remove_stop()
+            held = life.venue.signed()
+            await anyio.sleep(60.0)
+
+            assert (left, held) == ([intent_id(UID, "test", close.action, close.leg)], Decimal("0.010"))
+            assert life.venue.signed() == 0
+            assert life.account.desk.book.open_intents() == []
 
     in_virtual_time(body)
 

@@ -185,6 +185,10 @@ class Exits:
                 return
             await desk.changed(orders[-1].link_id, _LOOK_EVERY_S)
 
+    def is_driven(self, identity: str) -> bool:
+        """Whether a task is driving a stored exit intent to its end now."""
+        return identity in self._driven
+
     def resume(self) -> None:
         """Take up every unfinished exit of the ledger again, in the background. Called at start."""
         for intent in self._desk.book.open_intents():

@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from playd.core.errors import LinkError, VenueError
+from playd.core.ids import intent_id
 from playd.core.orders import Action, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.catch_up import CatchUp
@@ -324,7 +325,7 @@ class Panic:
             while rest > 0:
                 piece = rest if rules is None else min(rest, rules.max_market_qty)
                 rest -= piece
-                run.leg += 1
+                leg = run.leg = run.leg + 1  # others are closed beside this one, and count on while it is sent
                 intent = flatten_intent(
                     desk.alias,
                     owner,
@@ -334,14 +335,14 @@ class Panic:
                     price_ref=position.mark_price,
                     cause=run.cause,
                     reason="panic",
-                    leg=run.leg,
+                    leg=leg,
                 )
                 verdict = await self._exits.begin(intent, Instance(owner, "", position.symbol, 0))
                 if not verdict.has_order:
                     run.problems.append(f"{position.symbol}: {verdict.text}")
                     break
                 closes = True
-                self._follow(run, f"{owner}/{run.cause}/{Action.FLATTEN}/{run.leg}", (_ZERO, _ZERO), closing)
+                self._follow(run, intent_id(owner, run.cause, Action.FLATTEN, leg), (_ZERO, _ZERO), closing)
         return closes
 
     def _join(self, run: _Run, symbol: str, owners: set[str], closing: TaskGroup) -> set[str]:

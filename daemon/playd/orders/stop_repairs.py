@@ -140,11 +140,15 @@ class StopRepairs:
             self._begun.discard((owner, intent.symbol))
 
     def _is_closing(self, share: Share) -> bool:
-        """Whether an exit of its owner is at the whole of a share."""
+        """Whether an exit of its owner is at the whole of a share. One that nobody drives is driven on, and not begun anew."""
         if (share.owner, share.symbol) in self._begun:
             return True
         mine = (each for each in self._desk.book.open_intents() if (each.instance, each.symbol) == (share.owner, share.symbol))
-        return any(each.action == Action.FLATTEN for each in mine)
+        found = [each for each in mine if each.action == Action.FLATTEN]
+        for each in found:
+            if not self._exits.is_driven(each.id):
+                self._desk.spawn(self._exits.finish, each.id)
+        return bool(found)
 
     async def _width(self, symbol: str) -> Decimal | None:
         """How far from its entry a stop lies that nobody planned, in USDT; None when the market does not say so at once."""
