@@ -14,7 +14,7 @@ from playd.orders.settings import OrderSettings
 from playd.supervisor.edge import venue_away
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, build, entry
+from tests.simulation.order_world import READY, build, entered, entry
 from tests.virtual_time import in_virtual_time
 
 KEPT = replace(
@@ -145,5 +145,32 @@ def test_a_refused_key_that_leverage_is_asked_with_halts_the_account() -> None:
             life.venue.set_leverage = refused  # type: ignore[method-assign]
             await life.register()
             assert [halt.scope for halt in life.halts.in_force()] == [account_scope("main")]
+
+    in_virtual_time(body)
+
+
+def test_at_a_start_stops_are_put_back_before_any_leverage_is_asked_for() -> None:
+    async def body() -> None:
+        life = build(settings=KEPT)
+        async with life.running():
+            await entered(life)
+            life.venue.resting = True
+            other = await life.register("efgh4567", symbol="ETHUSDT")
+            resting = replace(
+                entry(uid="efgh4567", symbol="ETHUSDT"), order_type="Limit", price=Decimal(50_000), time_in_force="GTC"
+            )
+            assert (await other.submit(resting, READY)).code == "SENT"
+        life = life.crash()
+        life.venue.remove_stop()
+        asked: list[tuple[str, Decimal]] = []
+
+        async def set_leverage(symbol: str, leverage: Decimal) -> Reply:
+            asked.append((symbol, life.venue.book[SYMBOL].stop))
+            return Reply(ReplyClass.NO_CHANGE, 110043, "")
+
+        life.venue.set_leverage = set_leverage  # type: ignore[method-assign]
+        await life.account.start()
+        assert asked == [("ETHUSDT", Decimal("49500.0"))]
+        assert life.account.desk.leverage["ETHUSDT"] == 3
 
     in_virtual_time(body)

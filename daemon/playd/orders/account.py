@@ -65,7 +65,7 @@ from playd.world.ports import World
 _START_TRIES: Final = 3
 _RETRY_S: Final = 1.0
 _LEVERAGE_TRIES: Final = 3
-"""Of an instance's start. That of an account asks once: positions wait for their stops behind it."""
+"""Of an instance's start. That of an account asks once: its instances wait behind it."""
 
 _RULES_FRESH_S: Final = 5.0
 """Younger rules of a symbol are not read again when an instance begins a life."""
@@ -187,6 +187,8 @@ class Account:
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
         self._took_over = False
+        self._leverage_due: set[str] = set()
+        """Symbols whose leverage a start has not asked for yet."""
         self.ended = False
         """Whether its loops have run and end: nobody hears of anything here any more."""
         self.step = StartStep.KEY
@@ -232,6 +234,9 @@ class Account:
         naked = await self.protection.protect_now([*positions])
         desk.booking.lost.recovering = self.protection.starting = False
         desk.publish()
+        for symbol in sorted(self._leverage_due):
+            await self._look_at_leverage(symbol, tries=1)
+            self._leverage_due.discard(symbol)
         return StartReport(report, tuple(naked), in_doubt)
 
     def _begin(self, step: StartStep) -> None:
@@ -404,7 +409,11 @@ class Account:
             note = f"the venue lists no {symbol}, of which the ledger knows a position or an order"
             desk.halt_symbol(symbol, Level.HALT, "NOT_LISTED", note)
         for symbol in found:
-            await self._look_at_leverage(symbol, tries=1 if missing_is_halted else _LEVERAGE_TRIES)
+            if missing_is_halted:
+                await self.key.look_at(symbol)
+                self._leverage_due.add(symbol)  # what is open is put under its stop first
+            else:
+                await self._look_at_leverage(symbol, tries=_LEVERAGE_TRIES)
         # Last: a symbol whose rules are known is not looked at again, so nothing above may have been left out.
         for rules in found.values():
             desk.learn_rules(rules)

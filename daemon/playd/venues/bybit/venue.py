@@ -122,10 +122,14 @@ class BybitVenue:
         return await self._write(call, priority)
 
     async def set_leverage(self, symbol: str, leverage: Decimal) -> Reply:
-        """Set both sides' leverage; "already so" comes back as class `no_change`."""
+        """
+        Set both sides' leverage; "already so" comes back as class `no_change`.
+
+        It opens nothing, and comparisons and stops may wait behind it: a pause of entries does not stop it.
+        """
         word = _plain(leverage)
         call = CALLS.set_leverage(category="linear", symbol=symbol, buyLeverage=word, sellLeverage=word)
-        return await self._write(call, Priority.ENTRY)
+        return await self._write(call, Priority.RECONCILE)
 
     async def _write(self, call: Call, priority: Priority, *, link_id: str = "") -> Reply:
         """`link_id` is that of a new order: its token was taken, and an answer that names another order is no answer."""
