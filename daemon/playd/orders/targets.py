@@ -13,6 +13,7 @@ from typing import Final
 import anyio
 
 from playd.core.ids import intent_id, link_id
+from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.orders.desk import Desk
 from playd.orders.exits import FROZEN
@@ -35,6 +36,9 @@ _MADE_WAY_S: Final = 2.0
 
 _WAY_WITHIN_S: Final = 0.5
 """How long such an exit waits for it."""
+
+_MARKET_WAITS_S: Final = 5.0
+"""How long a market that waits for its instances waits for a target to rest: as long as an order write may take."""
 
 _CLEARED_S: Final = 3.0
 """How long the venue may take to clear the target of a position that is closed."""
@@ -61,7 +65,14 @@ class _Kept:
     """Whether an incident may be open that ends when the target rests."""
     judged: set[str] = field(default_factory=set)
     """Orders whose end was taken note of, and those that we took back ourselves."""
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    earlier: list[str] = field(default_factory=list)
+    """Orders of the target that this one replaced, which worked then: they go on, or are taken back."""
+    is_looked_at: bool = False
+    again: bool = False
+    """Whether there was news while it was looked at."""
+    looked_at: str = ""
+    """The intent that was looked at last."""
+    looked: anyio.Event = field(default_factory=anyio.Event)
 
 
 class Targets:
@@ -79,9 +90,11 @@ class Targets:
         """
         Let the target of the instance's share rest at `intent.price`, in place of where it was to rest before.
 
-        `SENT` once that is on record: the rest happens in the background if it must. `FLAT` without a position, `FROZEN` when
-        nothing may be sent, `AMENDED` where a target is attached to the position itself, as to an adopted one: that one stays
-        and none rests beside it. The same intent again changes nothing, unless the position that it was for is closed.
+        `SENT` once that is on record; the rest happens in the background. Only where the market itself waits for its instances,
+        on the local exchange, the target rests before this returns, if it does within seconds. `FLAT` without a position,
+        `FROZEN` when nothing may be sent, `AMENDED` where a target is attached to the position itself, as to an adopted one:
+        that one stays and none rests beside it. The same intent again changes nothing, unless the position that it was for is
+        closed.
         """
         desk = self._desk
         if frozen := desk.frozen(intent.symbol, instance.uid):
@@ -100,9 +113,14 @@ class Targets:
             kept = self._kept.setdefault(key, _Kept(identity))
             self._close_parts(kept, "replaced")
         kept.intent, kept.parts = identity, [identity]
+        kept.earlier = [row.link_id for row in self._resting(*key)]
         kept.not_before_s, kept.tries, kept.flat_since_s = 0.0, 0, None
-        await self._keep(*key)
         desk.ledger.commit()
+        self._wake.set()
+        if desk.environment is Environment.LOCAL:
+            with anyio.move_on_after(_MARKET_WAITS_S):
+                while kept.looked_at != identity:
+                    await kept.looked.wait()
         return Verdict("SENT", "the target is on record")
 
     async def make_way(self, owner: str, symbol: str) -> None:
@@ -138,15 +156,31 @@ class Targets:
                 kept = self._kept.setdefault((intent.instance, intent.symbol), _Kept(intent.id))
                 kept.parts.append(intent.id)
                 kept.judged.update(row.link_id for row in self._desk.book.of_intent(intent.id) if row.state.terminal)
+        for (owner, symbol), kept in self._kept.items():
+            kept.earlier = [row.link_id for row in self._resting(owner, symbol) if row.intent not in kept.parts]
 
     async def run(self) -> None:
-        """Keep all targets until cancelled."""
-        while True:
-            for key in [*self._kept]:
-                await self._keep(*key)
-            with anyio.move_on_after(_TICK_S):
-                await self._wake.wait()
-            self._wake = anyio.Event()
+        """Keep all targets until cancelled, each by itself: what the venue puts off for one holds up no other."""
+        async with anyio.create_task_group() as looks:
+            while True:
+                for key, kept in [*self._kept.items()]:
+                    kept.again = kept.is_looked_at
+                    if not kept.is_looked_at:
+                        kept.is_looked_at = True
+                        looks.start_soon(self._look, key, kept)
+                with anyio.move_on_after(_TICK_S):
+                    await self._wake.wait()
+                self._wake = anyio.Event()
+
+    async def _look(self, key: tuple[str, str], kept: _Kept) -> None:
+        """One look, and word of it to who waits."""
+        intent = kept.intent
+        await self._keep(*key)
+        kept.is_looked_at, kept.looked_at = False, intent
+        kept.looked.set()
+        kept.looked = anyio.Event()
+        if kept.again:
+            self._wake.set()
 
     def _new_leg(self, intent: Intent) -> Intent:
         """The intent, under a number of its own where the same one was for a position that is closed."""
@@ -161,32 +195,30 @@ class Targets:
         kept = self._kept.get((owner, symbol))
         if kept is None:
             return
-        async with kept.lock:
-            intent = self._desk.book.intent(kept.intent)
-            if intent is None or intent.outcome or self._desk.frozen(symbol, owner):
-                return
-            held = held_by(self._desk, owner, symbol, Side(intent.side))
-            if held <= 0:
-                await self._end(kept, owner, symbol)
-                return
-            kept.flat_since_s = None
-            attempts = self._attempts(kept)
-            self._judge_ends(kept, symbol, attempts)
-            rows = self._resting(owner, symbol)
-            wanted = self._wanted(intent, held)
-            unwanted = [row for row in rows if row.price != wanted]
-            if self._is_too_much(owner, symbol, rows, held):
-                unwanted = rows
-            self._take_back(kept, unwanted)
-            if wanted is None or unwanted:
-                return
-            if in_doubt := [row for row in rows if row.state is OrderState.UNKNOWN]:
-                await self._repeat(kept, in_doubt[0])
-                return
-            if not self._missing(intent, rows, held):
-                self._note_rest(kept, symbol, rows)
-            elif self._desk.clock.mono_s() >= kept.not_before_s and not _lacks_fills(attempts):
-                await self._place(intent, wanted)
+        intent = self._desk.book.intent(kept.intent)
+        if intent is None or intent.outcome or self._desk.frozen(symbol, owner):
+            return
+        held = held_by(self._desk, owner, symbol, Side(intent.side))
+        if held <= 0:
+            await self._end(kept, owner, symbol)
+            return
+        kept.flat_since_s = None
+        self._judge_ends(kept, symbol)
+        rows = self._resting(owner, symbol)
+        wanted = self._wanted(intent, held)
+        unwanted = [row for row in rows if row.price != wanted]
+        if self._is_too_much(owner, symbol, rows, held):
+            unwanted = rows
+        self._take_back(kept, unwanted)
+        if wanted is None or unwanted:
+            return
+        if in_doubt := [row for row in rows if row.state is OrderState.UNKNOWN]:
+            await self._repeat(kept, in_doubt[0])
+            return
+        if not self._missing(intent, rows, held):
+            self._note_rest(kept, symbol, rows)
+        elif self._desk.clock.mono_s() >= kept.not_before_s and not self._lacks_fills(owner, symbol):
+            await self._place(intent, wanted)
 
     def _resting(self, owner: str, symbol: str) -> list[OrderRow]:
         """Targets of ours that work, or may."""
@@ -263,7 +295,7 @@ class Targets:
         missing = self._missing(intent, self._resting(*key), held)
         if not missing or self._wanted(intent, held) != price or desk.frozen(intent.symbol, intent.instance):
             return
-        if _lacks_fills(self._attempts(kept)):
+        if self._lacks_fills(*key):
             return
         part, number = self._free_part(kept, intent, missing)
         identity = intent_id(part.instance_uid, part.cause, part.action, part.leg)
@@ -301,8 +333,10 @@ class Targets:
         return replace(asked, leg=leg, qty=missing, order_type="Limit", price=intent.target, time_in_force="GTC"), 0
 
     def _attempts(self, kept: _Kept) -> list[OrderRow]:
-        """All orders of a target, part by part."""
-        return [row for identity in kept.parts for row in self._desk.book.of_intent(identity)]
+        """All orders of a target, part by part, behind those of the one before it."""
+        book = self._desk.book
+        earlier = [book.need(link) for link in kept.earlier]
+        return earlier + [row for identity in kept.parts for row in book.of_intent(identity)]
 
     def _close_parts(self, kept: _Kept, outcome: str) -> None:
         for identity in kept.parts:
@@ -312,10 +346,10 @@ class Targets:
         """Whether it may be sent, or sent again where the venue put it off: not under a freeze, nor without a position."""
         return not self._desk.frozen(row.symbol, row.owner) and held_by(self._desk, row.owner, row.symbol, row.side) > 0
 
-    def _judge_ends(self, kept: _Kept, symbol: str, attempts: list[OrderRow]) -> None:
+    def _judge_ends(self, kept: _Kept, symbol: str) -> None:
         """An order of the target that ended unfilled beside its position was refused, or taken away by the venue or by hand."""
         desk, scope = self._desk, symbol_scope(self._desk.alias, symbol)
-        ended = [row for row in attempts if row.state.terminal and row.link_id not in kept.judged]
+        ended = [row for row in self._attempts(kept) if row.state.terminal and row.link_id not in kept.judged]
         kept.judged.update(row.link_id for row in ended)
         for row in ended:
             if row.state is OrderState.FILLED:
@@ -348,7 +382,7 @@ class Targets:
             self._desk.incidents.resolve("TARGET_LOST", symbol_scope(self._desk.alias, symbol), "the position is closed")
             self._kept.pop((owner, symbol), None)
 
-
-def _lacks_fills(attempts: list[OrderRow]) -> bool:
-    """Whether more was executed than is booked here: until it is, more seems to be held than is."""
-    return any(row.state.terminal and row.fills_missing for row in attempts)
+    def _lacks_fills(self, owner: str, symbol: str) -> bool:
+        """Whether more of a share was closed than is booked here: until it is, more seems to be held than is."""
+        rows = self._desk.book.lacking_fills()
+        return any(row.reduce_only and (row.owner, row.symbol) == (owner, symbol) for row in rows)
