@@ -17,9 +17,10 @@ from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.judge import DaemonState, Heard
 from playd.orders.guardian.open_account import OpenedAccount
-from playd.orders.guardian.plan import AccountPlan, Plan, PlannedPosition, PlannedShare, Rules
+from playd.orders.guardian.plan import AccountPlan, Plan, PlannedHalt, PlannedPosition, PlannedShare, Rules
 from playd.orders.guardian.plan_file import PlanFile
 from playd.orders.guardian.share import GuardianShare
+from playd.orders.guardian.unfinished import Unfinished
 from playd.orders.guardian.watch import AccountWatch, Outlook
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicReport, PanicScope
 from playd.venues.port import Priority, PrivateEvent, Reply
@@ -44,14 +45,23 @@ class Watched:
     plan: AccountPlan
     watch: AccountWatch = field(init=False)
     records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    halts: tuple[PlannedHalt, ...] = ()
 
     def __post_init__(self) -> None:
         hands = Hands(self.venue, GuardianShare(self.venue.clock), ())
-        outlook = lambda: Outlook(self.plan, Rules(), self.heard)  # noqa: E731
+        outlook = lambda: Outlook(self.plan, Rules(), self.heard, self.halts)  # noqa: E731
         self.watch = AccountWatch("main", hands, self.venue.clock, outlook, self.record, lambda: None, {})
 
     def record(self, kind: str, data: Mapping[str, Any], _account: str, _symbol: str) -> None:
         self.records.append((kind, dict(data)))
+
+    def beat(self, daemon_id: str = "") -> None:
+        self.heard = Heard(DaemonState.ALIVE, self.venue.clock.mono_s(), daemon_id)
+
+    async def beats_for(self, s: int, daemon_id: str = "") -> None:
+        for _ in range(s):
+            self.beat(daemon_id)
+            await anyio.sleep(1.0)
 
     def told(self) -> set[str]:
         return {alarm.kind for alarm in self.watch.alarms}
@@ -174,6 +184,132 @@ def test_a_panic_of_one_instance_is_left_to_a_daemon_that_is_started_meanwhile()
 
             assert [report.exit_code for report in reports] == [11]
             assert len(side.venue.placed) == before
+
+    in_virtual_time(body)
+
+
+def test_a_panic_of_one_instance_that_waited_for_another_is_left_to_a_daemon_that_was_started_before_its_turn() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            for _ in range(2):
+                group.start_soon(side.watch.panic, PanicScope(instance_uid=UID), lambda _text: None)
+            await anyio.sleep(2.0)
+            side.beat("started")
+            await anyio.sleep(0.5)
+            before = len(side.venue.placed)
+            await side.beats_for(30, "started")
+            assert len(side.venue.placed) == before
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_a_try_at_a_share_ends_with_the_first_beat_of_a_daemon_that_only_stood_still() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            await side.watch.panic(PanicScope(instance_uid=UID), lambda _text: None)
+            await anyio.sleep(7.0)
+            side.beat()
+            await anyio.sleep(0.5)
+            before = len(side.venue.placed)
+            await side.beats_for(30)
+            assert len(side.venue.placed) == before
+            assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [False]
+
+    in_virtual_time(body)
+
+
+def test_a_panic_that_a_person_repeats_to_its_end_while_another_one_is_tried_ends_nothing_else() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL, OTHER) as side:
+            first, second = PanicScope(symbol=SYMBOL), PanicScope(symbol=OTHER)
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            async with anyio.create_task_group() as group:
+                for scope in (first, second):
+                    group.start_soon(side.watch.panic, scope, lambda _text: None)
+            before = len(side.venue.placed)
+            for _ in range(100):
+                await anyio.sleep(0.1)
+                if len(side.venue.placed) > before:
+                    break
+            is_first = side.venue.placed[-1].symbol == SYMBOL
+            side.venue.script.codes = []
+            report = await side.watch.panic(second if is_first else first, lambda _text: None)
+            await side.beats_for(40)
+            assert report.exit_code == 0
+            assert "PANIC_UNFINISHED" not in side.told()
+            assert len([kind for kind, _ in side.records if kind == "panic.result"]) == 1
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("is_behind", [True, False])
+def test_a_freeze_behind_a_panic_ends_it_and_an_older_one_does_not(is_behind: bool) -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            reports = list[PanicReport]()
+
+            async def panic() -> None:
+                reports.append(await side.watch.panic(PanicScope(), lambda _text: None))
+
+            now_ms = side.venue.clock.wall_ms()
+            freeze = PlannedHalt(1, "account:main", 5, "FREEZE", "", "uid:0(root)", now_ms + (1_000 if is_behind else -1_000))
+            side.halts = () if is_behind else (freeze,)
+            group.start_soon(panic)
+            await anyio.sleep(5.0)
+            side.halts = (freeze,)
+            await anyio.sleep(0.5)
+            before = len(side.venue.placed)
+            await anyio.sleep(100.0)
+
+            assert (len(side.venue.placed) == before) is is_behind
+            assert ("account:main was frozen by uid:0(root)" in reports[0].problems) is is_behind
+            assert ("PANIC_UNFINISHED" in side.told()) is not is_behind
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_a_freeze_ends_a_panic_that_goes_on_and_that_is_on_record() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side:
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            await side.watch.panic(PanicScope(), lambda _text: None)
+            side.halts = (PlannedHalt(1, "all", 5, "FREEZE", "", "me", side.venue.clock.wall_ms()),)
+            await anyio.sleep(10.0)
+            assert "PANIC_UNFINISHED" not in side.told()
+            assert [data["text"] for kind, data in side.records if kind == "panic.result"] == [
+                "account:main: all was frozen by me"
+            ]
+
+    in_virtual_time(body)
+
+
+def test_a_panic_that_is_not_done_outlives_another_place_of_its_account_and_is_told_while_nobody_can_watch() -> None:
+    @asynccontextmanager
+    async def away(_place: AccountPlan) -> AsyncIterator[OpenedAccount]:
+        raise LinkError("the venue is away")
+        yield
+
+    async def body() -> None:
+        clock, disk, told = LoopClock(), virtual_world().disk, list[tuple[str, str]]()
+        file = PlanFile(disk, STATE)
+        file.save(Plan(accounts=(account(),)), 1)
+        tell = lambda event, alarm, _since_ms: told.append((event, alarm.kind))  # noqa: E731
+        guardian = Guardian(clock, file, away, lambda *_: None, lambda *_: None, tell)
+        async with anyio.create_task_group() as group:
+            await group.start(guardian.run)
+            guardian.kept["main"].unfinished[PanicScope()] = Unfinished("the account is not watched", clock.wall_ms())
+            await anyio.sleep(20.0)
+            file.save(Plan(accounts=(replace(account(), credential_file="another"),)), 2)
+            await anyio.sleep(20.0)
+            assert PanicScope() in guardian.kept["main"].unfinished
+            assert ("open", "PANIC_UNFINISHED") in told
+            assert ("resolved", "PANIC_UNFINISHED") not in told
+            group.cancel_scope.cancel()
 
     in_virtual_time(body)
 

@@ -19,6 +19,7 @@ from playd.control.server import Session
 from playd.core.canonical import Json
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.plan import AccountPlan
+from playd.orders.guardian.unfinished import Unfinished
 from playd.orders.halts import ALL
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.panic_notes import CODE, leave_note
@@ -155,7 +156,7 @@ class GuardianMethods:
             if kept is None or kept.watch is None:
                 unread.append(part.alias)
                 if kept is not None:
-                    kept.unfinished[part.scope] = "the account is not watched"
+                    kept.unfinished[part.scope] = Unfinished("the account is not watched", self._world.clock.wall_ms())
                 return
             reports.append((part.alias, await kept.watch.panic(part.scope, send.send_nowait)))
 

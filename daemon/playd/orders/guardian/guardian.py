@@ -21,6 +21,7 @@ from playd.orders.guardian.open_account import OpenedAccount
 from playd.orders.guardian.plan import AccountPlan, Plan
 from playd.orders.guardian.plan_file import PlanFile, ReadPlan
 from playd.orders.guardian.share import GuardianShare
+from playd.orders.guardian.unfinished import Unfinished, unfinished_alarms
 from playd.orders.guardian.watch import AccountWatch, Outlook
 from playd.orders.halts import ALL
 from playd.orders.panic_report import PanicScope
@@ -44,8 +45,8 @@ class Kept:
     watch: AccountWatch | None = None
     share: GuardianShare | None = None
     problem: str = "not opened yet"
-    unfinished: dict[PanicScope, str] = field(default_factory=dict)
-    """Panics that are not done, each with what is known of it; whoever watches goes on with them."""
+    unfinished: dict[PanicScope, Unfinished] = field(default_factory=dict)
+    """Panics that are not done; whoever watches goes on with them, and their alarms are told whoever watches."""
 
 
 class Guardian:
@@ -62,6 +63,8 @@ class Guardian:
         self._record = record
         self._say = say
         self._problems: dict[str, Alarm] = {}
+        self._unfinished: dict[str, dict[PanicScope, Unfinished]] = {}
+        """By alias, because a panic does not end with the watch of an account whose place or key is another one now."""
         self._group: TaskGroup | None = None
         self._was: DaemonState | None = None
 
@@ -159,11 +162,14 @@ class Guardian:
         wanted = {account.alias: replace(account, positions=(), frozen=False) for account in self.plan.accounts}
         for alias in [alias for alias, kept in self.kept.items() if wanted.get(alias) != kept.place]:
             self.kept.pop(alias).scope.cancel()
-            self.alarms.update(alias, ())
+            self.alarms.update(alias, unfinished_alarms(alias, self._unfinished_of(alias)) if alias in wanted else ())
         for alias, place in wanted.items():
             if alias not in self.kept:
-                self.kept[alias] = kept = Kept(place)
+                self.kept[alias] = kept = Kept(place, unfinished=self._unfinished_of(alias))
                 self._group.start_soon(self._keep, kept, name=f"watch {alias}")
+
+    def _unfinished_of(self, alias: str) -> dict[PanicScope, Unfinished]:
+        return self._unfinished.setdefault(alias, {})
 
     async def _keep(self, kept: Kept) -> None:
         """Open and watch one account for ever; after any failure again, because nobody else will."""
@@ -178,8 +184,9 @@ class Guardian:
                     kept.problem = _say_error(error)
                 kept.watch = None
                 failures = 0 if self._clock.mono_s() - began_s > STUCK_S else failures
-                alarm = Alarm("ACCOUNT_UNWATCHED", "critical", f"account:{kept.place.alias}", kept.problem)
-                self.alarms.update(kept.place.alias, [alarm])
+                alias = kept.place.alias
+                alarm = Alarm("ACCOUNT_UNWATCHED", "critical", f"account:{alias}", kept.problem)
+                self.alarms.update(alias, [alarm, *unfinished_alarms(alias, kept.unfinished)])
                 await anyio.sleep(_RETRIES_S[min(failures, len(_RETRIES_S) - 1)])
                 failures += 1
 
@@ -208,7 +215,7 @@ class Guardian:
 
     def _outlook(self, place: AccountPlan) -> Outlook:
         rules = self.plan.rules
-        return Outlook(self.plan.account(place.alias) or place, rules, self.daemon.heard(rules.dead_after_s))
+        return Outlook(self.plan.account(place.alias) or place, rules, self.daemon.heard(rules.dead_after_s), self.plan.halts)
 
     def _wake_all(self) -> None:
         for kept in self.kept.values():

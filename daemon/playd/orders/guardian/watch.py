@@ -3,10 +3,12 @@ One account under the guardian's eyes: readings by REST on a beat, woken early b
 
 A panic waits for nothing that the watch does, nor the watch for a panic: all of it only sets stops, reduces and cancels. Only
 panics of single instances wait for each other, because they tell by the position what they have closed of it. One that is not
-done goes on until the scope is flat, or the daemon is heard again, which carries it on.
+done goes on until the scope is flat, a person froze it, or the daemon is heard again, which carries it on.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,11 +19,13 @@ from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import VenuePosition
 from playd.core.reply_codes import ReplyClass
-from playd.orders.guardian.alarms import PANIC_UNFINISHED, Record
+from playd.orders.guardian.alarms import Record
 from playd.orders.guardian.flatten import Flattener, Step
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.judge import Act, Alarm, CancelEntry, Close, DaemonState, Heard, History, Now, Seen, SetStop, judge
-from playd.orders.guardian.plan import AccountPlan, Rules
+from playd.orders.guardian.plan import AccountPlan, PlannedHalt, Rules
+from playd.orders.guardian.unfinished import Unfinished, unfinished_alarms
+from playd.orders.halts import ALL, Level, account_scope
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicReport, PanicScope
 from playd.venues.port import OrderUpdate, PositionUpdate, PrivateEvent, Reply, StreamDown, StreamUp
 from playd.world.ports import Clock
@@ -57,11 +61,22 @@ _TOOK: Final = (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE)
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the guardian knows now, beside the account: its plan, the rules, and what is heard of the daemon."""
+    """What the guardian knows now, beside the account: its plan, the rules, what is heard of the daemon, and its halts."""
 
     plan: AccountPlan
     rules: Rules
     heard: Heard
+    halts: tuple[PlannedHalt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """At one panic: a person's, which `asked_ms` on the wall clock is the time of, or a later try of our own to end it."""
+
+    scope: PanicScope
+    within_s: float
+    asked_ms: int
+    is_try: bool = False
 
 
 class AccountWatch:
@@ -75,9 +90,9 @@ class AccountWatch:
         outlook: Callable[[], Outlook],
         record: Record,
         on_alarms: Callable[[], None],
-        unfinished: dict[PanicScope, str],
+        unfinished: dict[PanicScope, Unfinished],
     ) -> None:
-        """`unfinished` are panics to go on with, each with what is known of it; the caller keeps them for the next watch."""
+        """`unfinished` are panics to go on with; the caller keeps them for the next watch."""
         self.alias = alias
         self.seen: Seen | None = None
         self.seen_s: float | None = None
@@ -100,6 +115,7 @@ class AccountWatch:
         self._wake = anyio.Event()
         self._looking = anyio.Lock()
         self._closing_shares = anyio.Lock()
+        self._under_way: Counter[PanicScope] = Counter()
 
     async def run(self, events: MemoryObjectReceiveStream[PrivateEvent]) -> None:
         """Watch until cancelled."""
@@ -149,65 +165,86 @@ class AccountWatch:
     @property
     def alarms(self) -> tuple[Alarm, ...]:
         """What is wrong now."""
-        left = [
-            Alarm(
-                PANIC_UNFINISHED, "critical", scope.halt_scope(self.alias), f"a panic is not done and is gone on with: {what}"
-            )
-            for scope, what in self._unfinished.items()
-        ]
-        return (*self._judged, *left)
+        return (*self._judged, *unfinished_alarms(self.alias, self._unfinished))
 
     async def panic(self, scope: PanicScope, on_step: Callable[[str], None]) -> PanicReport:
         """
-        Flatten a scope of this account and verify it, whatever is frozen or planned: an operator asked for it.
+        Flatten a scope of this account and verify it, whatever was frozen or planned before: an operator asked for it.
 
-        One that is not done by then is gone on with.
+        One that is not done by then is gone on with, unless the scope was frozen since.
         """
-        report = await self._flatten(scope, FLAT_WITHIN_S, on_step)
+        report = await self._flatten(_Attempt(scope, FLAT_WITHIN_S, self._clock.wall_ms()), on_step)
         self.wake()
         return report
 
-    async def _flatten(self, scope: PanicScope, within_s: float, on_step: Callable[[str], None]) -> PanicReport:
+    async def _flatten(self, attempt: _Attempt, on_step: Callable[[str], None]) -> PanicReport:
         def step(name: str, text: str) -> None:
             self._record("panic.step", {"step": name, "text": text}, self.alias, "")
             on_step(f"{self.alias}: {text}")
 
-        left = "nobody waits for it any more"
+        scope, left = attempt.scope, "nobody waits for it any more"
+        # Whom a share is left to is told by what was heard when it was asked for, however long others kept it waiting.
+        yields = self._yielding(attempt)
+        self._under_way[scope] += 1
         try:
-            if scope.instance_uid:
-                async with self._closing_shares:
-                    report = await self._flatten_share(scope, within_s, step)
-            else:
-                report = await self._flattener(step).run(scope, within_s=within_s)
+            async with self._closing_shares if scope.instance_uid else nullcontext():
+                report = await self._until(yields, attempt, step)
             left = "; ".join(report.problems) or "see positions" if report.exit_code else ""
         finally:
-            if left:
-                self._unfinished[scope] = left
+            self._under_way[scope] -= 1
+            if left and not self._frozen_since(attempt):
+                self._unfinished[scope] = Unfinished(left, attempt.asked_ms)
             else:
                 self._unfinished.pop(scope, None)
         return report
 
-    async def _flatten_share(self, scope: PanicScope, within_s: float, step: Step) -> PanicReport:
-        """
-        Of an instance, until another daemon is heard: a start goes on with the levels that it finds, and of a share two at once
-        would close more than there is of it. One that only stood still waits for us.
-        """
-        began, began_s = self._outlook().heard.daemon_id, self._clock.mono_s()
-        report: PanicReport | None = None
+    async def _until(self, yields: Callable[[], str], attempt: _Attempt, step: Step) -> PanicReport:
+        """Flatten unless, and only until, there is a reason to end."""
+        began_s, report, why = self._clock.mono_s(), None, yields()
 
         async def look(closing: anyio.CancelScope) -> None:
+            nonlocal why
             while True:
-                if self._outlook().heard.daemon_id != began:
+                if why := yields():
                     closing.cancel()
                     return
                 await anyio.sleep(_LOOK_S)
 
-        async with anyio.create_task_group() as beside:
-            beside.start_soon(look, beside.cancel_scope)
-            report = await self._flattener(step).run(scope, within_s=within_s)
-            beside.cancel_scope.cancel()
-        took_s = self._clock.mono_s() - began_s
-        return report or PanicReport(scope, (), 0, took_s, ("a daemon was started, which goes on with it",))
+        if not why:
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(look, beside.cancel_scope)
+                report = await self._flattener(step).run(attempt.scope, within_s=attempt.within_s)
+                beside.cancel_scope.cancel()
+        return report or PanicReport(attempt.scope, (), 0, self._clock.mono_s() - began_s, (why,))
+
+    def _yielding(self, attempt: _Attempt) -> Callable[[], str]:
+        """
+        Why a panic must end, or the empty text: a freeze behind it, and of an instance a daemon that goes on with it. Two at
+        once would close more than there is of a share.
+
+        What a person asks for yields to a daemon that was started: one that only stood still waits for us. A try of ours
+        yields to every beat behind its beginning.
+        """
+        began, began_s = self._outlook().heard.daemon_id, self._clock.mono_s()
+
+        def why() -> str:
+            if frozen := self._frozen_since(attempt):
+                return f"{frozen.scope} was frozen by {frozen.actor}"
+            heard = self._outlook().heard
+            if attempt.scope.instance_uid and heard.daemon_id != began:
+                return "a daemon was started, which goes on with it"
+            is_beat = heard.state is not DaemonState.DEAD and heard.since_s > began_s
+            return "the daemon is heard again, which goes on with it" if attempt.is_try and is_beat else ""
+
+        return why
+
+    def _frozen_since(self, attempt: _Attempt) -> PlannedHalt | None:
+        """The freeze behind a panic that keeps its scope as it is, unless another panic came after it."""
+        scopes = attempt.scope.halt_scope(self.alias), account_scope(self.alias), ALL
+        held = [halt for halt in self._outlook().halts if halt.level >= Level.PANIC and halt.scope in scopes]
+        newest = max(held, key=lambda halt: halt.id, default=None)
+        is_freeze = newest is not None and newest.level == Level.FREEZE and newest.raised_ms > attempt.asked_ms
+        return newest if is_freeze else None
 
     def _flattener(self, step: Step) -> Flattener:
         planned = {(each.symbol, each.position_idx): each for each in self._outlook().plan.positions}
@@ -221,15 +258,25 @@ class AccountWatch:
         while True:
             await anyio.sleep(AGAIN_S)
             for scope in [*self._unfinished]:
-                heard = self._outlook().heard
+                left = self._unfinished.get(scope)
+                if left is None or self._under_way[scope]:
+                    continue  # a person repeated it meanwhile
+                attempt, heard = _Attempt(scope, TRY_S, left.asked_ms, is_try=True), self._outlook().heard
+                report = None
                 if heard.state is not DaemonState.ALIVE:
-                    report = await self._flatten(scope, TRY_S, lambda _text: None)
-                    if not report.exit_code:
-                        self._note_end(scope, flat=True, text="flat, verified twice")
-                elif self._clock.mono_s() - heard.since_s < HEARD_WITHIN_S:
-                    del self._unfinished[scope]
-                    self._note_end(scope, flat=False, text="the daemon goes on with it")
+                    report = await self._flatten(attempt, lambda _text: None)
+                if report is not None and not report.exit_code:
+                    self._end(scope, flat=True, text="flat, verified twice")
+                elif frozen := self._frozen_since(attempt):
+                    self._end(scope, flat=False, text=f"{frozen.scope} was frozen by {frozen.actor}")
+                elif report is None and self._clock.mono_s() - heard.since_s < HEARD_WITHIN_S:
+                    self._end(scope, flat=False, text="the daemon goes on with it")
                 self._on_alarms()
+
+    def _end(self, scope: PanicScope, *, flat: bool, text: str) -> None:
+        """Nothing is left to be done of it here, and the daemon hears so."""
+        self._unfinished.pop(scope, None)
+        self._note_end(scope, flat=flat, text=text)
 
     def _note_end(self, scope: PanicScope, *, flat: bool, text: str) -> None:
         named = scope.halt_scope(self.alias)
