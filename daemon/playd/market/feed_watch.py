@@ -322,7 +322,10 @@ class SymbolFeed:
         await anyio.sleep(pause_s)
 
     async def _fetch(self, start_ms: int, end_ms: int) -> bool:
-        """Fetch and offer candles. False when there was no answer."""
+        """
+        Fetch and offer candles. False when the answer does not tell of all of them: there was none, or the time that the
+        source takes for the present lies before their end, as behind a sleep of the machine until it has asked the venue.
+        """
         self._back_s = self._clock.mono_s() + self._timing.fetch_within_s
         try:
             with anyio.fail_after(self._timing.fetch_within_s):
@@ -335,7 +338,7 @@ class SymbolFeed:
             # A market that stands at this very close (it is held, or waits in lock-step) has not moved on without us.
             late = candle.open_time_ms + self._source.step_ms < now_ms
             self._offer(ClosedBar(self.symbol, candle, self._clock.mono_s(), Source.REST, late))
-        return True
+        return now_ms >= end_ms
 
     def _offer(self, bar: ClosedBar) -> None:
         outcome = self.line.offer(bar)

@@ -1,6 +1,7 @@
 """Price steps of the symbols that a hub follows, traded or not: bars of all of them are judged (`market.quality`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NoReturn, Protocol
 
 import anyio
@@ -54,7 +55,12 @@ class Ticks:
             return
         self._asked_s |= dict.fromkeys(symbols, self._clock.mono_s())
         try:
-            found = await self._rules.instruments(symbols)
+            self._take(await self._rules.instruments(symbols))
         except (VenueError, LinkError):
-            return  # nothing is judged by a step that nobody knows
+            # One that cannot be read must not cost the others their step; nothing is judged by one that nobody knows.
+            for symbol in symbols if len(symbols) > 1 else ():
+                with suppress(VenueError, LinkError):
+                    self._take(await self._rules.instruments([symbol]))
+
+    def _take(self, found: Mapping[str, Instrument]) -> None:
         self._ticks |= {symbol: float(rules.tick) for symbol, rules in found.items()}

@@ -65,10 +65,12 @@ class ScriptedSource:
     ended: tuple[str, ...] = ()
     asked_beside: list[tuple[str, ...]] = field(default_factory=list)
     moved_on_ms: int = 2000
+    streamed_ms: int = 0
+    """Open time of the newest bar that the stream told."""
     quote: TickerFrame | None = None
 
     async def market_now_ms(self) -> int:
-        return max(self.listed, default=0) + STEP + self.moved_on_ms
+        return max([self.streamed_ms, *self.listed]) + STEP + self.moved_on_ms
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         self.asked.append((LoopClock().mono_s(), start_ms // STEP, end_ms // STEP))
@@ -108,6 +110,7 @@ class Scene:
         )
 
     def close(self, number: int, *, price: float = 1.0, symbol: str = SYMBOL) -> None:
+        self.source.streamed_ms = max(self.source.streamed_ms, number * STEP)
         self.feed.deliver(KlineFrame(symbol, candle(number, price), True, self.clock.mono_s()))
 
     def kinds(self) -> list[NoteKind]:
@@ -243,6 +246,24 @@ def test_a_gap_that_cannot_be_filled_makes_the_feed_stale_and_is_tried_every_thi
             scene.close(4)
             await take(subscription, 1)
             assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
+
+    in_virtual_time(body)
+
+
+def test_an_answer_by_a_clock_that_stands_before_the_gaps_end_proves_no_hole() -> None:
+    """The monotonic clock stands while the machine sleeps: what it takes for the present cuts the answer short."""
+
+    async def body() -> None:
+        async with running() as scene:
+            subscription = await scene.hub.subscribe(SYMBOL)
+            scene.close(1)
+            scene.source.moved_on_ms = -108 * STEP
+            scene.close(110)
+            await anyio.sleep(60)
+            assert NoteKind.GAP_ABSENT not in scene.kinds()
+            scene.source.moved_on_ms = 2000
+            scene.source.list(*range(2, 110))
+            assert numbers(await take(subscription, 110)) == [*range(1, 111)]
 
     in_virtual_time(body)
 

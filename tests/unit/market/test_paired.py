@@ -17,6 +17,7 @@ OTHER = "ETHUSDT"
 
 def close(scene: Scene, symbol: str, *numbers: int) -> None:
     for number in numbers:
+        scene.source.streamed_ms = max(scene.source.streamed_ms, number * STEP)
         price = 1.0 if symbol == SYMBOL else 7.0
         scene.feed.deliver(KlineFrame(symbol, candle(number, price), True, scene.clock.mono_s()))
 

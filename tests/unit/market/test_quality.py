@@ -87,6 +87,7 @@ class Judged:
         """A bar, a minute after the one before."""
         await anyio.sleep(60.0)
         self.venue_ms = max(self.venue_ms, (number + 1) * STEP)
+        self.source.streamed_ms = max(self.source.streamed_ms, number * STEP)
         self.feed.deliver(KlineFrame(SYMBOL, candle(number, price), True, self.clock.mono_s()))
         return self.hub.feed_state(SYMBOL)
 

@@ -81,3 +81,18 @@ def test_what_nobody_could_read_is_asked_for_again_and_what_is_doubted_too() -> 
             assert (len(venue.asked), ticks.of("BTCUSDT") is not None) == (4, True), "what was known stays known"
 
     in_virtual_time(body)
+
+
+def test_one_symbol_that_cannot_be_read_costs_no_other_its_step() -> None:
+    class Doubtful(Venue):
+        async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
+            if "ODDUSDT" in symbols:
+                raise LinkError("a row that cannot be read")
+            return await super().instruments(symbols)
+
+    async def body() -> None:
+        async with following(Hub("BTCUSDT", "ODDUSDT", "ETHUSDT"), Doubtful()) as ticks:
+            await anyio.sleep(0.1)
+            assert [ticks.of(symbol) is not None for symbol in ("BTCUSDT", "ODDUSDT", "ETHUSDT")] == [True, False, True]
+
+    in_virtual_time(body)
