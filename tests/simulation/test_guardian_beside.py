@@ -158,3 +158,30 @@ def test_the_guardians_panic_of_one_of_two_instances_is_booked_to_that_one_and_c
             in_order(life)
 
     told(story, Script())
+
+
+@pytest.mark.parametrize("behind_s", [0.4, 2.0, 5.0])
+def test_a_close_of_the_guardian_that_is_seen_as_an_order_first_is_booked_to_its_owner_and_never_repeated(
+    behind_s: float,
+) -> None:
+    """The daemon lives, hears of the order before its execution, and is asked for the same panic a moment later."""
+    one, other = "wxyz2345", "abcd2345"
+
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        async with life.running(), anyio.create_task_group() as group:
+            guardian.daemon_lives(life)
+            ports = [await life.register(uid) for uid in (one, other)]
+            for port, uid, qty in zip(ports, (one, other), ("0.010", "0.030"), strict=True):
+                await port.submit(entry(uid=uid, qty=qty), READY)
+                await anyio.sleep(1.0)
+            group.start_soon(guardian.panic, PanicScope(instance_uid=one))
+            await anyio.sleep(behind_s)
+            report = await life.account.panic(PanicScope(instance_uid=one), actor="me", reason="test")
+            await anyio.sleep(10.0)
+
+            assert report.exit_code == 0
+            assert life.venue.signed() == Decimal("0.030")
+            assert [port.position().position.signed_qty for port in ports] == [0, Decimal("0.030")]
+            in_order(life)
+
+    told(story, Script())

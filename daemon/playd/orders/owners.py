@@ -30,10 +30,10 @@ class Owners:
         held = [share for share in self._fills.shares(execution.symbol) if share.position.signed_qty]
         if row is not None and row.intent is not None:
             return self._netted(execution, row, held)
-        if row is not None:
-            first = row.owner
-        elif is_guardians(execution.link_id):
+        if is_guardians(execution.link_id):  # also where a report of its order came first, which the ledger has as nobody's
             first = next((share.owner for share in held if instance_tag(share.owner) == tag_of(execution.link_id)), "")
+        elif row is not None:
+            first = row.owner
         else:
             # A hand closes first what a hand opened; a liquidation and a stop know no hands.
             by_hand = not execution.stop_order_type and reason_of(execution) == "manual"
