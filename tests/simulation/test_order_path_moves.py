@@ -6,13 +6,14 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.core.orders import Action, Intent, IntentClass, VenuePosition
+from playd.core.orders import Action, Intent, IntentClass, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass, classify
+from playd.orders.fills import FillEvent
 from playd.orders.halts import Level, account_scope
 from playd.orders.stops import STOP_REFUSED, STOP_UNSET
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import OrderWorld, build, entered, leave
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
 
@@ -22,6 +23,17 @@ LOST = Reply(ReplyClass.DOUBT, None, "time-out")
 
 def move(stop: Decimal = HIGHER, cause: int = 120_000) -> Intent:
     return replace(leave(cause), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=stop)
+
+
+def of_fill(stop: Decimal = HIGHER) -> Intent:
+    """A move that no bar decided: an execution asks for it."""
+    return replace(move(stop), cause="fill:x", bar_close_ms=0)
+
+
+def outcome_of(life: OrderWorld, cause: str) -> str:
+    intent = life.account.desk.book.intent(f"{UID}/{cause}/stop/0")
+    assert intent is not None
+    return intent.outcome
 
 
 def answering(life: OrderWorld, monkeypatch: pytest.MonkeyPatch, *replies: Reply) -> list[Decimal]:
@@ -152,8 +164,7 @@ def test_levels_of_a_fill_wait_for_a_position_that_the_venue_does_not_know_yet(
                 return [] if unseen[0] >= 0 else [*await positions(symbol, **given)]  # type: ignore[arg-type]
 
             monkeypatch.setattr(life.venue, "positions", late)
-            levels = replace(move(), cause="fill:x", bar_close_ms=0)
-            assert (await port.submit(levels)).code == code
+            assert (await port.submit(of_fill())).code == code
             assert asked == [HIGHER] * (hidden + 1)
 
     in_virtual_time(body)
@@ -174,5 +185,154 @@ def test_a_move_that_meets_a_position_just_closed_waits_no_longer_than_its_fill(
                 await life.account.catch_up.run()
             assert life.account.desk.clock.mono_s() - began_s < 0.5
             assert asked == [HIGHER]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_levels_refused_because_the_position_closed_are_not_those_of_the_next_one(side: Side) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            life.venue.hit_stop()
+            assert (await port.submit(of_fill())).code == "FLAT"
+            await anyio.sleep(2.0)
+            flat = port.position()
+            assert (flat.position.side, flat.stop) == (None, None)
+            stop = Decimal("49900.0") if side is Side.BUY else Decimal("50100.0")
+            await port.submit(replace(entry(180_000, side=side), stop=stop), READY)
+            await anyio.sleep(6.0)
+            assert (port.position().stop, life.venue.stop_of()) == (stop, stop)
+            assert life.halts.in_force() == []
+
+    in_virtual_time(body)
+
+
+def test_a_stop_left_on_a_flat_share_gives_way_to_that_of_the_next_entry() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            life.venue.hit_stop()
+            await anyio.sleep(1.0)
+            life.account.desk.fills.set_protection(UID, SYMBOL, stop=HIGHER, target=None)
+            await port.submit(entry(180_000), READY)
+            await anyio.sleep(6.0)
+            planned = entry().stop
+            assert (port.position().stop, life.venue.stop_of()) == (planned, planned)
+
+    in_virtual_time(body)
+
+
+def test_a_second_part_of_an_entry_leaves_a_stop_that_was_moved_meanwhile() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            life.venue.resting = True
+            port = await life.register()
+            await port.submit(entry(), READY)
+            life.venue.fill_part(Decimal("0.004"))
+            await anyio.sleep(0.5)
+            assert (await port.submit(of_fill())).code == "AMENDED"
+            life.venue.fill_part(Decimal("0.006"))
+            await anyio.sleep(6.0)
+            assert (port.position().stop, life.venue.stop_of()) == (HIGHER, HIGHER)
+
+    in_virtual_time(body)
+
+
+def test_refused_levels_of_a_fill_take_no_later_move_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            set_stops, calls = life.venue.set_stops, list[str]()
+
+            async def slow_no(symbol: str, **given: object) -> Reply:
+                calls.append(symbol)
+                if len(calls) > 1:
+                    return await set_stops(symbol, **given)  # type: ignore[arg-type]
+                await anyio.sleep(0.3)
+                return refusal(110092)
+
+            monkeypatch.setattr(life.venue, "set_stops", slow_no)
+            async with anyio.create_task_group() as group:
+                group.start_soon(port.submit, of_fill(Decimal("49950.0")))
+                await anyio.sleep(0.1)
+                assert (await port.submit(move(HIGHER, 180_000))).code == "AMENDED"
+            await anyio.sleep(8.0)
+            assert (port.position().stop, life.venue.stop_of()) == (HIGHER, HIGHER)
+            assert outcome_of(life, "fill:x") == "replaced"
+
+    in_virtual_time(body)
+
+
+def test_levels_of_a_fill_that_are_refused_when_asked_for_again_close_the_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            asked = answering(life, monkeypatch, LOST, *[refusal(10001)] * 100)
+            assert (await port.submit(of_fill())).code == STOP_UNSET
+            await anyio.sleep(30.0)
+            assert (asked, outcome_of(life, "fill:x")) == ([HIGHER] * 2, "refused")
+            assert (life.venue.signed(), port.position().position.side) == (Decimal(0), None)
+            events = [event for event in taken(port) if isinstance(event, FillEvent)]
+            assert [(event.action, event.reason) for event in events[1:]] == [(Action.FLATTEN, "sl")]
+
+    in_virtual_time(body)
+
+
+def test_a_move_behind_a_ban_does_not_reach_the_position_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            set_stops, verdicts = life.venue.set_stops, list[str]()
+
+            async def banned(symbol: str, **given: object) -> Reply:
+                await anyio.sleep(60.0)
+                return await set_stops(symbol, **given)  # type: ignore[arg-type]
+
+            async def ask() -> None:
+                verdicts.append((await port.submit(move())).code)
+
+            monkeypatch.setattr(life.venue, "set_stops", banned)
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await anyio.sleep(1.0)
+                life.venue.hit_stop()
+                await anyio.sleep(5.0)
+                life.venue.open_foreign(Decimal("0.010"))
+                before = life.venue.stop_of()
+                await anyio.sleep(100.0)
+            assert (life.venue.stop_of(), verdicts, outcome_of(life, "120000")) == (before, ["FLAT"], "replaced")
+
+    in_virtual_time(body)
+
+
+def test_a_move_whose_instance_stops_while_the_venue_does_not_know_its_position_is_brought_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            answering(life, monkeypatch, refusal(10001))
+            positions, hidden = life.venue.positions, [True]
+
+            async def late(symbol: str | None = None, **given: object) -> list[VenuePosition]:
+                return [] if hidden else [*await positions(symbol, **given)]  # type: ignore[arg-type]
+
+            monkeypatch.setattr(life.venue, "positions", late)
+            async with anyio.create_task_group() as group:
+                group.start_soon(port.submit, of_fill())
+                await anyio.sleep(0.05)
+                group.cancel_scope.cancel()
+            hidden.clear()
+            assert (await port.submit(of_fill())).code == "AMENDED"
+            await anyio.sleep(10.0)
+            assert (life.venue.stop_of(), outcome_of(life, "fill:x")) == (HIGHER, "done")
 
     in_virtual_time(body)

@@ -157,7 +157,7 @@ class Account:
         self.resolver = Resolver(self.desk)
         self.catch_up = CatchUp(self.desk)
         self.exits = Exits(self.desk, self.gateway, self.resolver, self.catch_up)
-        self.stops = Stops(self.desk, self.gateway)
+        self.stops = Stops(self.desk, self.gateway, self.exits)
         self._withdrawals = Withdrawals(self.desk, self.resolver)
         self.cancels = Cancels(self.desk, self.gateway, self._withdrawals)
         self.targets = Targets(self.desk, self.gateway, self.resolver, self._withdrawals)

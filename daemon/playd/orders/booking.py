@@ -126,12 +126,14 @@ class Booking:
             else:
                 owner, action, reason = self._owners.attribute(execution, row)
             link = row.link_id if row is not None else None
+            side_before = self._fills.position(owner, execution.symbol).side
             self._fills.book(execution, link=link, owner=owner, source=source)
             self.tell("fill.booked", owner, execution.symbol, link, told_execution(execution, reason))
             if row is not None and moves_position(execution):
                 row = self._count_execution(row, execution, source)
             if owner != FOREIGN:
-                self._tell_owner(execution, row, owner, action, reason)
+                opens = self._fills.position(owner, execution.symbol).side is not side_before
+                self._tell_owner(execution, row, owner, action, reason, opens=opens)
             if row is not None and moves_position(execution):
                 self.settle(row)  # the end of an order is told after its last fill
             self.sights.kind(execution, owner, reason)
@@ -274,7 +276,9 @@ class Booking:
             event = OrderEvent.EXECUTED
         return self._move(current, event, source, venue_ms=execution.time_ms)
 
-    def _tell_owner(self, execution: Execution, row: OrderRow | None, owner: str, action: Action, reason: str) -> None:
+    def _tell_owner(
+        self, execution: Execution, row: OrderRow | None, owner: str, action: Action, reason: str, *, opens: bool
+    ) -> None:
         if execution.exec_type == "Funding":
             self._fills.post(
                 "funding", owner, link="", exec_id=execution.exec_id, action=action, reason="funding", order_done=False
@@ -285,7 +289,7 @@ class Booking:
         held = self._fills.position(owner, execution.symbol)
         if action in ENTRY_ACTIONS and row is not None:
             share = self._fills.share(owner, execution.symbol)
-            if share.stop is None:
+            if opens or share.stop is None:  # what a flat share still holds is of the position before
                 self._fills.set_protection(owner, execution.symbol, stop=row.stop, target=row.target)
             done = row.cum_qty >= row.qty
         else:
