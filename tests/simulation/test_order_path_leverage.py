@@ -134,6 +134,26 @@ def test_entries_are_judged_by_the_leverage_that_the_venue_shows_where_it_refuse
     in_virtual_time(body)
 
 
+def test_entries_go_on_by_what_the_venue_shows_where_it_refuses_what_it_left_unanswered_before() -> None:
+    async def body() -> None:
+        life, answer = build(settings=replace(KEPT, leverage=Decimal(2))), Reply(ReplyClass.DOUBT, None, "time-out")
+
+        async def set_leverage(symbol: str, leverage: Decimal) -> Reply:
+            return answer
+
+        life.venue.set_leverage = set_leverage  # type: ignore[method-assign]
+        async with life.running():
+            port, desk = await life.register(), life.account.desk
+            assert desk.leverage == {}
+            answer = Reply(ReplyClass.LIMITS, 110013, "cannot set leverage due to risk limit")
+            await life.account.reconcile("test")
+            assert desk.leverage == {SYMBOL: Decimal(3)}, "what the row of the flat symbol states"
+            assert [incident.kind for incident in desk.incidents.open_ones()] == ["LEVERAGE"]
+            assert (await port.submit(entry(120_000), READY)).code == "SENT"
+
+    in_virtual_time(body)
+
+
 def test_a_refused_key_that_leverage_is_asked_with_halts_the_account() -> None:
     async def body() -> None:
         life = build(settings=KEPT)

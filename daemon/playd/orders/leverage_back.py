@@ -64,18 +64,33 @@ class LeverageBack:
         if reply.reply_class is ReplyClass.LIMITS:  # the same again would be refused again, whoever asks
             note = f"leverage of {symbol} was answered {reply.code}: {reply.text}"
             desk.incidents.open("LEVERAGE", "warning", symbol_scope(desk.alias, symbol), note)
-            self._ended(symbol, f"flat, and the venue refuses {wanted:f}")
+            became = f"{became}; {await self._kept(symbol, wanted)}"
         if reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
             became = await self._shown(symbol, wanted)
         desk.journal.append("recon.repair", {**data, "became": became}, account=desk.alias, symbol=symbol, cause=before)
 
+    async def _kept(self, symbol: str, wanted: Decimal) -> str:
+        """Behind a refusal entries are judged by what the venue has. Where that cannot be read, the next run asks again."""
+        try:
+            stated = await self._stated(symbol)
+        except (VenueError, LinkError) as error:
+            return f"not read back: {error}"
+        if stated:
+            self._desk.leverage[symbol] = stated
+        self._ended(symbol, f"flat, and the venue refuses {wanted:f}")
+        return f"the venue shows {stated:f}"
+
+    async def _stated(self, symbol: str) -> Decimal:
+        """Leverage of a symbol by its row at the venue; 0 without one. Raises as `positions`."""
+        rows = await self._desk.port.positions(symbol, priority=Priority.RECONCILE)
+        return next((row.leverage for row in rows if row.symbol == symbol), Decimal(0))
+
     async def _shown(self, symbol: str, wanted: Decimal) -> str:
         """What the venue shows behind a request that it took. Where that is not what was wanted, the next run asks again."""
         try:
-            rows = await self._desk.port.positions(symbol, priority=Priority.RECONCILE)
+            stated = await self._stated(symbol)
         except (VenueError, LinkError) as error:
             return f"sent, not read back: {error}"
-        stated = next((row.leverage for row in rows if row.symbol == symbol), Decimal(0))
         if stated not in (0, wanted):
             return f"the venue still shows {stated:f}"
         self._desk.leverage[symbol] = wanted
