@@ -2,7 +2,7 @@
 Bringing the ledger of an older program up to this one: what is missing is added, nothing that is there is ever changed.
 
 The schema itself is the only description: tables, columns and indexes of `schema.TABLES` are held against what the file has.
-So an older program can still read the file, and going back needs no restore, as far as `LEAST_READER` says.
+So an older program can still read the file; whether it may work on it, and going back needs no restore, `LEAST_READER` says.
 """
 
 import re
@@ -13,10 +13,10 @@ from typing import Final
 from playd.core.errors import StateError
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 
-LEAST_READER: Final = 2
+LEAST_READER: Final = 3
 """
-The oldest schema version whose program can work on a ledger of this one: it knows every column that must be filled, and looks
-for this number. That of schema 1 refuses every newer one.
+The oldest schema version whose program can work on a ledger of this one: it knows every column that must be filled, reads what
+its limits rest on, and looks for this number. That of schema 2 would not see what was opened: it reads days where hours stand.
 """
 
 LEAST_READER_KEY: Final = "least_reader"
@@ -48,6 +48,8 @@ def missing(connection: sqlite3.Connection) -> list[str]:
             steps += [_adding(name, column, text) for column, text in _columns(table[2]) if column not in there]
         elif (index := _INDEX.match(statement)) and index[1] not in named:
             steps.append(statement)
+    if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        steps.append(f"PRAGMA user_version = {SCHEMA_VERSION}")  # so that an older program does not work on it
     return steps
 
 

@@ -7,7 +7,7 @@ before an order leaves: that (instance, cause, action, leg) occurs once is said 
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,9 +38,10 @@ CREATE TABLE bars (
 ) WITHOUT ROWID;
 
 CREATE TABLE judged (
-    instance TEXT NOT NULL, close_ms INTEGER NOT NULL, entered INTEGER NOT NULL, body TEXT NOT NULL,
+    instance TEXT NOT NULL, close_ms INTEGER NOT NULL, entered INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (instance, close_ms)
 ) WITHOUT ROWID;
+CREATE INDEX judged_refused ON judged (instance, close_ms) WHERE entered = 0;
 
 CREATE TABLE intents (
     id TEXT PRIMARY KEY, instance TEXT NOT NULL, account TEXT NOT NULL, cause TEXT NOT NULL, bar_close_ms INTEGER NOT NULL,

@@ -10,6 +10,8 @@ from playd.cli.migrate import MigrateOptions, MigrationError, migrate
 from playd.core.errors import LockError, StateError
 from playd.ops.backup import BackupError, make_backup
 from playd.ops.restore import checked
+from playd.orders import ledger as ledger_module
+from playd.orders import migration
 from playd.orders.ledger import Ledger
 from playd.orders.migration import OlderState
 from playd.orders.schema import SCHEMA_VERSION
@@ -124,4 +126,21 @@ def test_a_newer_ledger_is_read_if_it_says_that_it_may(state: Path, least: int) 
 def test_a_ledger_promises_nothing_to_a_program_that_does_not_look_for_the_promise(state: Path) -> None:
     with closing(sqlite3.connect(state / "ledger.sqlite")) as connection:
         (least,) = connection.execute("SELECT value FROM meta WHERE key = 'least_reader'").fetchone()
-    assert 2 <= int(least) <= SCHEMA_VERSION, "schema 1 refuses every newer one"
+    assert 3 <= int(least) <= SCHEMA_VERSION, "schema 1 refuses every newer one, schema 2 counts what was opened by the day"
+
+
+@pytest.mark.parametrize("wrote", ["this program", "an older one, brought up"])
+def test_a_program_that_does_not_see_what_was_opened_does_not_work_on_the_ledger(
+    state: Path, wrote: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrote != "this program":
+        changed(state, "UPDATE meta SET value = '2' WHERE key = 'least_reader'", "PRAGMA user_version = 2")
+        with pytest.raises(OlderState, match="`playd migrate`"):
+            ledger_at(state)
+        assert migrate(MigrateOptions(state=str(state))) == 0
+        ledger_at(state).close()
+    for module in (migration, ledger_module):
+        monkeypatch.setattr(module, "SCHEMA_VERSION", 2)
+    with pytest.raises(StateError, match="ledger schema 3 is newer than this program's 2") as refused:
+        ledger_at(state)
+    assert refused.value.exit_code == 80
