@@ -38,6 +38,34 @@ def test_an_instance_learns_whether_its_account_ended_or_it_fell_behind_itself()
     in_virtual_time(body)
 
 
+def test_an_account_that_ends_while_its_rules_are_read_takes_no_instance() -> None:
+    async def body() -> None:
+        life, refused = build(), list[str]()
+        listed, asked = life.venue.instruments, anyio.Event()
+
+        async def slow(symbols: Any) -> Any:
+            asked.set()
+            await anyio.sleep(2.0)
+            return await listed(symbols)
+
+        async def late() -> None:
+            try:
+                await life.account.register("wxyz2345", "late", SYMBOL, clock_ms=60_000)
+            except LinkError as error:
+                refused.append(str(error))
+
+        async with anyio.create_task_group() as group:
+            async with life.running():
+                life.venue.instruments = slow  # type: ignore[method-assign]
+                group.start_soon(late)
+                await asked.wait()
+            assert life.account.ended
+        assert refused == ["account main has ended and is opened again"]
+        assert not life.account._ports
+
+    in_virtual_time(body)
+
+
 def test_one_that_crashes_too_often_is_given_up_for_entries_and_opened_once_a_minute() -> None:
     async def body() -> None:
         life = build()

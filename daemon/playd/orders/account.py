@@ -299,14 +299,14 @@ class Account:
             CredentialError: The key is about to expire.
             VenueError, LinkError: The rules cannot be read, the venue does not list the symbol, or the account has ended.
         """
-        if self.ended:
-            raise LinkError(f"account {self.alias} has ended and is opened again")
+        self._refuse_ended()
         if instance_uid in self._ports:
             raise Broken(f"instance {instance_uid} is registered already")
         if refusal := self.key.start_refusal():
             raise CredentialError(refusal)
         await self._load_rules({symbol})
         await self._read_old_rules(symbol)
+        self._refuse_ended()  # it may have ended while the venue was asked; from here on nothing is awaited
         instance = Instance(instance_uid, name, symbol, clock_ms)
         self._write_instance(instance, mode)
         port = InstancePort(self, instance, self._forget)
@@ -391,6 +391,10 @@ class Account:
         port = self._ports.get(instance_uid)
         if port is not None:
             port.deliver(event)
+
+    def _refuse_ended(self) -> None:
+        if self.ended:
+            raise LinkError(f"account {self.alias} has ended and is opened again")
 
     def _forget(self, instance_uid: str) -> None:
         self._ports.pop(instance_uid, None)
