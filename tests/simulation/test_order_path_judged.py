@@ -1,7 +1,9 @@
 """What the gates had before them at an entry is kept with it, and they can be asked again, in the next life too."""
 
+import zlib
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import orjson
@@ -11,6 +13,7 @@ from playd import __version__
 from playd.core.modes import Environment
 from playd.core.orders import Action, IntentClass
 from playd.orders import judged as kept
+from playd.orders.flat_values import flat
 from playd.orders.judged import Again, Judged
 from playd.orders.ledger import Ledger
 from playd.orders.on_record import LIMITS, OnRecord
@@ -103,23 +106,76 @@ def _never(_: object) -> object:
     return kept.Refusal("PRICE_BAND", "never")
 
 
-def test_a_case_that_this_program_cannot_read_is_said_to_be_one() -> None:
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"inputs": {**flat(READY), "wind": 3}}, "GateInputs: found other fields than expected: wind"),
+        ({"inputs": []}, "GateInputs: found list, expected fields"),
+        ({"facts": None}, "AccountFacts: found NoneType, expected fields"),
+        ({"inputs": {**flat(READY), "bar_age_s": "soon"}}, "could not convert"),
+        ({"intent": {**flat(entry(60_000)), "bar_close_ms": "noon"}}, "not all arguments converted"),
+    ],
+)
+def test_a_case_that_this_program_cannot_read_is_said_to_be_one(changes: dict[str, Any], said: str) -> None:
     async def body() -> None:
         life = build()
         async with life.running():
             port = await life.register()
             await port.submit(entry(60_000), replace(READY, late=True))
+            await anyio.sleep(1.0)
             (row,) = life.ledger.rows("SELECT body FROM judged")
-            other = orjson.loads(row["body"])
-            other["program"], other["inputs"]["wind"] = "9.9.9", 3
-            life.ledger.write("UPDATE judged SET body = ?", (orjson.dumps(other).decode(),))
+            other = {**kept.unpacked(row["body"]), "program": "9.9.9", **changes}
+            life.ledger.write("UPDATE judged SET body = ?", (zlib.compress(orjson.dumps(other)),))
             again = asked_again(life, 60_000)
 
         assert (again.said, again.answers) == ("SIGNAL_OLD", None)
-        assert again.note == (
-            f"kept by playd 9.9.9 in form 1; playd {__version__} cannot read it:"
-            " GateInputs: found other fields than expected: wind"
-        )
+        assert again.note.startswith(f"kept by playd 9.9.9 in form 1; playd {__version__} cannot read it: {said}")
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("stored", ['{"v":1}', b"\x00", zlib.compress(b"[]"), zlib.compress(b"{}")])
+def test_a_row_that_holds_no_case_is_said_to_hold_none(stored: str | bytes) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            life.ledger.write("INSERT INTO judged VALUES (?,60000,1,?)", (UID, stored))
+            again = asked_again(life, 60_000)
+
+        assert again.answers is None
+        assert f"playd {__version__} cannot read it" in again.note
+
+    in_virtual_time(body)
+
+
+def test_a_refusals_case_stands_in_no_transaction_of_an_order() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(60_000), READY)).code == "SENT"
+            await anyio.sleep(1.25)
+            seen: list[int] = []
+            life.venue.before_place = lambda _: seen.append(len(life.ledger.rows("SELECT 1 FROM judged WHERE entered = 0")))
+            assert (await port.submit(entry(120_000), replace(READY, late=True))).code == "SIGNAL_OLD"
+            assert (await port.submit(leave(180_000), READY)).code == "SENT"
+            assert seen == [0]
+            await anyio.sleep(1.0)
+            assert life.ledger.waiting_s is None
+            assert asked_again(life, 120_000).said == "SIGNAL_OLD"
+
+    in_virtual_time(body)
+
+
+def test_a_bar_whose_entry_is_refused_behind_its_verdict_keeps_no_case_of_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.account.desk.verdicts.record(UID, 60_000, 60_000, "NO_SIGNAL", "x")
+            assert (await port.submit(entry(60_000), READY)).code == "REPLAY"
+            await anyio.sleep(2.0)
+            assert Judged(life.ledger, OnRecord(life.ledger)).find(UID, 60_000) is None
 
     in_virtual_time(body)
 

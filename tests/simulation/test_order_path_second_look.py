@@ -159,6 +159,30 @@ def test_what_others_opened_beside_an_entry_is_held_against_the_accounts_bound(
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize("fell", ["the equity", "the account's caps", "the instance's cap of an order"])
+def test_a_bound_that_fell_since_an_entry_was_judged_did_not_bind_it(fell: str) -> None:
+    async def body() -> None:
+        limits = RiskLimits(gross_pct=Decimal(6), week_notional_pct=Decimal(6), hard_order_usd=Decimal(600))
+        settings = replace(OrderSettings.of(Environment.LOCAL), limits=limits)
+        life = build(settings=settings)
+        async with life.running():
+            port, desk = await life.register(), life.account.desk
+            await anyio.sleep(TWO_LOOKS_S)
+            assert (await port.submit(entry(), READY)).code == "SENT"
+            if fell == "the equity":
+                assert desk.condition.wallet is not None
+                desk.condition.wallet = replace(desk.condition.wallet, equity_usdt=desk.condition.wallet.equity_usdt / 2)
+            elif fell == "the account's caps":
+                tighter = replace(limits, gross_pct=Decimal(3), week_notional_pct=Decimal(3))
+                desk.settings = replace(settings, limits=tighter)
+            else:
+                desk.limit(UID, OwnLimits(Risk(hard_order_usd=Decimal(300)), "full"))
+            await anyio.sleep(LOOK_EVERY_S + 1)
+            assert found(life) == []
+
+    in_virtual_time(body)
+
+
 @pytest.mark.parametrize(
     ("confirmed_ms", "revoked_ms", "body", "is_found"),
     [

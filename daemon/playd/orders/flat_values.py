@@ -99,8 +99,11 @@ def _dataclass_reader(kind: Any) -> _Turn:
     readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
 
     def read(told: Any) -> Any:
-        if told.keys() != readers.keys():
+        try:
             other = ", ".join(sorted(told.keys() ^ readers.keys()))
+        except AttributeError as error:
+            raise ValueError(f"{kind.__name__}: found {type(told).__name__}, expected fields") from error
+        if other:
             raise ValueError(f"{kind.__name__}: found other fields than expected: {other}")
         return kind(**{name: readers[name](value) for name, value in told.items()})
 

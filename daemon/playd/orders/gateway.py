@@ -338,8 +338,9 @@ class Gateway:
         return all(gate(now) is None for gate in (gates.halt, gates.armed, gates.state))
 
     def _refuse(self, case: Case, instance: Instance, refusal: Refusal) -> Verdict:
-        self._desk.judged.keep(self._desk.judged.told(case, refusal.code))
-        self._desk.verdicts.record(instance.uid, instance.clock_ms, case.intent.bar_close_ms, refusal.code, refusal.words)
+        close_ms = case.intent.bar_close_ms
+        if self._desk.verdicts.record(instance.uid, instance.clock_ms, close_ms, refusal.code, refusal.words):
+            self._desk.judged.refused(case, refusal.code)
         return Verdict(refusal.code, refusal.text, refusal=refusal)
 
     def _band_bps(self, intent: Intent) -> Decimal | None:

@@ -44,6 +44,8 @@ class SecondLook:
         self._due_s = 0.0
         self._seen = {row["id"] for row in self._newest()}
         self._halts: dict[int, Halt] = {}
+        self._limits = desk.settings.limits
+        """The account's at the last look: an entry of since then may have been judged under them."""
         self._doubtful: dict[str, tuple[str, int | None]] = {}
         """Symbols of orders in doubt, and when each was sent: one that was sent again was in no doubt for a moment."""
         self._absent_from_s: dict[str, float] = {}
@@ -64,7 +66,7 @@ class SecondLook:
                 desk.halt_symbol(row["symbol"], Level.HALT, "INVARIANT", f"entry {row['id']}: {fault}")
         for link in self._doubtful.keys() - doubtful.keys():
             self._judge_end(link, now_s)
-        self._halts, self._doubtful = halts, doubtful
+        self._halts, self._doubtful, self._limits = halts, doubtful, desk.settings.limits
         soonest_s = (
             now_s + desk.settings.never_arrived_after_s - 2 * LOOK_EVERY_S
         )  # it was in doubt up to a look before this one
@@ -109,35 +111,51 @@ class SecondLook:
             if halt.scope in scopes and halt.level >= Level.PAUSE:
                 yield f"{halt.scope} was at level {int(halt.level)} for {halt.code} (INV-18)"
         if row["link_id"] is not None:
-            yield from self._above_caps(row)
-            yield from self._stale(row)
+            case = desk.judged.body(row["instance"], row["bar_close_ms"])
+            if case is None:
+                yield "nothing is kept of what its gates had before them (INV-36)"
+            else:
+                bounds = desk.on_record.read(OrderSettings, case["limits"])
+                yield from self._above_caps(row, bounds, case["facts"])
+                yield from _stale(case["inputs"], case["facts"], bounds)
         if desk.environment is Environment.LIVE and not self._armed(row):
             yield "no permission to trade with real money covers it (INV-21)"
         if not self._has_verdict(row):
             yield f"its bar {row['bar_close_ms']} has no verdict (INV-22)"
 
-    def _above_caps(self, row: sqlite3.Row) -> Iterator[str]:
+    def _above_caps(self, row: sqlite3.Row, bounds: OrderSettings, facts: dict[str, Any]) -> Iterator[str]:
         """Caps in money that an entry, or what is open together with it, lies above. Foreign positions count too."""
-        desk, one_order = self._desk, self._desk.settings_of(row["instance"]).limits.hard_order_usd
+        desk, one_order = self._desk, bounds.limits.hard_order_usd
         worth = Decimal(row["order_qty"]) * Decimal(row["price_ref"])
         if one_order is not None and worth > one_order * SLACK:
             yield f"it is worth {worth:.2f} USDT, one order may be worth {one_order} (INV-17)"
         # The account's own: an instance's tighter one bound only its own entry, and others may have opened more since.
-        limits, wallet = desk.settings.limits, desk.condition.wallet
+        before, limits, wallet = self._limits, desk.settings.limits, desk.condition.wallet
         if wallet is None:
             return
+        # What fell since the entry was judged did not bind it.
+        equity_usdt = max(wallet.equity_usdt, Decimal(facts["equity_usdt"] or 0))
         long_usd, short_usd = self._open_usd()
         each = {symbol: max(abs(long_usd[symbol]), abs(short_usd[symbol])) for symbol in long_usd}
         one_side = max(abs(sum(long_usd.values(), _ZERO)), abs(sum(short_usd.values(), _ZERO)))
         week = desk.caps.opened(row["bar_close_ms"])
-        for usd, pct, what in (
-            (sum(each.values(), _ZERO), limits.gross_pct, "are open with it"),
-            (one_side, limits.net_pct, "are open on one side with it"),
-            (each.get(row["symbol"], _ZERO), limits.symbol_pct, f"of {row['symbol']} are open with it"),
-            (of_day(week, row["bar_close_ms"]), limits.day_notional_pct, "were opened on its day"),
-            (total(week), limits.week_notional_pct, "were opened in its week"),
+        for usd, pcts, what in (
+            (sum(each.values(), _ZERO), (before.gross_pct, limits.gross_pct), "are open with it"),
+            (one_side, (before.net_pct, limits.net_pct), "are open on one side with it"),
+            (
+                each.get(row["symbol"], _ZERO),
+                (before.symbol_pct, limits.symbol_pct),
+                f"of {row['symbol']} are open with it",
+            ),
+            (
+                of_day(week, row["bar_close_ms"]),
+                (before.day_notional_pct, limits.day_notional_pct),
+                "were opened on its day",
+            ),
+            (total(week), (before.week_notional_pct, limits.week_notional_pct), "were opened in its week"),
         ):
-            most = None if pct is None else wallet.equity_usdt * pct / 100
+            set_pcts = [pct for pct in pcts if pct is not None]
+            most = None if len(set_pcts) < len(pcts) else equity_usdt * max(set_pcts) / 100
             if most is not None and usd > most * SLACK:
                 yield f"{usd:.2f} USDT {what}, at most {most:.2f} may be (INV-17)"
 
@@ -155,30 +173,6 @@ class SecondLook:
                 long_usd[order.symbol] += usd if order.side is Side.BUY else _ZERO
                 short_usd[order.symbol] -= usd if order.side is Side.SELL else _ZERO
         return long_usd, short_usd
-
-    def _stale(self, row: sqlite3.Row) -> Iterator[str]:
-        """Ages beyond their bounds in what the gates had before them when they let an entry through."""
-        sql = "SELECT body FROM judged WHERE instance = ? AND close_ms = ?"
-        found = self._desk.ledger.row(sql, (row["instance"], row["bar_close_ms"]))
-        if found is None:
-            yield "nothing is kept of what its gates had before them (INV-36)"
-            return
-        body = orjson.loads(found["body"])
-        inputs, facts = body["inputs"], body["facts"]
-        bounds = self._desk.on_record.read(OrderSettings, body["limits"])
-        ages = [
-            ("signal", inputs["bar_age_s"], min(bounds.entry_max_age_s, float(facts["bar_s"]))),
-            ("feed", inputs["feed_age_s"], bounds.feed_stale_s),
-            ("equity", facts["equity_age_s"], bounds.equity_max_age_s),
-            ("rules", facts["rules_age_s"], _DAY_S),
-        ]
-        if not bounds.plain_market:
-            ages.append(("quote", inputs["quote_age_s"], bounds.quote_max_age_s))
-        for what, age_s, most_s in ages:
-            if not isinstance(age_s, int | float) or age_s > most_s:
-                yield f"its {what} was {age_s} s old, at most {most_s:g} s are allowed (INV-23)"
-        if inputs["ready"] is not True:
-            yield f"column {inputs['not_ready']} was not ready (INV-23)"
 
     def _least_price(self, share: Share) -> Decimal:
         """What a position is worth at least: the gate goes by the mark, which may have moved far from the price of entry."""
@@ -206,6 +200,23 @@ class SecondLook:
             " WHERE i.uid = ?"
         )
         return self._desk.ledger.row(sql, (row["bar_close_ms"], row["instance"])) is not None
+
+
+def _stale(inputs: dict[str, Any], facts: dict[str, Any], bounds: OrderSettings) -> Iterator[str]:
+    """Ages beyond their bounds in what the gates had before them when they let an entry through."""
+    ages = [
+        ("signal", inputs["bar_age_s"], min(bounds.entry_max_age_s, float(facts["bar_s"]))),
+        ("feed", inputs["feed_age_s"], bounds.feed_stale_s),
+        ("equity", facts["equity_age_s"], bounds.equity_max_age_s),
+        ("rules", facts["rules_age_s"], _DAY_S),
+    ]
+    if not bounds.plain_market:
+        ages.append(("quote", inputs["quote_age_s"], bounds.quote_max_age_s))
+    for what, age_s, most_s in ages:
+        if not isinstance(age_s, int | float) or age_s > most_s:
+            yield f"its {what} was {age_s} s old, at most {most_s:g} s are allowed (INV-23)"
+    if inputs["ready"] is not True:
+        yield f"column {inputs['not_ready']} was not ready (INV-23)"
 
 
 def _covers(arming: dict[str, Any], row: sqlite3.Row) -> bool:

@@ -103,7 +103,10 @@ class Timers:
             self._breakers.look()
             self._withdrawals.look()
             self._second_look.look()
-            self._desk.ledger.commit_if_due()
+            if self._desk.judged.write_refused():
+                self._desk.ledger.commit()  # at once: an order that is due next shall not sync them with its own row
+            else:
+                self._desk.ledger.commit_if_due()
             self._desk.chronicle.write(WRITTEN_AT_ONCE)
             await anyio.sleep(_TICK_S)
 

@@ -9,6 +9,7 @@ the two writes it there twice.
 """
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final, NoReturn
@@ -18,20 +19,18 @@ import orjson
 
 from playd.core.orders import OrderState
 from playd.core.timeframes import DAY_MS
+from playd.orders.judged import unpacked
 from playd.orders.ledger import Ledger
 from playd.world.ports import Clock, Disk
 
 BALANCES_DAYS: Final = 40
 """The limits of risk look back a month."""
 
-REFUSED_KEPT: Final = 2_000
-"""
-Refused entries of an instance whose case is kept: more than a day of one that is refused every minute, about three megabytes.
-Each bar's verdict says in words what the first gate said, for as long as bars are kept.
-"""
-
 BATCH: Final = 500
 """Rows looked at in one step: some milliseconds."""
+
+CASES: Final = 20
+"""Of judged entries, which are wider."""
 
 PAUSE_S: Final = 1.0
 """Between two steps that found something."""
@@ -54,6 +53,8 @@ class Upkeep:
         self._runs_ms = runs_days * DAY_MS
         self._link = ""
         """How far the present pass over order events is."""
+        self._uid = ""
+        """The last instance whose judged entries the present pass has been through."""
 
     async def run(self) -> NoReturn:
         """Pass after pass, until cancelled. Raises `RecordError` when the ledger breaks; a full disk puts archiving off."""
@@ -66,7 +67,10 @@ class Upkeep:
 
     def step(self) -> bool:
         """Move or thin a few rows. False when a pass is through. Raises `OSError` when the archive cannot be written."""
-        return self._bars() or self._judged() or self._runs() or self._balances() or self._events()
+        if self._bars() or self._judged() or self._left_over() or self._runs() or self._balances() or self._events():
+            return True
+        self._uid = ""
+        return False
 
     def _bars(self) -> bool:
         """The oldest verdicts of the first instance that has any older than they are kept, by the market's time."""
@@ -86,28 +90,32 @@ class Upkeep:
         return False
 
     def _judged(self) -> bool:
-        """Cases of the first instance that has more of them, or older ones, than are kept."""
-        for instance in self._ledger.rows("SELECT uid FROM instances ORDER BY uid"):
-            key = instance["uid"]
-            newest = self._ledger.row("SELECT max(close_ms) AS at FROM judged WHERE instance = ?", (key,))
-            if newest is None or newest["at"] is None:
-                continue
-            where = "FROM judged WHERE instance = ? AND close_ms < ?"
-            until_ms = int(newest["at"]) - self._keep_ms
-            rows = self._ledger.rows(f"SELECT * {where} ORDER BY close_ms LIMIT ?", (key, until_ms, BATCH))
-            if rows:
-                self._archive("judged", rows)
-                self._ledger.write(f"DELETE {where}", (key, rows[-1]["close_ms"] + 1))
-                self._ledger.commit()
-                return True
-            refused = "FROM judged WHERE instance = ? AND entered = 0"
-            nth = f"SELECT close_ms {refused} ORDER BY close_ms DESC LIMIT 1 OFFSET ?"
-            beyond = self._ledger.row(nth, (key, REFUSED_KEPT))
-            if beyond is not None:
-                self._ledger.write(f"DELETE {refused} AND close_ms <= ?", (key, beyond["close_ms"]))
-                self._ledger.commit()
-                return True
-        return False
+        """Old cases of the next instance that has any. Of refused ones no more come together than are kept (`Judged`)."""
+        newest = self._ledger.row("SELECT instance FROM judged WHERE instance > ? ORDER BY instance LIMIT 1", (self._uid,))
+        if newest is None:
+            return False
+        uid = newest["instance"]
+        newest = self._ledger.row("SELECT max(close_ms) AS at FROM judged WHERE instance = ?", (uid,))
+        assert newest is not None
+        where = "FROM judged WHERE instance = ? AND close_ms < ?"
+        until_ms = int(newest["at"]) - self._keep_ms
+        rows = self._ledger.rows(f"SELECT * {where} ORDER BY close_ms LIMIT ?", (uid, until_ms, CASES))
+        if not rows:
+            self._uid = uid
+            return True
+        self._archive("judged", [{**dict(row), "body": _told(row["body"])} for row in rows])
+        self._ledger.write(f"DELETE {where}", (uid, rows[-1]["close_ms"] + 1))
+        self._ledger.commit()
+        return True
+
+    def _left_over(self) -> bool:
+        """The next row that an older program kept its refused entries in; nobody reads it any more."""
+        row = self._ledger.row("SELECT key FROM meta WHERE key >= 'judged:' AND key < 'judged;' LIMIT 1")
+        if row is None:
+            return False
+        self._ledger.write("DELETE FROM meta WHERE key = ?", (row["key"],))
+        self._ledger.commit()
+        return True
 
     def _runs(self) -> bool:
         """The oldest reconciliations, with what they found."""
@@ -158,7 +166,7 @@ class Upkeep:
         self._link = orders[-1]["link_id"]
         return True
 
-    def _archive(self, table: str, rows: list[sqlite3.Row]) -> None:
+    def _archive(self, table: str, rows: Sequence[Mapping[str, object] | sqlite3.Row]) -> None:
         """Append rows to today's file of a table. Durable when this returns."""
         day = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).date().isoformat()
         self._disk.mkdir(self._directory)
@@ -168,3 +176,11 @@ class Upkeep:
             file.sync()
         finally:
             file.close()
+
+
+def _told(body: bytes) -> str:
+    """A case as it was written; what this program cannot read as it is."""
+    try:
+        return orjson.dumps(unpacked(body)).decode()
+    except ValueError:
+        return str(body)

@@ -1,15 +1,22 @@
 """Old rows leave the ledger, into an archive where anybody may ask for them again; nothing else is touched."""
 
+import zlib
+from dataclasses import replace
 from pathlib import PurePath
 
 import orjson
 import pytest
 
 from playd.core.timeframes import DAY_MS
-from playd.orders import upkeep
+from playd.orders import judged, upkeep
+from playd.orders.gates import Case
+from playd.orders.judged import Judged
 from playd.orders.ledger import CHECKPOINT_EVERY_S, Ledger
+from playd.orders.on_record import OnRecord
 from playd.orders.upkeep import BALANCES_DAYS, Upkeep
 from playd.world.virtual import VirtualWorld, virtual_world
+from tests.simulation.order_world import UID
+from tests.unit.orders.test_gates import OPEN
 
 ARCHIVE = PurePath("/state/archive")
 KEEP_DAYS = 400
@@ -106,22 +113,77 @@ def test_events_of_old_final_orders_move_and_their_orders_stay(world: VirtualWor
     assert count(ledger, "orders") == 3
 
 
-def add_cases(ledger: Ledger, closes: range, *, entered: int) -> None:
+def add_cases(ledger: Ledger, closes: range, *, entered: int, uid: str = UID) -> None:
     for close in closes:
-        ledger.write("INSERT INTO judged VALUES ('u',?,?,'{}')", (close * MINUTE_MS, entered))
+        ledger.write("INSERT INTO judged VALUES (?,?,?,?)", (uid, close * MINUTE_MS, entered, zlib.compress(b'{"v":1}')))
+
+
+def refused_at(close: int) -> Case:
+    return replace(OPEN, intent=replace(OPEN.intent, bar_close_ms=close * MINUTE_MS))
+
+
+def refuse(keeping: Judged, closes: range) -> None:
+    for close in closes:
+        keeping.refused(refused_at(close), "HALTED")
+        while keeping.write_refused():
+            pass
 
 
 def test_of_refused_entries_the_newest_are_kept_and_of_those_let_through_all_of_the_time(
     world: VirtualWorld, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "REFUSED_KEPT", 30)
-    add_cases(ledger, range(0, 100, 2), entered=0)
+    monkeypatch.setattr(judged, "REFUSED_KEPT", 30)
     add_cases(ledger, range(1, 100, 2), entered=1)
-    through(keeper(world, ledger))
+    refuse(Judged(ledger, OnRecord(ledger)), range(0, 100, 2))
     refused = [row["close_ms"] // MINUTE_MS for row in ledger.rows("SELECT * FROM judged WHERE entered = 0")]
     assert refused == list(range(40, 100, 2))
     assert count(ledger, "judged") == 30 + 50
-    assert not world.disk.exists(ARCHIVE), "what its bar says in words needs no second place"
+
+
+def test_the_wider_cases_are_the_fewer_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeping = Judged(ledger, OnRecord(ledger))
+    refuse(keeping, range(1))
+    row = ledger.row("SELECT length(body) AS width FROM judged")
+    assert row is not None
+    monkeypatch.setattr(judged, "REFUSED_BYTES", 8 * row["width"])
+    refuse(keeping, range(1, 40))
+    assert 5 <= count(ledger, "judged") <= 8
+
+
+def test_of_more_refusals_than_wait_the_newest_are_written(ledger: Ledger) -> None:
+    keeping = Judged(ledger, OnRecord(ledger))
+    for close in range(judged.WAITING + 5):
+        keeping.refused(refused_at(close), "HALTED")
+    assert count(ledger, "judged") == 0
+    assert keeping.write_refused()
+    assert count(ledger, "judged") == judged.AT_ONCE, "the rest has its turn later, and orders theirs between"
+    while keeping.write_refused():
+        pass
+    closes = [row["close_ms"] // MINUTE_MS for row in ledger.rows("SELECT close_ms FROM judged")]
+    assert closes == list(range(5, judged.WAITING + 5))
+
+
+def test_a_step_looks_at_the_cases_of_one_instance_and_a_pass_at_each_once(world: VirtualWorld, ledger: Ledger) -> None:
+    for uid in "abcde":
+        add_cases(ledger, range(10), entered=0, uid=uid)
+    asked: list[str] = []
+    ledger._connection.set_trace_callback(lambda sql: asked.append(sql) if "max(close_ms)" in sql and "judged" in sql else None)
+    kept = keeper(world, ledger)
+    for _ in range(2):
+        before = len(asked)
+        while kept.step():
+            assert len(asked) <= before + 1
+            before = len(asked)
+    assert len(asked) == 2 * 5
+
+
+def test_rows_that_an_older_program_kept_its_refusals_in_are_dropped(world: VirtualWorld, ledger: Ledger) -> None:
+    for key in ("judged:u", "judged:v", "limits:ab"):
+        ledger.set_meta(key, "[]")
+    through(keeper(world, ledger))
+    keys = [row["key"] for row in ledger.rows("SELECT key FROM meta")]
+    assert "limits:ab" in keys
+    assert not [key for key in keys if key.startswith("judged")]
 
 
 def test_old_cases_move_to_the_archive(world: VirtualWorld, ledger: Ledger) -> None:
@@ -129,7 +191,9 @@ def test_old_cases_move_to_the_archive(world: VirtualWorld, ledger: Ledger) -> N
     add_cases(ledger, days, entered=1)
     through(keeper(world, ledger))
     assert count(ledger, "judged") == KEEP_DAYS + 1
-    assert len(archived(world, "judged")) == 500 - KEEP_DAYS - 1
+    moved = archived(world, "judged")
+    assert len(moved) == 500 - KEEP_DAYS - 1
+    assert {row["body"] for row in moved} == {'{"v":1}'}
 
 
 def test_reconciliations_and_balances_are_thinned(world: VirtualWorld, ledger: Ledger) -> None:
