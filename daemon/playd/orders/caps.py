@@ -64,36 +64,46 @@ class Caps:
         found = self._entry(row)
         if found is None:
             return
-        at_ms, price_ref = found
-        reserved, used = self._read(_HOUR_USD, at_ms)
+        kind, at_ms, price_ref = found
+        reserved, used = self._read(kind, at_ms)
         left, used = max(_ZERO, reserved - execution.qty * price_ref), used + execution.qty * execution.price
-        self._write(_HOUR_USD, at_ms, left, used, "USD")
+        self._write(kind, at_ms, left, used, "USD")
 
     def resize(self, row: OrderRow, qty: Decimal) -> None:
         """Reserve for an entry that works with `qty` base units now. Belongs before the change of its row."""
         found = self._entry(row)
         if found is None:
             return
-        at_ms, price_ref = found
-        reserved, used = self._read(_HOUR_USD, at_ms)
-        self._write(_HOUR_USD, at_ms, max(_ZERO, reserved + (qty - row.qty) * price_ref), used, "USD")
+        kind, at_ms, price_ref = found
+        reserved, used = self._read(kind, at_ms)
+        self._write(kind, at_ms, max(_ZERO, reserved + (qty - row.qty) * price_ref), used, "USD")
 
     def release(self, row: OrderRow) -> None:
         """Give back what an ended entry reserved and did not use."""
         found = self._entry(row)
         if found is None:
             return
-        at_ms, price_ref = found
-        reserved, used = self._read(_HOUR_USD, at_ms)
+        kind, at_ms, price_ref = found
+        reserved, used = self._read(kind, at_ms)
         rest = max(_ZERO, row.qty - row.cum_qty) * price_ref
-        self._write(_HOUR_USD, at_ms, max(_ZERO, reserved - rest), used, "USD")
+        self._write(kind, at_ms, max(_ZERO, reserved - rest), used, "USD")
 
-    def _entry(self, row: OrderRow) -> tuple[int, Decimal] | None:
-        """Hour and reference price of the decision behind an order; None for what is no entry, or not counted."""
+    def _entry(self, row: OrderRow) -> tuple[str, int, Decimal] | None:
+        """Kind and begin of the budget row of an order, and its reference price; None for what is no entry, or not counted."""
         if not self.counts or row.intent is None:
             return None
         found = self._ledger.row("SELECT bar_close_ms, price_ref FROM intents WHERE id = ? AND class = 'entry'", (row.intent,))
-        return None if found is None else (hour_ms(found["bar_close_ms"]), Decimal(found["price_ref"]))
+        if found is None:
+            return None
+        close_ms, price_ref = found["bar_close_ms"], Decimal(found["price_ref"])
+        at_ms, day_ms = hour_ms(close_ms), close_ms - close_ms % DAY_MS
+        if not self._is_there(_HOUR_USD, at_ms) and self._is_there(_DAY_USD, day_ms):
+            return _DAY_USD, day_ms, price_ref  # an older program reserved it
+        return _HOUR_USD, at_ms, price_ref
+
+    def _is_there(self, kind: str, window_ms: int) -> bool:
+        sql = "SELECT 1 FROM budgets WHERE scope = ? AND kind = ? AND window_start_ms = ?"
+        return self._ledger.row(sql, (self._scope, kind, window_ms)) is not None
 
     def _read(self, kind: str, window_ms: int) -> tuple[Decimal, Decimal]:
         found = self._ledger.row(
