@@ -11,10 +11,12 @@ from playd.core.errors import LinkError
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, VenueOrder
 from playd.core.reply_codes import ReplyClass
+from playd.orders.halts import account_scope
+from playd.orders.panic_notes import leave_note
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
 from playd.venues.port import Reply
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
+from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_script import EventFault
 from tests.unit.guardian.test_judge import resting
 from tests.virtual_time import in_virtual_time
@@ -198,6 +200,26 @@ def test_what_is_closed_side_by_side_is_each_closed_to_its_end_and_counted() -> 
                 OTHER: (Decimal("0.030"), Decimal("0.030")),
             }
             assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+def test_a_second_panic_through_the_guardian_closes_what_was_opened_behind_the_first() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            left = list[Decimal]()
+            for time_ms in (1, 2):
+                assert leave_note(life.world.disk, STATE, account_scope("main"), reason="out", actor="me", time_ms=time_ms)
+                life.halts.check_files()
+                life.account.resume_panics()
+                await anyio.sleep(10.0)
+                left += [life.venue.signed(), life.venue.signed(OTHER)]
+                life.venue.open_foreign(Decimal("0.007"), OTHER)
+                await anyio.sleep(1.0)
+
+            assert left == [0, 0, 0, 0]
 
     in_virtual_time(body)
 

@@ -17,17 +17,18 @@ from typing import Final
 from playd.core.errors import Broken
 from playd.core.record import Recorder
 from playd.core.timeframes import DAY_MS
+from playd.orders.guardian_word import GuardianWord
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
 from playd.orders.panic_notes import FOLDER as PANIC_NOTES
-from playd.orders.panic_notes import notes_there
+from playd.orders.panic_notes import PanicNote, notes_there
 from playd.world.ports import Clock, Disk
 
 ALL: Final = "all"
 FILE_CODE: Final = "KILL_FILE"
 DAILY_LOSS: Final = "DAILY_LOSS"
-_AGAIN: Final = "asked again, behind a later command"
+_AGAIN: Final = "asked again"
 
 
 class Level(IntEnum):
@@ -117,19 +118,34 @@ class Halts:
         self.kill_file = state_dir / KILL_FILE
         self._extra_file = extra_file
         self._make_room = make_room
+        self.guardian = GuardianWord(clock)
+        """Which of the panics the guardian is at."""
         self._in_force: list[Halt] = self._load()
+        self._taken_over: set[PanicNote] = set()
+        """Notes on record whose file the disk did not let go of: they ask for nothing more."""
         self.check_files()
 
-    def raise_level(self, scope: str, level: Level, code: str, text: str, *, actor: str = "daemon", evidence: str = "") -> Halt:
+    def raise_level(
+        self,
+        scope: str,
+        level: Level,
+        code: str,
+        text: str,
+        *,
+        actor: str = "daemon",
+        evidence: str = "",
+        anew: bool = False,
+    ) -> Halt:
         """
         Raise a halt and return it once it is synced; from then on no entry of the scope leaves.
 
-        A halt of the same scope, level and code that is in force already is returned as it is; a panic or a freeze that the
-        other one came after is raised anew, because of two commands the later one holds. A level 2 or more on `all` also
-        writes the kill file, so that losing the ledger lifts nothing; one that is there stays as it is.
+        A halt of the same scope, level and code that is in force already is returned as it is. It is raised `anew` when it was
+        asked for once more and what was done for it may be over, as a panic that was verified flat; a panic or a freeze always
+        when the other one came after it, because of two commands the later one holds. A level 2 or more on `all` also writes
+        the kill file, so that losing the ledger lifts nothing; one that is there stays as it is.
         """
         held = self._find(scope, level, code)
-        if held is not None and not self._overtaken(held):
+        if held is not None and not anew and not self._overtaken(held):
             return held
         if held is not None:
             self._write_lifted(held, actor, _AGAIN)  # one commit with the new one: a crash between them lifts nothing
@@ -249,8 +265,11 @@ class Halts:
         self._check_kill_file()
         try:
             for note in notes_there(self._disk, self._state_dir):
-                self.raise_level(note.scope, Level.PANIC, GUARDIAN_PANIC, note.reason, actor=note.actor)
+                if note not in self._taken_over:
+                    self.raise_level(note.scope, Level.PANIC, GUARDIAN_PANIC, note.reason, actor=note.actor, anew=True)
+                    self._taken_over.add(note)
                 self._disk.remove(note.path)
+                self._taken_over.discard(note)
         except OSError as error:
             self._raise_unless_held(f"panics of the guardian cannot be taken over: {self._state_dir / PANIC_NOTES}: {error}")
 

@@ -24,12 +24,16 @@ _SUFFIX: Final = ".panic"
 
 @dataclass(frozen=True, slots=True)
 class PanicNote:
-    """One panic that the daemon has not put on record yet. `scope` is written as halts are stored."""
+    """
+    One panic that the daemon has not put on record yet. `scope` is written as halts are stored; `time_ms` is 0 where it is
+    not told, as in an empty file.
+    """
 
     path: PurePath
     scope: str
     reason: str
     actor: str
+    time_ms: int
 
 
 def make_folder(disk: Disk, state_dir: PurePath) -> None:
@@ -53,17 +57,16 @@ def notes_there(disk: Disk, state_dir: PurePath) -> Iterator[PanicNote]:
     for name in names:
         if name.endswith(_SUFFIX):
             path = state_dir / FOLDER / name
-            reason, actor = _read(disk, path)
-            yield PanicNote(path, unquote(name.removesuffix(_SUFFIX)), reason, actor)
+            yield PanicNote(path, unquote(name.removesuffix(_SUFFIX)), *_read(disk, path))
 
 
-def _read(disk: Disk, path: PurePath) -> tuple[str, str]:
-    """Reason and actor, as far as the note has them."""
+def _read(disk: Disk, path: PurePath) -> tuple[str, str, int]:
+    """Reason, actor and time, as far as the note has them."""
     try:
         said = orjson.loads(disk.read_bytes(path))
-        return str(said["reason"]), str(said["actor"])
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
-        return "panic through the guardian", "guardian"
+        return str(said["reason"]), str(said["actor"]), int(said["time_ms"])
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return "panic through the guardian", "guardian", 0
 
 
 def _wrote(disk: Disk, path: PurePath, data: bytes) -> bool:

@@ -84,6 +84,31 @@ async def test_of_one_instance_it_halts_that_instance_alone_and_once(world: Virt
     assert halts.in_force() == []
 
 
+async def test_asked_twice_it_is_raised_anew(world: VirtualWorld) -> None:
+    """What was done for the first one may be over, and its position opened again."""
+    halts = halts_of(world)
+    asked = list[int]()
+    for _ in range(2):
+        await panic(world, "mine")
+        halts.check_files()
+        (halt,) = halts.in_force()
+        asked.append(halt.id)
+    assert asked[0] < asked[1]
+
+
+async def test_a_note_that_the_disk_does_not_let_go_of_is_no_new_panic_every_second(world: VirtualWorld) -> None:
+    halts = halts_of(world)
+    asked = list[int]()
+    world.disk.fail("remove", str(NOTED))
+    for _ in range(2):
+        await panic(world, "mine")
+        for _ in range(3):
+            halts.check_files()
+            asked += [halt.id for halt in halts.in_force() if halt.level is Level.PANIC]
+        world.clock.advance(1.0)
+    assert asked[0] == asked[1] == asked[2] < asked[3] == asked[4] == asked[5]
+
+
 async def test_a_start_finds_it_before_anything_is_decided(world: VirtualWorld) -> None:
     await panic(world, "symbol:main/BTCUSDT", confirm="PANIC symbol:main/BTCUSDT")
     assert [(halt.scope, halt.level) for halt in halts_of(world).in_force()] == [("symbol:main/BTCUSDT", Level.PANIC)]
