@@ -13,9 +13,9 @@ from typing import Final
 import anyio
 
 from playd.core.reply_codes import ReplyClass, classify
-from playd.orders.rate_bucket import USABLE_SHARE, RateBucket
+from playd.orders.rate_bucket import GUESS_WINDOW_S, USABLE_SHARE, RateBucket
 from playd.orders.rate_use import RateUse
-from playd.venues.port import CREATE, Priority
+from playd.venues.port import Priority
 from playd.world.ports import Clock
 
 UID_LIMITS_PER_S: Final[dict[str, int]] = {
@@ -206,6 +206,8 @@ class AddressBudget:
         self._paused_until_s = -math.inf
         self._pause_s = 0.0
         """How long the present pause of entries is, or the last one was."""
+        self._entry_s = -math.inf
+        """When an entry left last."""
 
     def for_account(self, alias: str, *, guarded: bool = False) -> "AccountBudget":
         """
@@ -241,16 +243,16 @@ class AddressBudget:
         return max(0.0, self._paused_until_s - self._clock.mono_s())
 
     def protects_itself(self) -> None:
-        """The venue said so: entries pause, each time twice as long."""
+        """
+        The venue said so: entries pause, twice as long if one has left since the last pause was over. An answer to what left
+        before says nothing of that pause, and an order that the venue takes may be an exit, which says nothing of entries.
+        """
         now_s = self._clock.mono_s()
-        again = now_s - self._paused_until_s < ENTRY_PAUSE_OVER_S and self._pause_s
-        self._pause_s = min(2 * self._pause_s, ENTRY_PAUSE_MAX_S) if again else ENTRY_PAUSE_FIRST_S
+        if now_s - self._paused_until_s >= ENTRY_PAUSE_OVER_S:
+            self._pause_s = ENTRY_PAUSE_FIRST_S
+        elif self._entry_s >= self._paused_until_s:
+            self._pause_s = min(2 * self._pause_s, ENTRY_PAUSE_MAX_S)
         self._paused_until_s = now_s + self._pause_s
-
-    def takes_orders(self) -> None:
-        """The venue took an order. That of an exit, which leaves in a pause too, says nothing of entries."""
-        if not self.entries_paused_for_s:
-            self._pause_s = 0.0
 
     @property
     def waiting(self) -> int:
@@ -339,6 +341,8 @@ class AddressBudget:
     def _count(self, request: _Request, now_s: float) -> None:
         self._grants += 1
         self._served[request.owner] = self._grants
+        if request.priority is Priority.ENTRY:
+            self._entry_s = now_s
         self._use.count(ADDRESS, request.owner, self._clock.wall_ms())
         self._bucket.count(now_s, request.address_level)
         if request.bucket is not None:
@@ -373,6 +377,8 @@ class AccountBudget:
         self._shares, self._usable = (1.0 - READ_RESERVE, 1.0 - rules.reserve), rules.usable
         self._waits_ms: dict[str, deque[float]] = {path: deque(maxlen=WAITS_KEPT) for path in UID_LIMITS_PER_S}
         self._use = RateUse()
+        self._left_s: dict[str, deque[float]] = {}
+        """Of endpoints without a limit: when requests left, of the last window."""
         self.on_refused: Callable[[str, int], None] = lambda _endpoint, _code: None
         """Hears of every request that the venue refused for coming too fast."""
 
@@ -402,6 +408,15 @@ class AccountBudget:
         if endpoint in self._waits_ms:
             self._waits_ms[endpoint].append(waited_s * 1000)
             self._use.count(endpoint, owner, self._clock.wall_ms())
+            return
+        left_s = self._left_s.setdefault(endpoint, deque())
+        left_s.append(self._clock.mono_s())
+        self._in_window(left_s)
+
+    def _in_window(self, left_s: deque[float]) -> int:
+        while left_s and left_s[0] <= self._clock.mono_s() - GUESS_WINDOW_S:
+            left_s.popleft()
+        return len(left_s)
 
     def learn(self, endpoint: str, *, limit: int | None, left: int | None, reset_ms: int | None, code: int | None) -> None:
         """See `Budget.learn`. `reset_ms` is on our wall clock; one in the past means now."""
@@ -419,15 +434,17 @@ class AccountBudget:
             if bucket is not None:
                 bucket.refusals += 1
             self._address.protects_itself()
-        elif code == 0 and endpoint == CREATE:
-            self._address.takes_orders()
         self._address.serve()
 
     def _begin(self, endpoint: str) -> RateBucket:
-        """A limit of an endpoint that has none by itself: the venue has just refused a request to it for coming too fast."""
+        """
+        A limit of an endpoint that has none by itself: the venue has just refused a request to it for coming too fast. It tells
+        of none either: what had left within the window was too much.
+        """
+        guess = self._in_window(self._left_s.pop(endpoint, deque())) or OTHER_LIMIT_PER_S
         self._waits_ms[endpoint] = deque(maxlen=WAITS_KEPT)
         self._buckets[endpoint] = bucket = RateBucket(
-            endpoint, OTHER_LIMIT_PER_S, shares=self._shares, usable_share=self._usable
+            endpoint, OTHER_LIMIT_PER_S, shares=self._shares, usable_share=self._usable, guess=guess
         )
         return bucket
 
@@ -441,7 +458,7 @@ class AccountBudget:
 
     def used_rows(self) -> Iterator[LimitRow]:
         """Those of endpoints that were used today, or refused anything; each is made when it is asked for."""
-        for path, bucket in self._buckets.items():
+        for path, bucket in [*self._buckets.items()]:  # others go on between two rows
             if bucket.refusals or bucket.used(self._clock.mono_s()) or self._use.of(path, self._clock.wall_ms()):
                 yield self._line(path)
 

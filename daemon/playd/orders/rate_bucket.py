@@ -19,6 +19,12 @@ PENALTY: Final = 0.8
 PENALTY_S: Final = 600.0
 """After a refusal for sending too fast the limit is believed to be this much smaller for this long."""
 
+GUESS_WINDOW_S: Final = 1.0 + TRAVEL_S
+"""Refusals that come within it are of one window, of an endpoint whose limit is guessed."""
+
+_GROWTHS_MAX: Final = 40
+"""Steps behind which any guess has grown to everything."""
+
 MAX_BLOCK_S: Final = 5.0
 LIMIT_MAX: Final = 10_000
 """More than any user is granted per second: a header that says so is none."""
@@ -44,9 +50,16 @@ class RateBucket:
         shares: tuple[float, ...],
         usable_share: float = USABLE_SHARE,
         reserved: int = 0,
+        guess: int | None = None,
     ) -> None:
-        """`reserved` requests of each window belong to somebody else who uses the same limit."""
+        """
+        `reserved` requests of each window belong to somebody else who uses the same limit. `guess` is the size of one that the
+        venue tells nothing of but refusals: each window with one makes it smaller, and time larger again, up to `limit`.
+        """
         self.name = name
+        self._guess = guess
+        self._guessed_s = -math.inf
+        """When the guess was made, or last made smaller."""
         self._reserved = reserved
         self.limit = limit
         self.refusals = 0
@@ -61,7 +74,13 @@ class RateBucket:
     def usable(self, now_s: float) -> int:
         """Requests allowed in any one window; at least one."""
         share = self._usable_share * (PENALTY if now_s < self._penalised_until_s else 1.0)
-        return max(1, int(self.limit * share) - self._reserved)
+        return max(1, int(self._size(now_s) * share) - self._reserved)
+
+    def _size(self, now_s: float) -> int:
+        if self._guess is None:
+            return self.limit
+        grown = min(_GROWTHS_MAX, max(0, int((now_s - self._guessed_s) / PENALTY_S)))
+        return min(self.limit, int(self._guess / PENALTY**grown))
 
     def used(self, now_s: float) -> int:
         """Requests of the present window, those of other clients included as far as the venue told us."""
@@ -94,7 +113,8 @@ class RateBucket:
         """
         if limit is not None and not 0 < limit <= LIMIT_MAX:
             return
-        self.limit = limit or self.limit
+        if limit is not None:
+            self.limit, self._guess = limit, None
         if left is None:
             return
         self._forget(now_s)
@@ -106,6 +126,10 @@ class RateBucket:
     def refused(self, now_s: float, reset_in_s: float | None) -> None:
         """The venue refused a request for coming too fast: nothing until the reset, and a smaller limit for ten minutes."""
         self.refusals += 1
+        if self._guess is not None and now_s - self._guessed_s >= GUESS_WINDOW_S:
+            first = self._guessed_s == -math.inf
+            self._guess = self._guess if first else max(1, int(self._size(now_s) * PENALTY))
+            self._guessed_s = now_s
         self._penalised_until_s = now_s + PENALTY_S
         self._block(now_s, DEFAULT_BLOCK_S if reset_in_s is None else reset_in_s)
 

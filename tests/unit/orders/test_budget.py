@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playd.orders.budget import AccountBudget, AddressBudget, RateRules
+from playd.orders.budget import ENTRY_PAUSE_OVER_S, AccountBudget, AddressBudget, RateRules
 from playd.venues.port import Priority
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
@@ -364,7 +364,7 @@ def test_system_protection_pauses_entries_longer_each_time_and_nothing_else() ->
             assert now_s() == began_s
             await budget.take(CREATE, Priority.ENTRY)
             assert now_s() - began_s == pytest.approx(pause_s)
-        budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=0)
+        await anyio.sleep(ENTRY_PAUSE_OVER_S)
         budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
         assert budget.entries_paused_for_s == pytest.approx(1.0)
 

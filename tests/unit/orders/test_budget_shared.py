@@ -16,12 +16,91 @@ def test_the_venues_own_protection_pauses_entries_of_every_account_and_polls_mak
         one.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
         assert other.entries_paused_for_s == pytest.approx(1.0)
         await anyio.sleep(1.5)
+        assert one.take_now(CREATE, Priority.ENTRY)
         one.learn(POSITIONS, limit=None, left=None, reset_ms=None, code=0)
         other.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
         assert one.entries_paused_for_s == pytest.approx(2.0)
         await anyio.sleep(2.0 + 61.0)
         one.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
         assert one.entries_paused_for_s == pytest.approx(1.0)
+
+    in_virtual_time(body)
+
+
+def test_answers_of_one_burst_make_one_pause_and_a_taken_exit_does_not_make_the_next_one_short() -> None:
+    async def body() -> None:
+        budget = AddressBudget(LoopClock()).for_account("a")
+        pauses = []
+        for _ in range(4):
+            await budget.take(CREATE, Priority.ENTRY)
+            for _ in range(5):
+                budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=10429)
+            pauses.append(budget.entries_paused_for_s)
+            await anyio.sleep(pauses[-1] + 0.05)
+            budget.learn(CREATE, limit=None, left=None, reset_ms=None, code=0)  # an exit, which leaves in a pause too
+        assert pauses == [pytest.approx(each) for each in (1.0, 2.0, 4.0, 8.0)]
+
+    in_virtual_time(body)
+
+
+def test_an_endpoint_that_is_refused_without_telling_its_limit_is_asked_more_slowly_until_it_is_not() -> None:
+    async def body() -> None:
+        clock, taken_s, refused = LoopClock(), list[float](), list[float]()
+        budget = AddressBudget(clock).for_account("")
+
+        async def ask() -> None:
+            while True:
+                await budget.take(KLINE, Priority.DATA)
+                now_s = clock.mono_s()
+                is_free = sum(1 for each in taken_s if now_s - each < 1.0) < 10
+                (taken_s if is_free else refused).append(now_s)
+                budget.learn(KLINE, limit=None, left=None, reset_ms=None, code=0 if is_free else 10006)
+
+        async with anyio.create_task_group() as asking:
+            began_s = clock.mono_s()
+            for _ in range(50):
+                asking.start_soon(ask)
+            await anyio.sleep(60.0)
+            asking.cancel_scope.cancel()
+        assert refused
+        assert max(refused) - began_s < 20.0
+        assert len(refused) < len(taken_s) / 3
+        assert len([each for each in taken_s if each > began_s + 30.0]) > 30 * 2
+
+    in_virtual_time(body)
+
+
+def test_a_guessed_limit_grows_back_while_nothing_is_refused() -> None:
+    async def body() -> None:
+        budget = AddressBudget(LoopClock()).for_account("")
+
+        def usable() -> int:
+            return next(row.usable for row in budget.rows() if row.endpoint == KLINE)
+
+        for _ in range(50):
+            assert budget.take_now(KLINE, Priority.DATA)
+        budget.learn(KLINE, limit=None, left=None, reset_ms=None, code=10006)
+        budget.learn(KLINE, limit=None, left=None, reset_ms=None, code=10006)  # of the same window
+        seen = [usable()]
+        for _ in range(3):
+            await anyio.sleep(601.0)
+            seen.append(usable())
+        assert seen == [32, 49, 62, 77]
+        await anyio.sleep(10 * 86_400.0)
+        assert usable() == 96
+
+    in_virtual_time(body)
+
+
+def test_a_row_may_be_made_while_an_endpoint_gets_its_first_limit() -> None:
+    async def body() -> None:
+        budget = AddressBudget(LoopClock()).for_account("")
+        for endpoint in (CREATE, POSITIONS):
+            assert budget.take_now(endpoint, Priority.EXIT)
+        rows = budget.used_rows()
+        first = next(rows)
+        budget.learn(KLINE, limit=None, left=None, reset_ms=None, code=10006)
+        assert {first.endpoint, *(row.endpoint for row in rows)} >= {CREATE, POSITIONS}
 
     in_virtual_time(body)
 
