@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.cli.key_readback import Standing, read_back_keys
+from playd.cli.known_bans import address_beside
 from playd.cli.venue_accounts import key_accounts
 from playd.cli.watchers import ways_of
 from playd.control.render import json_text, render_pairs
@@ -11,7 +12,6 @@ from playd.core.errors import CredentialError, PlayError, SettingsError
 from playd.core.modes import Environment
 from playd.ops.ownership import exposed
 from playd.ops.state_files import look_at_ledger
-from playd.orders.budget import AddressBudget
 from playd.settings import Loaded, load
 from playd.supervisor.plays import find_play, read_play
 from playd.world.ports import World
@@ -88,7 +88,7 @@ def _ways(world: World, loaded: Loaded) -> list[Result]:
 
 async def _accounts(world: World, loaded: Loaded) -> list[Result]:
     """Keys are read back from their venues. An unreachable venue fails nothing: a start would wait for it."""
-    address = AddressBudget(world.clock)
+    address = address_beside(world, loaded)
     findings = await read_back_keys(world, *key_accounts(world, loaded), address.for_account)
     local = [alias for alias, each in loaded.settings.accounts.items() if each.environment is Environment.LOCAL]
     return [

@@ -25,12 +25,12 @@ from playd.cli.rehearsals import EXTEND_S, compile_exchange, compile_for, rehear
 from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
 from playd.cli.reports import Reports
-from playd.cli.runtime import EMBEDDED, Runtime, RuntimePlan, open_runtime
+from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
 from playd.cli.shutdown import Shutdown
 from playd.cli.signals import hurry_on_second, stop_signal
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
 from playd.cli.venue_accounts import key_accounts, tell_refused
-from playd.cli.watchers import Limits, Watchers, Ways, attend, build_watchers, ways_of
+from playd.cli.watchers import Watchers, Ways, attend, build_limits, build_watchers, ways_of
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
@@ -52,8 +52,6 @@ from playd.ops.meters import Meters
 from playd.ops.notify import ServiceManager
 from playd.ops.orders_of_day import OrdersOfDay
 from playd.ops.recon_snapshots import ReconSnapshots
-from playd.orders.bans import Bans
-from playd.orders.budget import AddressBudget, RateRules
 from playd.orders.incidents import Incidents
 from playd.settings import Loaded, load
 from playd.settings.model import MarketSource
@@ -230,18 +228,12 @@ async def _with_records(
     records.journal.append("daemon.start", dict(start_record(loaded, daemon_id)))
     meters = Meters()
     reports = Reports(records.journal, streams, meters)
-    bans = Bans(records.ledger, records.journal)
-    rate = settings.rate
-    rules = RateRules(rate.usable, rate.risk_reserve, rate.data_share_ip, rate.ban_s)
-    address = AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep, rules=rules)
     accepted, refused = key_accounts(world, loaded)
     incidents = Incidents(records.ledger, world.clock, records.journal)
     tell_refused(incidents, refused)
-    of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, rate.orders_per_day_warn)
+    of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, settings.rate.orders_per_day_warn)
     snapshots = ReconSnapshots(world.disk, world.clock, places.state_dir, settings.recon.snapshot_keep_days)
-    own_bans = Bans(records.ledger, records.journal, EMBEDDED)
-    own = AddressBudget(world.clock, banned_until_ms=own_bans.until_ms, on_ban=own_bans.keep, rules=rules)
-    limits = Limits(address, own, lambda alias: alias in accepted, of_day, records.journal)
+    limits = build_limits(world, loaded, records, lambda alias: alias in accepted, of_day)
     recorder = BarRecorder(
         world.disk,
         world.clock,
@@ -299,7 +291,7 @@ async def _with_records(
                 ledger=records.ledger,
                 halts=records.halts,
                 incidents=incidents,
-                heed_ban=address.heed,
+                heed_ban=limits.address.heed,
             )
         )
         context = Daemon(
@@ -334,7 +326,7 @@ async def _with_records(
                 records.journal,
                 incidents,
             ),
-            rekey=Rekeying(runtime, lambda: watchers.parts.loaded, address, records.journal, incidents).change,
+            rekey=Rekeying(runtime, lambda: watchers.parts.loaded, limits.of, records.journal, incidents).change,
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)

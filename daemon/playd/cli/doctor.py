@@ -11,6 +11,7 @@ from typing import Final
 
 import orjson
 
+from playd.cli.known_bans import address_beside, banned_until
 from playd.control.arming_tables import CHECKUP
 from playd.control.client import Forbidden, Unanswered, Unreachable, connected
 from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
@@ -18,12 +19,12 @@ from playd.control.render import Output, json_text, render_rows
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Environment
 from playd.ops.doctor import Patient, acts, doctor, versions
-from playd.orders.budget import AddressBudget
 from playd.settings import Loaded, load
 from playd.supervisor.checks import Check, judged
 from playd.venues.bybit.environment import default_hosts
 from playd.venues.bybit.venue import open_bybit_market_data
 from playd.venues.bybit.venue_clock import VenueClock
+from playd.venues.port import Budget
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
@@ -63,7 +64,8 @@ async def _reached(world: World, loaded: Loaded) -> list[Check]:
     for account in loaded.settings.accounts.values():
         if account.environment is not Environment.LOCAL:
             seen.add(account.rest_url or default_hosts(account.environment, account.region).rest)
-    return checks + [await _venue(world, url, loaded.settings.clock.stop_ms) for url in sorted(seen)]
+    budget = address_beside(world, loaded).for_account("")
+    return checks + [await _venue(world, url, loaded.settings.clock.stop_ms, budget) for url in sorted(seen)]
 
 
 async def _guardian(world: World, loaded: Loaded) -> Check:
@@ -77,9 +79,11 @@ async def _guardian(world: World, loaded: Loaded) -> Check:
         return Check("guardian", "unknown", str(error))
 
 
-async def _venue(world: World, url: str, stop_ms: int) -> Check:
+async def _venue(world: World, url: str, stop_ms: int, budget: Budget) -> Check:
     """Name, TLS and clock of one venue; from `stop_ms` apart on the daemon pauses all entries."""
-    budget, clock = AddressBudget(world.clock).for_account(""), VenueClock(world.clock)
+    if budget.banned_for_s:
+        return Check("venue", "unknown", f"{url}: nothing was sent: {banned_until(world.clock, budget)}", "wait")
+    clock = VenueClock(world.clock)
     async with open_bybit_market_data(world, url, budget, simulated=False, venue_clock=clock) as market:
         try:
             offset_ms, round_trip_ms = await market.clock_offset_ms()

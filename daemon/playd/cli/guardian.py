@@ -23,7 +23,7 @@ from playd.core.canonical import Json
 from playd.core.errors import PlaydError, RecordError, StateError
 from playd.core.secret import redact
 from playd.ops.alarm_post import AlarmPost
-from playd.ops.guardian_records import records_after
+from playd.ops.guardian_records import BAN, guardian_ban_ms
 from playd.ops.journal import Journal, open_journal
 from playd.ops.notify import ServiceManager
 from playd.orders.guardian.guardian import Guardian
@@ -39,9 +39,6 @@ from playd.world.real import run as run_loop
 JOURNAL: Final = "journal"
 LOCK: Final = "guardian.lock"
 JOURNAL_RETRY_S: Final = 10.0
-BAN: Final = "rate.ban"
-LOOKED_BACK: Final = 1000
-"""Records of its own that a guardian reads at its start for a ban that is not over: more than one writes in ten minutes."""
 BEAT_S: Final = 5.0
 
 
@@ -163,11 +160,10 @@ async def _main(world: World, options: GuardianOptions) -> int:
 def banned_until_ms(world: World, directory: PurePath, voice: Voice) -> int:
     """Until when the venue banned this address, as an earlier life of the guardian has it on record; 0 without a word of it."""
     try:
-        found = records_after(world.disk, directory, max(0, voice.head[0] - LOOKED_BACK))
+        return guardian_ban_ms(world.disk, directory)
     except OSError as error:
         voice.say("error", "journal", f"{directory}: {error.strerror or error}")
         return 0
-    return max((int(record["data"]["until_ms"]) for record in found if record["kind"] == BAN), default=0)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from playd.cli.known_bans import banned_until
 from playd.core.errors import LinkError, Refused, VenueError
 from playd.venues.bybit.environment import VenueAccount
 from playd.venues.bybit.key_check import key_expires_soon, key_refusal
@@ -44,6 +45,8 @@ async def read_back_keys(
 
 async def read_back_key(world: World, account: VenueAccount, budget: Budget) -> KeyFinding:
     """Ask the venue about one key and judge the answer as the start of the daemon would."""
+    if budget.banned_for_s:
+        return KeyFinding(account.alias, Standing.UNREACHABLE, f"nothing was sent: {banned_until(world.clock, budget)}")
     async with open_bybit_venue(world, account, budget) as port:
         try:
             await port.clock_offset_ms()

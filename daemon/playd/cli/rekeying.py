@@ -16,14 +16,13 @@ from playd.cli.venue_accounts import key_account
 from playd.core.canonical import Json
 from playd.core.errors import CredentialError, LinkError, OperatorError, PlaydError
 from playd.core.record import Recorder
-from playd.orders.budget import AddressBudget
 from playd.orders.halts import account_scope
 from playd.orders.incidents import Incidents
 from playd.settings import Loaded
 from playd.venues.bybit.environment import VenueAccount
 from playd.venues.bybit.key_check import key_refusal
 from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
-from playd.venues.port import StreamDown
+from playd.venues.port import Budget, StreamDown
 
 PROVED_WITHIN_S: Final = 30.0
 KIND: Final = "KEY_NOT_CHANGED"
@@ -35,7 +34,7 @@ class Rekeying:
 
     runtime: Runtime
     loaded: Callable[[], Loaded]
-    address: AddressBudget
+    budget_of: Callable[[str], Budget]
     journal: Recorder
     incidents: Incidents
 
@@ -90,7 +89,7 @@ class Rekeying:
         opened = open_bybit_venue(
             self.runtime.world,
             replace(fresh, lock_step=False),  # a simulated market must not wait for this connection
-            self.address.for_account(fresh.alias),
+            self.budget_of(fresh.alias),  # the venue counts users, whichever of their keys asks
             timing=universe.plan.socket_timing,
             limiter=universe.limiter,
             venue_clock=universe.clock,

@@ -1,6 +1,7 @@
 """What watches over the running daemon, put together: counters, objectives, alerts, backups, chain, HTTP."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
@@ -8,6 +9,7 @@ from pathlib import PurePath
 import anyio
 from anyio.abc import TaskGroup
 
+from playd.cli.known_bans import guardians_ban_ms, rate_rules
 from playd.cli.runtime import EMBEDDED, Runtime
 from playd.cli.start_barrier import Records
 from playd.control.context import Daemon
@@ -37,6 +39,7 @@ from playd.ops.recon_snapshots import ReconSnapshots
 from playd.ops.slo import Breaches, objectives_of
 from playd.ops.told_records import TOLD, tell_record
 from playd.orders.account import Account
+from playd.orders.bans import Bans
 from playd.orders.budget import AccountBudget, AddressBudget, LimitRow
 from playd.orders.incidents import Incidents
 from playd.orders.rows import OrderRow
@@ -234,6 +237,19 @@ class Limits:
         if own.used or own.by_owner or own.refusals:
             yield own
         yield self.address.row()
+
+
+def build_limits(world: World, loaded: Loaded, records: Records, has_key: Callable[[str], bool], of_day: OrdersOfDay) -> Limits:
+    """The budgets as a start finds them: a ban that the daemon or its guardian was told of holds before anything is sent."""
+    rules = rate_rules(loaded.settings)
+
+    def budget(bans: Bans) -> AddressBudget:
+        return AddressBudget(world.clock, banned_until_ms=bans.until_ms, on_ban=bans.keep, rules=rules)
+
+    address = budget(Bans(records.ledger, records.journal))
+    with suppress(OSError):  # the link to the guardian tells of a journal that cannot be read
+        address.heed(guardians_ban_ms(world.disk, loaded.locations.state_dir))
+    return Limits(address, budget(Bans(records.ledger, records.journal, EMBEDDED)), has_key, of_day, records.journal)
 
 
 def attend(meters: Meters, account: Account, of_day: OrdersOfDay, snapshots: ReconSnapshots, now_ms: Callable[[], int]) -> None:

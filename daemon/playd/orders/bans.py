@@ -4,6 +4,7 @@ Bans of our address, kept where every later life of the daemon finds them.
 The venue bans an address for ten minutes when it sends too much. A restart does not end that, and asking again prolongs it.
 """
 
+import sqlite3
 from typing import Final
 
 from playd.core.record import Recorder
@@ -17,6 +18,12 @@ VENUE_ADDRESS: Final = "venue"
 def banned_until_ms(ledger: Ledger, address: str = VENUE_ADDRESS) -> int:
     """End of the last known ban of an address on the wall clock; zero when there was none."""
     return int(ledger.meta(_KEY + address) or 0)
+
+
+def stored_until_ms(connection: sqlite3.Connection) -> int:
+    """The same of the venue's address, in a ledger that somebody else may write. Raises `sqlite3.Error`."""
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (_KEY + VENUE_ADDRESS,)).fetchone()
+    return int(found[0]) if found is not None else 0
 
 
 class Bans:

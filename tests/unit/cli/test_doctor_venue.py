@@ -5,7 +5,7 @@ import pytest
 from playd.cli.doctor import _venue
 from playd.settings.model import Clock
 from playd.world.virtual import virtual_world
-from tests.fake_bybit import FakeBybit, ok
+from tests.fake_bybit import FakeBybit, FreeBudget, ok
 
 pytestmark = pytest.mark.anyio
 
@@ -16,5 +16,5 @@ async def test_clocks_so_far_apart_that_entries_would_be_paused_are_no_good_ones
     nanoseconds = (world.clock.wall_ms() + offset_ms) * 1_000_000
     fake = FakeBybit(lambda seen: ok({"timeSecond": "1", "timeNano": str(nanoseconds)}))
     async with fake.running(world) as hosts:
-        found = await _venue(world, hosts.rest, Clock().stop_ms)
+        found = await _venue(world, hosts.rest, Clock().stop_ms, FreeBudget())
     assert (found.result, f"clock {offset_ms:+d} ms" in found.detail) == (result, True)

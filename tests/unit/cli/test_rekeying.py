@@ -14,7 +14,7 @@ from aiohttp import web
 from playd.cli.rekeying import KIND, Rekeying
 from playd.core.errors import OperatorError
 from playd.core.modes import Environment
-from playd.orders.budget import AddressBudget
+from playd.orders.budget import AccountBudget, AddressBudget
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.settings import load
@@ -47,6 +47,7 @@ class Scene:
     incidents: Incidents
     journal: MemoryJournal
     looked: list[str]
+    budget: AccountBudget
 
     async def change(self, key: str) -> Any:
         self.world.disk.write_replace(FILE, f"api_key={key}\napi_secret=s\n".encode(), keep_previous=False)
@@ -84,9 +85,17 @@ async def scene() -> AsyncIterator[Scene]:
                 accounts=SimpleNamespace(find=lambda alias: running),
                 universes={Environment.LOCAL: universe},
             )
-            rekeying = Rekeying(runtime, lambda: loaded, AddressBudget(world.clock), journal, incidents)
-            yield Scene(world, fake, port, rekeying, incidents, journal, looked)
+            budget = AddressBudget(world.clock).for_account("main")
+            rekeying = Rekeying(runtime, lambda: loaded, {"main": budget}.__getitem__, journal, incidents)
+            yield Scene(world, fake, port, rekeying, incidents, journal, looked, budget)
         group.cancel_scope.cancel()
+
+
+async def test_what_proves_a_key_is_counted_with_what_the_account_sends() -> None:
+    async with scene() as here:
+        with anyio.fail_after(60):
+            await here.change("nextkey")
+        assert {row.endpoint: row.used for row in here.budget.used_rows()}["/v5/user/query-api"] >= 1
 
 
 async def test_a_key_of_the_same_user_is_proved_and_then_used_by_every_request_and_a_new_stream() -> None:

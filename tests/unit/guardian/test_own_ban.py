@@ -5,7 +5,8 @@ from pathlib import PurePath
 import pytest
 
 from playd import __version__
-from playd.cli.guardian import BAN, LOOKED_BACK, JournalNumbers, Voice, banned_until_ms
+from playd.cli.guardian import JournalNumbers, Voice, banned_until_ms
+from playd.ops.guardian_records import BAN, LOOKED_BACK
 from playd.ops.journal import open_journal
 from playd.world.virtual import virtual_world
 
