@@ -4,7 +4,7 @@ The daemon's side of the guardian: writes its plan, beats every second, hears it
 Nothing of it is on the way of an order: the plan is compared with the ledger four times a second and written when it changed.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -82,8 +82,7 @@ class GuardianLink:
         self._stopping = False
         self._carried: set[int] = set()
         """Level 4 of the guardian that our accounts were told to carry out, by the id of the halt."""
-        self._begun_ms: int | None = None
-        """When the guardian began a panic of which it has not said how it ended."""
+        self._word = parts.halts.guardian
         self._hurry = anyio.Event()
 
     @property
@@ -269,20 +268,24 @@ class GuardianLink:
             _log.info("guardian.heard", msg=f"pid {data.get('pid')}, version {data.get('version')}")
             self._parts.incidents.resolve(SILENT, ALL, "the guardian is heard again")
         self._heard_s = self._clock.mono_s()
+        self._word.hear(map(str, data.get("closing", ())))  # an older guardian does not say it
         head, known = int(data["journal_head"]["seq"]), int(self._parts.ledger.meta(_SEQ_KEY) or 0)
         if head < known:  # another journal, which begins again
             self._parts.ledger.set_meta(_SEQ_KEY, "0")
         if head != known:
             self._import_records()
-        if self._begun_ms is not None and self._begun_ms < self._clock.wall_ms() - 1000 * float(data["uptime_s"]):
-            self._carry_on_panics()  # this guardian is another one
+        if (begun := self._word.begun) and "uptime_s" in data:
+            started_ms = self._clock.wall_ms() - 1000 * float(data["uptime_s"])
+            if gone := [scope for scope, began_ms in begun.items() if began_ms < started_ms]:
+                self._carry_on_panics(gone)  # this guardian is another one
 
     def _note_silence(self, why: str) -> None:
         """A guardian that was there and is gone is an incident; one that nobody started is one only where it is required."""
+        self._word.miss()
         if not self.missing or self._stopping:
             return
-        if self._guardians_panics() - self._carried:
-            self._carry_on_panics()
+        if self._word.begun or self._guardians_panics() - self._carried:
+            self._carry_on_panics([*self._word.begun])
         live = self._has_real_money
         late = self._clock.mono_s() - self._started_s > self._parts.settings.gates.guardian_max_age_s
         if self._heard_s is not None or (live and late):
@@ -323,16 +326,16 @@ class GuardianLink:
         answer = "" if took else f" (answered {data.get('code')}: {data.get('answer')})"
         if kind == "panic.step" and data.get("step") == "received":
             wanted = self._stored_scope(str(data["scope"]))
-            self._begun_ms = int(record["ts_ms"])
-            if self._looked_at(wanted, self._begun_ms):
+            self._word.begun[wanted] = began_ms = int(record["ts_ms"])
+            if self._looked_at(wanted, began_ms):
                 return
             text = str(data.get("reason") or f"panic {data['scope']} through the guardian")
-            parts.halts.raise_level(wanted, Level.PANIC, GUARDIAN_PANIC, text, actor=str(record["actor"]))
+            parts.halts.raise_level(wanted, Level.PANIC, GUARDIAN_PANIC, text, actor=str(record["actor"]), anew=True)
         elif kind == "rate.ban":
             parts.heed_ban(int(data["until_ms"]))
         elif kind == "panic.result":
             # Flat by the guardian's word or not: whoever holds level 4 sees to it.
-            self._carry_on_panics()
+            self._carry_on_panics([self._stored_scope(str(data["scope"]))])
         elif kind == "order.sent" and data.get("action") == "close":
             done = "closed" if took else "asked to close"
             text = f"the guardian {done} {data['qty']} {record['symbol']} as {data['link_id']}: {data['reason']}{answer}"
@@ -356,20 +359,25 @@ class GuardianLink:
         return known is not None
 
     def _guardians_panics(self) -> set[int]:
-        return {halt.id for halt in self._parts.halts.in_force() if halt.code == GUARDIAN_PANIC}
+        """Those in force that nobody says it is at."""
+        of_it = [halt for halt in self._parts.halts.in_force() if halt.code == GUARDIAN_PANIC]
+        return {halt.id for halt in of_it if halt.scope not in self._word.begun}
 
-    def _carry_on_panics(self) -> None:
+    def _carry_on_panics(self, ended: Iterable[str]) -> None:
         """The guardian is through with them, or gone: open accounts see to them. One that is opened later does so by itself."""
-        self._begun_ms, self._carried = None, self._guardians_panics()
+        for scope in ended:
+            self._word.begun.pop(scope, None)
+        self._carried = self._guardians_panics()
         for held in self._parts.accounts.held.values():
             if held.account is not None:
                 held.account.resume_panics()
 
     def _stored_scope(self, text: str) -> str:
-        """A scope as the ledger stores it: instances by uid."""
+        """A scope as the ledger stores it: instances by uid, which a panic that went on says itself."""
         if not text.startswith("instance:"):
             return text
-        row = self._parts.ledger.row("SELECT uid FROM instances WHERE name = ? AND removed = 0", (text.partition(":")[2],))
+        named = "SELECT uid FROM instances WHERE (name = ? AND removed = 0) OR uid = ? ORDER BY uid = ? LIMIT 1"
+        row = self._parts.ledger.row(named, (text.partition(":")[2],) * 3)
         return instance_scope(row["uid"]) if row is not None else ALL
 
 

@@ -96,7 +96,7 @@ class GuardianMethods:
         self._guardian.beat(
             str(params.get("daemon_id", "")), str(params.get("plan_digest", "")), stopping=params.get("stopping") is True
         )
-        return self._presence()
+        return {**self._presence(), "closing": list[Json](self._guardian.closing)}
 
     async def _status(self, params: JsonObject, session: Session) -> JsonObject:
         return {**self._presence(), **self._guardian.status()}

@@ -131,10 +131,13 @@ class Panic:
         """
         Go on with the panics in force that nobody here drives: of an earlier life, or of the guardian. May be called again.
 
-        One that was verified flat here is over: what was opened by hand since is no business of its.
+        One that was verified flat here is over: what was opened by hand since is no business of its. Of the share of an
+        instance one that the guardian has begun is its own until it says how that ended.
         """
+        begun = self._desk.halts.guardian.begun
         for halt, scope in self._levels.unfinished():
-            self._go_on(_Run(scope, f"panic:{halt.id}:{self._desk.clock.wall_ms()}"))
+            if not scope.instance_uid or halt.scope not in begun:
+                self._go_on(_Run(scope, f"panic:{halt.id}:{self._desk.clock.wall_ms()}"))
 
     def _go_on(self, run: _Run) -> None:
         """Drive a panic to its end in the background, unless one of its scope is driven already."""
@@ -178,6 +181,7 @@ class Panic:
         flat_readings, is_first = 0, True
         async with anyio.create_task_group() as closing:
             while not self._levels.frozen(run.scope):
+                await self._guardian_first(run.scope)
                 # The first close waits for no list of orders; nothing is called flat without one.
                 unread = "not yet" if is_first else await self._read_orders()
                 open_now, is_first = await self._read(run), False
@@ -208,11 +212,18 @@ class Panic:
                     await anyio.sleep(VERIFY_GAP_S)
                     continue
                 flat_readings = 0
+                if await self._guardian_first(run.scope):
+                    continue  # what was read is older than what it closed
                 if not await self._close_all(run, open_now, closing):
                     # A narrower freeze holds what is left, or another exit is at it: the venue is not asked without a pause.
                     await anyio.sleep(_REPEAT_S)
                 await self._wait_for_closing(run)
         return False
+
+    async def _guardian_first(self, scope: PanicScope) -> bool:
+        """Of one share there is one who closes it. Whether the guardian was at it, or may have been while we stood still."""
+        stored = scope.halt_scope(self._desk.alias)
+        return bool(scope.instance_uid) and await self._desk.halts.guardian.until_through(stored)
 
     def _resting(self, scope: PanicScope) -> list[OrderRow]:
         """

@@ -100,6 +100,11 @@ class Guardian:
             if kept.watch is not None and now_s - kept.watch.tried_s > longest_s
         ]
 
+    @property
+    def closing(self) -> list[str]:
+        """See `AccountWatch.closing`, of all accounts."""
+        return sorted(scope for kept in self.kept.values() if kept.watch is not None for scope in kept.watch.closing)
+
     def status(self) -> dict[str, Json]:
         """Everything as figures for people and programs; ages in seconds."""
         heard, now_s, wall_ms = self.daemon.heard(self.plan.rules.dead_after_s), self._clock.mono_s(), self._clock.wall_ms()

@@ -163,6 +163,11 @@ class AccountWatch:
                     await self._do(act)
 
     @property
+    def closing(self) -> list[str]:
+        """Instances, as scopes of halts, whose shares are being closed here: the daemon leaves those alone meanwhile."""
+        return [scope.halt_scope(self.alias) for scope, count in self._under_way.items() if count and scope.instance_uid]
+
+    @property
     def alarms(self) -> tuple[Alarm, ...]:
         """What is wrong now."""
         return (*self._judged, *unfinished_alarms(self.alias, self._unfinished))
@@ -262,14 +267,15 @@ class AccountWatch:
                 if left is None or self._under_way[scope]:
                     continue  # a person repeated it meanwhile
                 attempt, heard = _Attempt(scope, TRY_S, left.asked_ms, is_try=True), self._outlook().heard
-                report = None
-                if heard.state is not DaemonState.ALIVE:
+                report, is_fresh = None, self._clock.mono_s() - heard.since_s < HEARD_WITHIN_S
+                # One that has just said that it stops may still be closing.
+                if heard.state is DaemonState.DEAD or (heard.state is DaemonState.STOPPED and not is_fresh):
                     report = await self._flatten(attempt, lambda _text: None)
                 if report is not None and not report.exit_code:
                     self._end(scope, flat=True, text="flat, verified twice")
                 elif frozen := self._frozen_since(attempt):
                     self._end(scope, flat=False, text=f"{frozen.scope} was frozen by {frozen.actor}")
-                elif report is None and self._clock.mono_s() - heard.since_s < HEARD_WITHIN_S:
+                elif heard.state is DaemonState.ALIVE and is_fresh:
                     self._end(scope, flat=False, text="the daemon goes on with it")
                 self._on_alarms()
 
