@@ -31,6 +31,31 @@ def test_an_order_that_the_venue_has_filled_counts_before_its_executions_are_boo
     in_virtual_time(body)
 
 
+def test_what_an_order_by_hand_executed_before_this_ledger_is_not_open_for_ever() -> None:
+    async def body() -> None:
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=RiskLimits(max_positions=1)))
+        venue = life.venue
+        venue.resting = True
+        venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+        venue.resting = False
+        venue.fill_part(Decimal("0.004"))
+        await anyio.sleep(100.0)
+        async with life.running():
+            await anyio.sleep(2.0)
+            (order,) = [order for order in venue.orders.values() if order.link_id == "by-hand"]
+            venue._report(replace(order, status="Cancelled", cancel_type="CancelByUser"))
+            await anyio.sleep(1.0)
+            venue.close_by_hand()
+            await anyio.sleep(1000.0)
+            lacking = [row.unbooked_qty for row in life.account.desk.book.lacking_fills()]
+            facts = life.account.gateway._facts.gather(entry(symbol="ETHUSDT"), 60_000, intent_exists=False)
+
+        assert lacking == [Decimal("0.004")]
+        assert (facts.working, facts.holdings) == ((), ())
+
+    in_virtual_time(body)
+
+
 def test_an_order_by_hand_that_only_reduces_holds_entries_off_because_it_would_close_them() -> None:
     async def body() -> None:
         life = build()

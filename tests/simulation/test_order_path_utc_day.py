@@ -71,8 +71,10 @@ def test_a_machine_whose_clock_is_a_day_ahead_lifts_no_pause_of_the_day() -> Non
             machine.ahead_ms += DAY_MS
             await anyio.sleep(120.0)
             held = levels(life, MAIN), [trip.code for trip in life.account.breakers.trips]
+            facts = life.account.gateway._facts.gather(entry(), 60_000, intent_exists=False)
 
         assert held == ({"DAILY_LOSS": Level.PAUSE}, ["DAILY_LOSS"])
+        assert facts.venue_ms == life.venue.clock.wall_ms() == facts.now_ms - DAY_MS
 
     in_virtual_time(body)
 

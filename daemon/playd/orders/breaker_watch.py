@@ -95,10 +95,16 @@ class BreakerWatch:
 
     def _today(self) -> int | None:
         """The venue's UTC day, as days since 1970; None before the first reading of this life."""
+        now_ms = self.now_ms
+        return None if now_ms is None else now_ms // DAY_MS
+
+    @property
+    def now_ms(self) -> int | None:
+        """The venue's time; None before the first reading of this life."""
         if self._heard is None:
             return None
         venue_ms, mono_s = self._heard
-        return (venue_ms + round((self._desk.clock.mono_s() - mono_s) * 1000)) // DAY_MS
+        return venue_ms + round((self._desk.clock.mono_s() - mono_s) * 1000)
 
     def _judge_again(self) -> None:
         """More is known of the day than when the newest reading was judged; the next one tells where that is out of date."""

@@ -12,7 +12,7 @@ from playd.orders.exposure import Holding, Working
 from playd.orders.gates import AccountFacts
 from playd.orders.halts import scopes_of
 from playd.orders.opened import HOUR_MS, of_day, total
-from playd.orders.order_book import FOREIGN
+from playd.orders.order_book import FOREIGN, is_theirs
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
 
@@ -64,6 +64,7 @@ class Facts:
             week_usd=total(opened),
             opened=opened,
             now_ms=now_ms,
+            venue_ms=self._breakers.now_ms if self._breakers is not None else None,
             bar_s=clock_ms / 1000,
             hour_until_ms=self._hour_until_ms(hour, intent.instance_uid, limits, own_of_hour, of_hour),
             trips=self._trips(intent.instance_uid),
@@ -116,7 +117,11 @@ class Facts:
     def _working(self, intent: Intent) -> tuple[Working, ...]:
         """Every order that may still open risk, in doubt or foreign ones included, and what opened it and is not booked yet."""
         book = self._desk.book
-        rows = [*((row, row.open_qty) for row in book.live()), *((row, row.unbooked_qty) for row in book.lacking_fills())]
+        rows = [
+            *((row, row.open_qty) for row in book.live()),
+            # What somebody else's order executed before this ledger is in the position that was taken over.
+            *((row, row.unbooked_qty) for row in book.lacking_fills() if not is_theirs(row)),
+        ]
         return tuple(
             Working(row.symbol, row.side, qty, self._price(row) or intent.price_ref)
             for row, qty in rows

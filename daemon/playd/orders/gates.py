@@ -99,10 +99,17 @@ class AccountFacts:
     """Length of the execution bars: behind the next close a decision is one of the past, whatever the settings allow."""
     now_ms: int = 0
     """Wall time of the decision. Bars may have a time of their own, on a simulated market."""
+    venue_ms: int | None = None
+    """The venue's time of the decision; None before its first balance."""
     opened: Opened = ()
     """`week_usd` by the hour."""
     hour_until_ms: int | None = None
     """Close at which the entries of an hour are fewer than their cap again; None while they are."""
+
+    @property
+    def day_of_ms(self) -> int:
+        """What a day of losses goes by: the venue's time, and ours as long as that is unknown."""
+        return self.now_ms if self.venue_ms is None else self.venue_ms
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ def halt(case: Case) -> Refusal | None:
         return None
     text, level = f"{found.scope} is at level {found.level}: {found.text}", str(int(found.level))
     age_s = max(0.0, (case.facts.now_ms - found.raised_ms) / 1000)
-    return Refusal("HALTED", text, level, "0", "level", age_s, ends_ms(found, case.facts.now_ms))
+    return Refusal("HALTED", text, level, "0", "level", age_s, ends_ms(found, case.facts.day_of_ms))
 
 
 def armed(case: Case) -> Refusal | None:

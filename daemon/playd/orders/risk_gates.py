@@ -20,7 +20,7 @@ _LAST_SHARE: Final = Decimal("0.05")
 
 def daily_loss(case: Case) -> Refusal | None:
     """A loss of the day is forgotten with it; one that halts waits for a person beside that."""
-    return _tripped(case, "DAILY_LOSS", next_ms=_next_day_ms(case.facts.now_ms))
+    return _tripped(case, "DAILY_LOSS", next_ms=_next_day_ms(case.facts.day_of_ms))
 
 
 def drawdown(case: Case) -> Refusal | None:

@@ -77,6 +77,8 @@ TIMES = [
     (funded(None), None, None),
     (listed_for(6.5), 100 * DAY_MS + DAY_MS // 2, None),
     (tripped(Level.PAUSE), MIDNIGHT_MS, None),
+    (with_(tripped(Level.PAUSE), facts_venue_ms=MIDNIGHT_MS + 1), MIDNIGHT_MS + DAY_MS, None),  # our clock is behind
+    (with_(halted(Level.PAUSE, "DAILY_LOSS"), facts_venue_ms=MIDNIGHT_MS + 1), MIDNIGHT_MS + DAY_MS, 90.0),
     (tripped(Level.HALT), None, None),
     (tripped(Level.OPEN), None, None),  # the start of the day is unknown
     (tripped(Level.HALT, "DRAWDOWN"), None, None),
