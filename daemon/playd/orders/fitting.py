@@ -38,7 +38,8 @@ def fitted_qty(case: "Case") -> Fitted:
         best = Fitted(qty, f"{name} is {limit}") if qty < best.qty else best
     if (share := case.settings.limits.size_share_pct) is not None:
         of_what = f" of what {best.why} leaves" if best.why else ""
-        best = Fitted(_whole_steps(best.qty * share / 100, step), f"quarter_pct is {share}{of_what}")
+        qty = _whole_steps(best.qty * share / 100, step)
+        best = Fitted(qty, f"quarter_pct is {share}{of_what}") if qty < best.qty else best
     return best
 
 

@@ -379,6 +379,7 @@ def test_a_window_keeps_its_local_hours_when_clocks_are_changed(zone: str, utc: 
         ({"risk_per_trade_pct": Decimal("0.04")}, "0.006"),  # 4 USDT over 500 + 105 per coin
         ({"risk_per_trade_pct": Decimal("0.04"), "order_usd": Decimal(100)}, "0.002"),
         ({"order_usd": Decimal(5_000)}, "0.010"),
+        ({"size_share_pct": Decimal(100)}, "0.010"),
     ],
 )
 def test_ceilings_cut_the_size_to_whole_steps_and_never_raise_it(limits: dict[str, Any], qty: str) -> None:
