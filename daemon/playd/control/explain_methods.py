@@ -89,9 +89,13 @@ def _head(daemon: Daemon, slot: Slot, play: str, timeframe: str | None) -> JsonO
 
 
 def _on_record(daemon: Daemon, slot: Slot, at_ms: int | None, no_columns: str) -> JsonObject | None:
-    """The last bar that was decided at a time, if an entry was judged at it; `no_columns` says why nothing more is told."""
+    """
+    The last bar that was decided at a time, if an entry was judged at it; without a time the last one at which an entry was.
+    `no_columns` says why nothing more is told.
+    """
     stored = _stored(daemon, slot, limit=1, up_to_ms=2**62 if at_ms is None else at_ms)
-    said = _gates(daemon, slot, max(stored, default=0))
+    newest_ms = None if at_ms is not None else Judged(daemon.ledger, OnRecord(daemon.ledger)).newest_ms(slot.record.uid)
+    said = _gates(daemon, slot, max(stored, default=0) if newest_ms is None else newest_ms)
     head = _head(daemon, slot, PurePath(slot.record.play_path).stem, None)
     return None if said["judged"] is None else {**head, "no_columns": no_columns, **said}
 

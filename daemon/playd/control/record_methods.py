@@ -44,7 +44,7 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
     if bar is not None:
         text = f"closed {rfc3339(bar['close_ms'])}: {bar['verdict']} {bar['detail']}".strip()
         steps.append((bar["processed_ms"], "bar", text))
-    if intent is not None and (judged := _judged(intent)):
+    if intent is not None and (judged := _judged(daemon, intent)):
         steps.append((intent["created_ms"], "gates", judged))
     if intent is not None:
         within = f" within {intent['band_bps']} bps" if intent["band_bps"] else ""
@@ -82,13 +82,16 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
     }
 
 
-def _judged(intent: Any) -> str:
+def _judged(daemon: Daemon, intent: Any) -> str:
     """What the gates said to an entry, as it stands with its intent; empty for what passes none of them."""
     found: dict[str, Any] = orjson.loads(intent["gates"] or b"{}")
     if "passed" not in found:
         return ""
     cut = f"; cut: {found['cut']}" if found.get("cut") else ""
-    return f"{found['passed']} passed, under {found.get('limits', 'no limits')}{cut}; `playctl explain` asks them again"
+    case = "SELECT 1 FROM judged WHERE instance = ? AND close_ms = ?"
+    kept = daemon.ledger.row(case, (intent["instance"], intent["bar_close_ms"])) is not None
+    again = "; `playctl explain` asks them again" if kept else ""
+    return f"{found['passed']} passed, under {found.get('limits', 'no limits')}{cut}{again}"
 
 
 def _caught_up(daemon: Daemon, order: Any, intent: Any, execution: Any) -> str:

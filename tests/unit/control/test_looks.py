@@ -37,8 +37,15 @@ def test_the_header_names_the_gravest_level_in_force_whatever_its_scope() -> Non
         ({}, ""),
     ],
 )
-def test_an_order_s_story_has_what_the_gates_said(gates: JsonObject, said: str) -> None:
-    assert _judged({"gates": orjson.dumps(gates).decode()}) == said
+def test_an_order_s_story_has_what_the_gates_said_and_how_to_ask_them_only_while_that_is_kept(
+    gates: JsonObject, said: str
+) -> None:
+    intent = {"gates": orjson.dumps(gates).decode(), "instance": "u", "bar_close_ms": 60_000}
+    kept: list[tuple[int]] = [(1,)]
+    daemon: Any = SimpleNamespace(ledger=SimpleNamespace(row=lambda sql, values: kept[0] if kept and values[1] else None))
+    assert _judged(daemon, intent) == said
+    kept.clear()
+    assert _judged(daemon, intent) == said.removesuffix("; `playctl explain` asks them again")
 
 
 def test_a_list_that_is_cut_says_so() -> None:
