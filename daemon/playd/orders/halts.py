@@ -17,6 +17,7 @@ from typing import Final
 from playd.core.errors import Broken
 from playd.core.record import Recorder
 from playd.core.timeframes import DAY_MS
+from playd.orders.guardian_word import GuardianWord
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
@@ -117,6 +118,8 @@ class Halts:
         self.kill_file = state_dir / KILL_FILE
         self._extra_file = extra_file
         self._make_room = make_room
+        self.guardian = GuardianWord(clock)
+        """Which of the panics the guardian is at."""
         self._in_force: list[Halt] = self._load()
         self._taken_over: set[PanicNote] = set()
         """Notes on record whose file the disk did not let go of: they ask for nothing more."""
