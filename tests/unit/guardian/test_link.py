@@ -173,6 +173,19 @@ async def test_what_the_guardian_did_is_taken_over_once() -> None:
         assert [halt.scope for halt in later.halts.in_force() if halt.code == "GUARDIAN_PANIC"] == ["all"]
 
 
+async def test_a_second_panic_that_could_leave_no_note_is_raised_anew() -> None:
+    world = virtual_world()
+    asked = list[int]()
+    for _ in range(2):
+        async with guardians_journal(world) as journal:
+            journal.append("panic.step", {"step": "received", "scope": "account:main", "reason": "out"}, actor="uid:0(root)")
+        async with daemon_side(world) as side, side.link.running():
+            asked += [halt.id for halt in side.halts.in_force() if halt.level is Level.PANIC]
+        world.clock.advance(1.0)
+    assert len(asked) == 2
+    assert asked[0] < asked[1]
+
+
 async def test_a_stop_that_the_venue_did_not_take_from_the_guardian_was_not_set() -> None:
     world = virtual_world()
     taken: dict[str, Json] = {"code": 0, "answer": "", "took": True}
