@@ -156,16 +156,21 @@ def test_a_symbol_that_is_missing_once_from_the_list_costs_no_entry_its_place(ti
     in_virtual_time(body)
 
 
-def test_a_frozen_entry_is_left_alone() -> None:
+def test_a_frozen_entry_is_left_alone_and_judged_when_the_freeze_is_over() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
             await resting(life)
-            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "looking", actor="somebody")
+            scope = symbol_scope("main", SYMBOL)
+            life.halts.raise_level(scope, Level.FREEZE, "OPERATOR", "looking", actor="somebody")
             with rules_of(life, tick=Decimal(7)):
                 life.account.desk.rules_doubted = True
                 await anyio.sleep(60.0)
             assert life.venue.cancels == []
+            life.halts.lift(life.halts.in_force(scope)[0].id, by="somebody", note="seen")
+            await anyio.sleep(5.0)
+            assert [order.status for order in life.venue.orders.values()] == ["Cancelled"]
+            assert "no multiple of the tick" in repairs(life)[0][0]
 
     in_virtual_time(body)
 

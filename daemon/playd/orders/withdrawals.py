@@ -83,12 +83,10 @@ class Withdrawals:
         desk, read = self._desk, self._desk.rules_read
         desk.rules_read = set()
         for row in self.entries():
-            if (
-                row.symbol in read
-                and row.type == "Limit"
-                and row.tif not in _AT_ONCE
-                and not desk.frozen(row.symbol, row.owner)
-            ):
+            if row.symbol in read and row.type == "Limit" and row.tif not in _AT_ONCE:
+                if desk.frozen(row.symbol, row.owner):
+                    desk.rules_read.add(row.symbol)  # judged when the freeze is over
+                    continue
                 no_entry_h = desk.settings_of(row.owner).limits.delist_no_entry_h
                 why = misfit(row, desk.instrument(row.symbol), no_entry_h=no_entry_h, now_ms=self._market_ms(row))
                 if why:
