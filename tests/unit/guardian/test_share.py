@@ -10,6 +10,7 @@ from playd.orders.guardian.share import (
     WRITES_WINDOW_S,
     AddressBan,
     GuardianShare,
+    Shares,
 )
 from playd.venues.port import Priority
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
@@ -69,5 +70,18 @@ def test_a_ban_of_one_account_stops_every_other_one_also_when_it_is_opened_anew(
         second.heed(WALL_START_MS + 700_000)
         assert first.banned_for_s == 700
         assert told == [WALL_START_MS + 600_000]
+        first.banned()  # by an answer to what had left before
+        assert (second.banned_for_s, told[1:]) == (700, [WALL_START_MS + 700_000])
+
+    in_virtual_time(body)
+
+
+def test_an_account_that_is_opened_again_goes_on_with_what_was_sent_for_it() -> None:
+    async def body() -> None:
+        shares = Shares(LoopClock(), AddressBan(LoopClock()))
+        while shares.of("main").take_now(CREATE, Priority.PROTECT):
+            pass
+        assert not shares.of("main").take_now(CREATE, Priority.PROTECT)
+        assert shares.of("other").take_now(CREATE, Priority.PROTECT)
 
     in_virtual_time(body)

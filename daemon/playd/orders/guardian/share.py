@@ -41,9 +41,9 @@ class AddressBan:
         return max(0.0, self._until_s - self._clock.mono_s())
 
     def begin(self) -> None:
-        """The venue has refused a request of ours."""
-        self._until_s = self._clock.mono_s() + BAN_S
-        self._on_ban(self._clock.wall_ms() + round(BAN_S * 1000))
+        """The venue has refused a request of ours: silence for as long as a ban is, or longer where we were told so."""
+        self._until_s = max(self._until_s, self._clock.mono_s() + BAN_S)
+        self._on_ban(self._clock.wall_ms() + round(self.left_s * 1000))
 
     def heed(self, until_ms: int) -> None:
         """The daemon was banned until this wall time. It sends from the same address, and asking again prolongs a ban."""
@@ -111,6 +111,19 @@ class GuardianShare:
             recent.popleft()
         full_until_s = recent[-most] + window_s if len(recent) >= most else now_s
         return max(full_until_s, self._blocked_until_s[kind], now_s + self._ban.left_s) - now_s
+
+
+class Shares:
+    """The share of every account of one address, by alias: what was sent just now, no watch that is opened again forgets."""
+
+    def __init__(self, clock: Clock, ban: AddressBan) -> None:
+        self._clock = clock
+        self._ban = ban
+        self._by_alias: dict[str, GuardianShare] = {}
+
+    def of(self, alias: str) -> GuardianShare:
+        """The same one for all the times an account is opened."""
+        return self._by_alias.setdefault(alias, GuardianShare(self._clock, self._ban))
 
 
 def _kind(endpoint: str) -> str:
