@@ -29,7 +29,7 @@ from playd.ops.notify import ServiceManager
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.open_account import open_account
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile
-from playd.orders.guardian.share import AddressBan
+from playd.orders.guardian.share import AddressBan, Shares
 from playd.orders.panic_notes import make_folder
 from playd.supervisor.edge import first_of, say
 from playd.world.ports import Signal, World
@@ -123,10 +123,11 @@ async def _main(world: World, options: GuardianOptions) -> int:
     credentials = world.env.get("CREDENTIALS_DIRECTORY")
     post = AlarmPost(world, lambda: guardian.plan.ways, voice.say, PurePath(credentials) if credentials else None)
     ban = AddressBan(world.clock, lambda until_ms: voice.record(BAN, {"until_ms": until_ms}, "", ""))
+    shares = Shares(world.clock, ban)
     guardian = Guardian(
         world.clock,
         PlanFile(world.disk, places.state_dir),
-        lambda place: open_account(world, place, ban),
+        lambda place: open_account(world, place, shares.of(place.alias)),
         voice.record,
         voice.say,
         post.tell,

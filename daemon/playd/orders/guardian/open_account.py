@@ -11,7 +11,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from playd.core.errors import CredentialError, LinkError, VenueError
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.plan import AccountPlan
-from playd.orders.guardian.share import AddressBan, GuardianShare
+from playd.orders.guardian.share import GuardianShare
 from playd.venues.bybit.credentials import Credentials, read_credentials
 from playd.venues.bybit.environment import Hosts, venue_account
 from playd.venues.bybit.key_check import key_refusal
@@ -54,8 +54,12 @@ def credentials_of(world: World, place: AccountPlan) -> Credentials:
 
 
 @asynccontextmanager
-async def open_account(world: World, place: AccountPlan, ban: AddressBan) -> AsyncIterator[OpenedAccount]:
-    """The account while the block lasts. Sends nothing by itself. Raises `CredentialError` or `SettingsError`."""
+async def open_account(world: World, place: AccountPlan, share: GuardianShare) -> AsyncIterator[OpenedAccount]:
+    """
+    The account while the block lasts, `share` being the same for all the times it is opened. Sends nothing by itself.
+
+    Raises `CredentialError` or `SettingsError`.
+    """
     found = credentials_of(world, place)
     # Never in lock-step: a simulated market waits for those who decide, and the guardian decides nothing.
     account = venue_account(
@@ -69,7 +73,6 @@ async def open_account(world: World, place: AccountPlan, ban: AddressBan) -> Asy
         allow_unbound_key=place.allow_unbound_key,
         allow_withdrawal_key=place.allow_withdrawal_key,
     )
-    share = GuardianShare(world.clock, ban)
     async with open_bybit_venue(world, account, share) as port:
 
         async def accept() -> None:
