@@ -3,9 +3,10 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from playd.core.orders import OrderState
+from playd.core.orders import OrderState, VenuePosition
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, PLAYS, TIMED, timed_on, with_limit_entries, with_trailing_stop
 from playd.ops.drills.programs import until
+from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.steps import arm, heal, holds_still, is_over, lifted_by_a_person
 from playd.ops.drills.stage import HURRY, SPEED, Stage
 from playd.orders.halts import instance_scope
@@ -45,10 +46,22 @@ async def partial_fills(stage: Stage) -> None:
 
 
 async def _part(stage: Stage, share: float, fault: str, *, symbol: str = BUSY_SYMBOL) -> dict[str, Any]:
-    """Let the next entry of a symbol fill up to a share; its row, and its stop is there."""
+    """
+    Let the next entry of a symbol fill up to a share; its row, and its stop is there.
+
+    Its Play may close a part with the bar that filled it, and nothing needs a stop any more: then it is the entry after it.
+    """
     known = {row["link_id"] for row in _entries(stage, symbol)}
     await arm(stage, "part_fill", {"symbol": symbol, "link_id": ENTRIES}, times=0, given={"share": share}, name=fault)
+    for _ in range(TRIES):
+        row = await _next_part(stage, share, fault, symbol, known)
+        if await _stays(stage, symbol, fault):
+            return row
+        known.add(row["link_id"])
+    raise CannotRun(f"{fault}: each of {TRIES} parts was closed at once")
 
+
+async def _next_part(stage: Stage, share: float, fault: str, symbol: str, known: set[str]) -> dict[str, Any]:
     async def in_part() -> Any:
         return next((row for row in _entries(stage, symbol) if row["link_id"] not in known and _is_part(row, share)), None)
 
@@ -56,8 +69,24 @@ async def _part(stage: Stage, share: float, fault: str, *, symbol: str = BUSY_SY
     await stage.exchange.release(HURRY)
     row: dict[str, Any] = await stage.expect(fault, in_part, lambda row: seen.format(**row), TRADED_S)
     await stage.exchange.release(SPEED)
-    await stage.expect_covered(symbol, fault, COVERED_S)
     return row
+
+
+async def _stays(stage: Stage, symbol: str, fault: str) -> bool:
+    """Whether a part that was executed is still open; then it has its stop."""
+    async with stage.exchange.hand() as hand:
+
+        async def settled() -> VenuePosition | None:
+            position = await hand.position(symbol)
+            return position if position.stop or position.side is None else None
+
+        def words(position: VenuePosition | None) -> str:
+            if position is None or position.side is None:
+                return "its Play has closed the part; the next entry"
+            return f"{symbol} has its stop at {position.stop}"
+
+        position = await stage.expect(fault, settled, words, COVERED_S)
+    return position is not None and position.side is not None
 
 
 async def _rest_given_up(stage: Stage, fault: str, share: float) -> None:
