@@ -60,6 +60,20 @@ def test_a_repeat_waits_in_the_turn_of_its_instance() -> None:
     in_virtual_time(body)
 
 
+def test_a_ban_that_answers_an_order_is_reported_by_whoever_read_the_answer_and_not_once_more() -> None:
+    async def body() -> None:
+        life, reported = build(), list[float]()
+        async with life.running():
+            port = await life.register()
+            life.budget.banned = lambda: reported.append(now_s())  # type: ignore[method-assign]
+            life.venue.script.codes = [10018]
+            verdict = await port.submit(entry(), READY)
+            assert life.account.desk.book.need(verdict.link_id).code == 10018
+            assert reported == []
+
+    in_virtual_time(body)
+
+
 def test_while_banned_an_entry_is_refused_at_once_and_afterwards_the_pause_lifts_itself() -> None:
     async def body() -> None:
         life = build()

@@ -297,8 +297,6 @@ class Gateway:
 
     def _answer_danger(self, row: OrderRow, reply: Reply, reaction: Reaction) -> None:
         desk, note = self._desk, f"order {row.link_id} was answered {reply.code}: {reply.text}"
-        if reply.reply_class is ReplyClass.BAN:
-            desk.budget.banned()
         desk.note_refusal(reply, note)
         if reply.reply_class is ReplyClass.SYMBOL:
             # Of an exit too, which is tried on: whoever is told must know that nothing closes here now.

@@ -53,7 +53,7 @@ class Budget(Protocol):
         ...
 
     def banned(self) -> None:
-        """Report HTTP 403: everything to this address stops."""
+        """Report HTTP 403, once each, by whoever reads the answer itself: everything to this address stops."""
         ...
 
     @property
