@@ -29,9 +29,11 @@ _VERSION: Final = 1
 _RETRY_S: Final = 1.0
 """Time between attempts while the disk is full."""
 
-TEXT_KEPT: Final = 1000
-ITEMS_KEPT: Final = 50
-"""What a record that would be too long has of a text, in characters, and of a list: two of each are below half of a record."""
+_KEPT: Final = ((1000, 50), (200, 20), (50, 10))
+"""What a record that would be too long has of a text, in characters, and of a list: the first of these with which it fits."""
+
+_HEAD_KEPT: Final = 1000
+"""Characters of what fits with none of them: four bytes each at most, however they are escaped."""
 
 
 class JournalSettings(Protocol):
@@ -191,7 +193,8 @@ class Journal:
         _refuse_floats(kind, record)
         line, digest = seal(record, self._head.hash)
         if len(line) > JOURNAL_RECORD_BYTES:
-            record["data"] = _in_short(data)
+            room = JOURNAL_RECORD_BYTES - (len(line) - len(canonical_json(data)))
+            record["data"] = _within(room, data)
             line, digest = seal(record, self._head.hash)
         if len(line) > JOURNAL_RECORD_BYTES:
             raise Broken(f"journal: {kind} has {len(line)} bytes, at most {JOURNAL_RECORD_BYTES} are allowed")
@@ -272,20 +275,33 @@ class Journal:
 _NO_CONTEXT: Final[dict[str, Json]] = {"mode": None, "account": None, "instance": None, "symbol": None, "cause": None}
 
 
-def _in_short(value: Json) -> Json:
+def _within(room: int, data: dict[str, Json]) -> dict[str, Json]:
     """
-    The same with the beginning of what is long, its length and its digest.
+    The same within so many bytes: with the beginning of what is long, else the beginning, length and digest of it all.
 
-    Words of others (every fault of a file, the text of a venue) have no bound, and none of them may end the daemon.
+    Words of others (every fault of a file, the labels of a Play, the text of a venue) have no bound, neither each nor together,
+    and none of them may end the daemon or an instance.
     """
-    if isinstance(value, str) and len(value) > TEXT_KEPT:
-        return f"{value[:TEXT_KEPT]}… {len(value)} characters, sha256 {sha256(value.encode()).hexdigest()}"
-    if isinstance(value, list) and len(value) > ITEMS_KEPT:
-        left = f"… {len(value)} items, sha256 {sha256(canonical_json(value)).hexdigest()}"
-        return [*map(_in_short, value[:ITEMS_KEPT]), left]
+    for text_kept, items_kept in _KEPT:
+        short = {name: _in_short(item, text_kept, items_kept) for name, item in data.items()}
+        if len(canonical_json(short)) <= room:
+            return short
+    whole = canonical_json(data)
+    return {"bytes": len(whole), "sha256": sha256(whole).hexdigest(), "head": whole.decode()[:_HEAD_KEPT]}
+
+
+def _in_short(value: Json, text_kept: int, items_kept: int) -> Json:
+    """The same with the beginning of what is long, its length and its digest."""
+    if isinstance(value, str) and len(value) > text_kept:
+        return f"{value[:text_kept]}… {len(value)} characters, sha256 {sha256(value.encode()).hexdigest()}"
     if isinstance(value, list):
-        return [_in_short(item) for item in value]
-    return {name: _in_short(item) for name, item in value.items()} if isinstance(value, dict) else value
+        short = [_in_short(item, text_kept, items_kept) for item in value[:items_kept]]
+        if len(value) > items_kept:
+            short.append(f"… {len(value)} items, sha256 {sha256(canonical_json(value)).hexdigest()}")
+        return short
+    if isinstance(value, dict):
+        return {name: _in_short(item, text_kept, items_kept) for name, item in value.items()}
+    return value
 
 
 def _refuse_floats(kind: str, value: Json) -> None:
