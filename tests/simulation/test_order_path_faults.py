@@ -272,6 +272,26 @@ def test_an_entry_without_an_answer_is_covered_while_its_answer_is_waited_for() 
     in_virtual_time(body)
 
 
+def test_an_entry_that_arrives_behind_a_look_at_a_flat_account_is_looked_at_again_once_it_is_seen() -> None:
+    """A reading of a start, or of anybody, found nothing and ended the check; then the order arrives, and its fill is not told."""
+
+    async def body() -> None:
+        told = [EventFault.NONE, *[EventFault.LOST] * 50]
+        life = build(script=Script(writes=[WriteFault.DELAYED], events=told, hidden_reads=6, no_attached_stop=1))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await life.account.reconcile("test")
+            with anyio.fail_after(60):
+                while not life.venue.signed():
+                    await anyio.sleep(0.1)
+            await anyio.sleep(2.5)
+
+            assert life.venue.stop_of() == entry().stop
+
+    in_virtual_time(body)
+
+
 def test_a_stream_that_works_costs_no_reading_of_the_position() -> None:
     async def body() -> None:
         life = build()

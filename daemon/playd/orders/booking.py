@@ -175,6 +175,9 @@ class Booking:
             return row
         if after.state is not row.state:
             self.news.links.add(row.link_id)
+            if row.state is OrderState.UNKNOWN and not after.state.terminal and not row.reduce_only and row.owner != FOREIGN:
+                # Its check ended while nobody had heard of it: what it fills from here on may get lost like any other's.
+                self.news.looks.append((row.symbol, row.link_id))
             self.sights.lost_stop(after)
             if row.state is OrderState.ORPHAN and not self._book.orphans(row.symbol):
                 scope = symbol_scope(self._account, row.symbol)
