@@ -84,10 +84,12 @@ def _unheard(*_: object) -> None:
 
 
 def test_a_plan_of_before_says_of_no_ban_and_no_clock_makes_one_endless() -> None:
-    payload = to_payload(Plan(banned_until_ms=7))
-    assert from_payload(payload, "plan").banned_until_ms == 7
-    del payload["banned_until_ms"]
-    assert from_payload(payload, "plan").banned_until_ms == 0
+    payload = to_payload(Plan(banned_until_ms=7, ban_s=900.0))
+    found = from_payload(payload, "plan")
+    assert (found.banned_until_ms, found.ban_s) == (7, 900.0)
+    del payload["banned_until_ms"], payload["ban_s"]
+    found = from_payload(payload, "plan")
+    assert (found.banned_until_ms, found.ban_s) == (0, 600.0)
 
     async def body() -> None:
         clock = LoopClock()

@@ -122,7 +122,9 @@ async def _main(world: World, options: GuardianOptions) -> int:
     places, voice = places_of(world, options), Voice(world)
     credentials = world.env.get("CREDENTIALS_DIRECTORY")
     post = AlarmPost(world, lambda: guardian.plan.ways, voice.say, PurePath(credentials) if credentials else None)
-    ban = AddressBan(world.clock, lambda until_ms: voice.record(BAN, {"until_ms": until_ms}, "", ""))
+    ban = AddressBan(
+        world.clock, lambda until_ms: voice.record(BAN, {"until_ms": until_ms}, "", ""), lambda: guardian.plan.ban_s
+    )
     shares = Shares(world.clock, ban)
     guardian = Guardian(
         world.clock,

@@ -196,6 +196,7 @@ class GuardianLink:
             _ways(parts.world, settings),
             repeat_s,
             banned_until_ms(parts.ledger),
+            settings.rate.ban_s,
         )
 
     def _take_over_old_plan(self) -> None:

@@ -72,6 +72,9 @@ def test_a_ban_of_one_account_stops_every_other_one_also_when_it_is_opened_anew(
         assert told == [WALL_START_MS + 600_000]
         first.banned()  # by an answer to what had left before
         assert (second.banned_for_s, told[1:]) == (700, [WALL_START_MS + 700_000])
+        longer = AddressBan(LoopClock(), told.append, lambda: 900.0)  # by the settings of the plan
+        longer.begin()
+        assert (longer.left_s, told[2:]) == (900, [WALL_START_MS + 900_000])
 
     in_virtual_time(body)
 

@@ -155,7 +155,7 @@ class AlertWay:
 class Plan:
     """
     Everything the guardian knows from the daemon. An alarm that lasts is told again every `repeat_s`. Until `banned_until_ms`
-    on the wall clock the venue has banned the address that both send from.
+    on the wall clock the venue has banned the address that both send from; one that the guardian meets is `ban_s` long.
     """
 
     rules: Rules = Rules()
@@ -164,6 +164,7 @@ class Plan:
     ways: tuple[AlertWay, ...] = ()
     repeat_s: float = 300.0
     banned_until_ms: int = 0
+    ban_s: float = 600.0
 
     def account(self, alias: str) -> AccountPlan | None:
         """The plan of one account."""
@@ -180,6 +181,7 @@ def to_payload(plan: Plan) -> dict[str, Json]:
         ],
         "halts": [_fields(halt) for halt in plan.halts],
         "banned_until_ms": plan.banned_until_ms,
+        "ban_s": plan.ban_s,
         "alerts": {"repeat_s": plan.repeat_s, "ways": [_fields(way) for way in plan.ways]},
     }
 
@@ -193,6 +195,7 @@ def from_payload(payload: Mapping[str, Any], where: str) -> Plan:
             halts=tuple(PlannedHalt(**row) for row in payload["halts"]),
             # A plan of before they were in it.
             banned_until_ms=int(payload.get("banned_until_ms", 0)),
+            ban_s=float(payload.get("ban_s", Plan().ban_s)),
             **_alerts(payload.get("alerts", {"repeat_s": Plan().repeat_s, "ways": []})),
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:

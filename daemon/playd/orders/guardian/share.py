@@ -29,9 +29,18 @@ WRITES: Final = frozenset({"/v5/order/create", "/v5/order/cancel", "/v5/position
 class AddressBan:
     """Until when the venue has banned our address. One for all accounts of the guardian, and for every time one is opened."""
 
-    def __init__(self, clock: Clock, on_ban: Callable[[int], None] = lambda _until_ms: None) -> None:
-        """`on_ban` hears the wall time until which the venue has banned us itself; not what the daemon told."""
+    def __init__(
+        self,
+        clock: Clock,
+        on_ban: Callable[[int], None] = lambda _until_ms: None,
+        ban_s: Callable[[], float] = lambda: BAN_S,
+    ) -> None:
+        """
+        `on_ban` hears the wall time until which the venue has banned us itself; not what the daemon told. `ban_s` says how
+        long one is.
+        """
         self._clock = clock
+        self._ban_s = ban_s
         self._on_ban = on_ban
         self._until_s = 0.0
 
@@ -42,7 +51,7 @@ class AddressBan:
 
     def begin(self) -> None:
         """The venue has refused a request of ours: silence for as long as a ban is, or longer where we were told so."""
-        self._until_s = max(self._until_s, self._clock.mono_s() + BAN_S)
+        self._until_s = max(self._until_s, self._clock.mono_s() + self._ban_s())
         self._on_ban(self._clock.wall_ms() + round(self.left_s * 1000))
 
     def heed(self, until_ms: int) -> None:
