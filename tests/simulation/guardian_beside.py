@@ -53,7 +53,7 @@ class GuardianBeside:
 
     def _write_plan(self) -> None:
         desk = self._life.account.desk
-        held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, {}, desk.fills.booked_seq)
+        held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, {}, desk.fills.newest_booked)
         self._plan = account_plan(self._plan, held, desk.halts.in_force(), fallback_pct=RULES.fallback_stop_pct, flatten=True)
 
     def _outlook(self) -> Outlook:

@@ -1,6 +1,6 @@
 """The guardian's panic: flat means verified flat with no entry left, a share is a share, and a ban is said at once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 
 from playd.core.errors import Throttled
 from playd.core.ids import instance_tag, tag_of
-from playd.core.orders import OrderRequest, Side
+from playd.core.orders import Execution, OrderRequest, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.flatten import Flattener
 from playd.orders.guardian.hands import Hands
@@ -209,3 +209,49 @@ def test_the_pieces_of_a_large_position_climb_no_ladder_of_tolerances() -> None:
         venue.close_stream()
 
     in_virtual_time(run)
+
+
+class LateReadings(FakeVenue):
+    """Positions are told as they were a second ago."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        super().__init__(clock)
+        self._were: list[tuple[float, Sequence[VenuePosition]]] = []
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+        found = await super().positions(symbol, priority=priority)
+        self._were.append((self.clock.mono_s(), found))
+        return next(
+            seen for at_s, seen in reversed(self._were) if at_s <= self.clock.mono_s() - 1.0 or at_s == self._were[0][0]
+        )
+
+
+def test_the_pieces_of_a_share_close_no_more_than_the_share_where_readings_come_late() -> None:
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.040")
+        plan = replace(shared_position("0.040", "0.020", None), max_order_qty=Decimal("0.010"))
+        report = await panic(venue, hands, PanicScope(instance_uid=UID), plan)
+        assert (report.exit_code, venue.signed()) == (0, Decimal("0.020"))
+
+    told(body, LateReadings)
+
+
+def test_of_a_share_that_is_months_old_only_executions_behind_the_plan_are_asked_for() -> None:
+    asked = list[int | None]()
+
+    class Asked(FakeVenue):
+        async def executions(self, *, since_ms: int | None = None, link_id: str = "", **given: Any) -> Sequence[Execution]:
+            asked.extend([] if link_id else [since_ms])
+            return await super().executions(since_ms=since_ms, link_id=link_id, **given)
+
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.010")
+        newest = venue.execution_rows[-1]
+        share = PlannedShare(UID, "mine", Decimal("0.010"), 1, newest.seq, newest.time_ms)
+        for _ in range(2):
+            await panic(venue, hands, PanicScope(instance_uid=UID), replace(planned(), qty=Decimal("0.010"), shares=(share,)))
+            venue.open_foreign(Decimal("0.010"))
+        assert venue.signed() == Decimal("0.020"), "what was closed once is not closed again"
+        assert set(asked) == {newest.time_ms}
+
+    told(body, Asked)

@@ -178,7 +178,7 @@ class GuardianLink:
                 accounts.append(replace(place, positions=before.positions, frozen=before.frozen) if before else place)
                 continue
             desk = account.desk
-            held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, names, desk.fills.booked_seq)
+            held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, names, desk.fills.newest_booked)
             accounts.append(
                 account_plan(
                     place,

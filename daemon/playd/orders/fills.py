@@ -87,7 +87,7 @@ class Fills:
         """Number of executions booked per symbol by this process; readings that span a change are void."""
         self.last_seq: dict[str, int] = {}
         """Highest venue sequence number per symbol of the executions that moved a position, booked by this process."""
-        self._seqs: dict[tuple[str, str], int] = {}
+        self._newest: dict[tuple[str, str], tuple[int, int]] = {}
         self.newest_ms = 0
         """Latest time of the executions booked by this process; `booked` is their number."""
         self.booked = 0
@@ -139,7 +139,8 @@ class Fills:
         self.newest_ms = max(self.newest_ms, execution.time_ms)
         self.booked += 1
         if moves_position(execution):
-            self._seqs[owner, execution.symbol] = max(self.booked_seq(owner, execution.symbol), execution.seq)
+            newest = self.newest_booked(owner, execution.symbol)
+            self._newest[owner, execution.symbol] = max(newest, (execution.seq, execution.time_ms))
             self.last_seq[execution.symbol] = max(self.last_seq.get(execution.symbol, 0), execution.seq)
         return True
 
@@ -207,21 +208,24 @@ class Fills:
         )
         return map(execution_row, rows)
 
-    def booked_seq(self, owner: str, symbol: str) -> int:
-        """The venue's newest sequence number in an owner's share; 0 where nothing was executed for it, or it was adopted."""
-        if (owner, symbol) not in self._seqs:
+    def newest_booked(self, owner: str, symbol: str) -> tuple[int, int]:
+        """
+        The venue's newest sequence number in an owner's share, whenever it was booked, and its market time; 0 for a number
+        where nothing was executed for it, or it was adopted, and for both where there is nothing.
+        """
+        if (owner, symbol) not in self._newest:
             row = self._ledger.row(
-                "SELECT seq FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND position_idx = 0"
-                " AND exec_type <> 'Funding' ORDER BY n DESC LIMIT 1",
+                "SELECT seq, venue_ms FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND position_idx = 0"
+                " AND exec_type <> 'Funding' ORDER BY seq DESC, venue_ms DESC LIMIT 1",
                 (self.account, owner, symbol),
             )
-            self._seqs[owner, symbol] = 0 if row is None else int(row["seq"])
-        return self._seqs[owner, symbol]
+            self._newest[owner, symbol] = (0, 0) if row is None else (int(row["seq"]), int(row["venue_ms"]))
+        return self._newest[owner, symbol]
 
     def forget_cache(self) -> None:
         """Drop folded positions after a rolled-back write; the next reader takes what is on record."""
         self._folds.clear()
-        self._seqs.clear()
+        self._newest.clear()
 
     def net(self, symbol: str) -> Decimal:
         """What the venue's position must be: the sum of all shares, foreign included."""

@@ -230,7 +230,7 @@ async def test_a_panic_that_its_guardian_cannot_end_is_carried_on_by_the_account
     async with daemon_side(world) as side:
         resumed: list[str] = []
         account = cast("Account", SimpleNamespace(resume_panics=lambda: resumed.append("main")))
-        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account)
+        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account, running=account)
         presence = {"pid": 1, "version": "0", "uptime_s": 100.0, "journal_head": {"seq": 0}}
         side.link._answered(presence)
         leave_note(world.disk, STATE, "account:main", reason="out", actor="uid:0(root)", time_ms=1)
@@ -249,6 +249,43 @@ async def test_a_panic_that_its_guardian_cannot_end_is_carried_on_by_the_account
         assert resumed == ["main"], "once"
 
 
+async def test_the_end_of_one_panic_of_the_guardian_carries_on_that_one_and_leaves_it_the_other() -> None:
+    world = virtual_world()
+    async with daemon_side(world) as side:
+        begun_at: list[list[str]] = []
+        account = cast("Account", SimpleNamespace(resume_panics=lambda: begun_at.append(sorted(side.halts.guardian.begun))))
+        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account, running=account)
+        for uid, name in (("abcdefgh", "one"), ("bcdefghi", "two")):
+            side.ledger.write(
+                "INSERT INTO instances (uid, name, tag, account, symbol, mode, clock_ms, created_ms)"
+                " VALUES (?, ?, ?, 'main', 'X', 'demo', 60000, 1)",
+                (uid, name, uid),
+            )
+        async with guardians_journal(world) as journal:
+            for name in ("one", "two"):
+                journal.append("panic.step", {"step": "received", "scope": f"instance:{name}", "reason": ""}, actor="me")
+            journal.append("panic.result", {"scope": "instance:one", "flat": True, "text": ""})
+        side.link._import_records()
+        async with guardians_journal(world) as journal:
+            # One that went on for longer names the instance as the ledger does.
+            journal.append("panic.result", {"scope": "instance:bcdefghi", "flat": True, "text": ""}, account="main")
+        side.link._import_records()
+
+        assert begun_at == [["instance:bcdefghi"], []]
+        assert {halt.scope for halt in side.halts.in_force()} == {"instance:abcdefgh", "instance:bcdefghi"}
+
+
+async def test_what_the_guardian_says_it_is_closing_is_heard_with_its_beats() -> None:
+    world = virtual_world()
+    async with daemon_side(world) as side:
+        side.link._answered({"journal_head": {"seq": 0}, "closing": ["instance:abcdefgh"]})
+        with anyio.move_on_after(0.01) as waiting:
+            await side.halts.guardian.until_through("instance:abcdefgh")
+        side.link._answered({"journal_head": {"seq": 0}, "closing": []})
+        assert waiting.cancelled_caught
+        assert not await side.halts.guardian.until_through("instance:abcdefgh")
+
+
 def test_an_account_that_must_wait_for_the_guardian_says_so() -> None:
     ready = Condition(stream_up=True, reconciled=True)
     assert ready.not_ready() == ""
@@ -260,7 +297,7 @@ async def test_practice_waits_for_the_guardian_only_where_that_is_wanted(require
     async with daemon_side(virtual_world()) as side:
         told: list[str] = []
         account = cast("Account", SimpleNamespace(guardian_is=told.append))
-        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account)
+        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account, running=account)
         parts = side.link._parts
         guardian = parts.settings.guardian.model_copy(update={"required_for_practice": required})
         side.link._parts = replace(parts, settings=parts.settings.model_copy(update={"guardian": guardian}))

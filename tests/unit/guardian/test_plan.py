@@ -39,7 +39,7 @@ def entry_order() -> OrderRow:
 
 
 def plan_of(*shares: Share, orders: tuple[OrderRow, ...] = (), halts: tuple[Halt, ...] = ()) -> Plan:
-    held = Held(shares, orders, {"BTCUSDT": INSTRUMENT}, {UID: "mine"}, lambda _owner, _symbol: 7)
+    held = Held(shares, orders, {"BTCUSDT": INSTRUMENT}, {UID: "mine"}, lambda _owner, _symbol: (7, 70))
     one = account_plan(account(), held, halts, fallback_pct=Decimal(3), flatten=True)
     return Plan(Rules(), (one,), planned_halts(halts))
 
@@ -49,7 +49,7 @@ def test_a_position_is_planned_with_its_owner_and_stop() -> None:
     assert (position.side, position.qty, position.stop) == (Side.BUY, Decimal("0.5"), Decimal(58_000))
     assert (position.owner, position.shares, position.frozen) == (
         UID,
-        (PlannedShare(UID, "mine", Decimal("0.5"), 5, 7),),
+        (PlannedShare(UID, "mine", Decimal("0.5"), 5, 7, 70),),
         False,
     )
     assert position.fallback == Decimal(58_200)

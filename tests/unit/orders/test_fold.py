@@ -134,3 +134,16 @@ def test_the_share_on_record_is_the_fold_whoever_reads_it(fills: list[tuple[Side
     assert book.position("alpha", "BTCUSDT") == fold(done)
     assert Fills(ledger, world.clock, "main").position("alpha", "BTCUSDT") == fold(done)
     ledger.close()
+
+
+def test_the_newest_execution_of_a_share_is_the_venues_newest_whenever_it_was_booked() -> None:
+    world = virtual_world()
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/ledger.sqlite"))
+    book = Fills(ledger, world.clock, "main")
+    for seq in (1, 3, 2):
+        one = replace(execution(Side.BUY, "1", "100", time_ms=seq * 10), seq=seq)
+        book.book(one, link=None, owner="alpha", source="stream")
+    for reader in (book, Fills(ledger, world.clock, "main")):
+        assert reader.newest_booked("alpha", "BTCUSDT") == (3, 30)
+        assert reader.newest_booked("beta", "BTCUSDT") == (0, 0)
+    ledger.close()

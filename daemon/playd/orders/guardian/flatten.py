@@ -188,7 +188,8 @@ class Flattener:
         share = planned.share_of(scope.instance_uid)
         if share is None or share.booked_seq is None:
             return Decimal(0)
-        tag, since_ms = instance_tag(scope.instance_uid), share.opened_ms or None
+        # What is newer than the books is asked for, not all of a position that may be months old.
+        tag, since_ms = instance_tag(scope.instance_uid), share.booked_ms or share.opened_ms or None
         found = await self._hands.closed(planned.symbol, tag, since_ms)
         return sum((each.qty for each in found if each.seq > share.booked_seq), Decimal(0))
 
@@ -210,7 +211,7 @@ class Flattener:
         qty = self._to_close(scope, run, position)
         run.before.setdefault(key, position)
         now_s = self._clock.mono_s()
-        if now_s - run.sent_s.get(key, -RUNG_S) < RUNG_S:
+        if now_s - run.sent_s.get(key, -RUNG_S) < RUNG_S and not self._is_gone(run, key, position.qty):
             return
         planned = self._planned.get(key)
         largest = planned.max_order_qty if planned is not None else await self._largest(run, position.symbol)
@@ -225,9 +226,15 @@ class Flattener:
         reply = await self._hands.close(position.symbol, position.position_idx, side, piece, link, rung)
         if reply.reply_class is ReplyClass.LATER:
             del run.asked[key]  # nobody has tried this tolerance yet
-        if piece < qty and reply.reply_class is ReplyClass.ACCEPTED:
-            run.sent_s[key] = now_s - RUNG_S  # the next piece need not wait
         self._note(run, "close", f"{side} {piece} {position.symbol} reduce-only as {link}", reply)
+
+    def _is_gone(self, run: _Run, key: Key, held: Decimal) -> bool:
+        """
+        Whether a reading shows that the piece before was filled: the next one need not wait then. Earlier, pieces of a share
+        could close more than there is of it.
+        """
+        before, asked = run.asked.get(key, (held, Decimal(0)))
+        return before - held >= asked > 0
 
     def _rung(self, run: _Run, key: Key, held: Decimal, piece: Decimal) -> int:
         """The next tolerance, one wider unless the order before was filled: a piece of a large position climbs no ladder."""

@@ -27,7 +27,7 @@ class PlannedShare:
     What one instance holds of a position, in base units without a sign. Zero while its entry works and nothing is booked.
 
     `opened_ms` is when it began, 0 for a zero one; `booked_seq` the newest sequence number that is in it, None where a plan of
-    before does not say: an execution behind it is not.
+    before does not say: an execution behind it is not. `booked_ms` is the market time of that one, 0 where it has none.
     """
 
     owner: str
@@ -35,6 +35,7 @@ class PlannedShare:
     qty: Decimal
     opened_ms: int = 0
     booked_seq: int | None = None
+    booked_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

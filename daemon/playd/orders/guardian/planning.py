@@ -18,14 +18,14 @@ from playd.orders.rows import OrderRow
 class Held:
     """
     What the ledger holds of one account: all shares, live orders, rules of the symbols, names of the instances by uid, and by
-    owner and symbol the newest sequence number that is in a share.
+    owner and symbol the newest sequence number that is in a share, and its market time.
     """
 
     shares: Sequence[Share]
     orders: Sequence[OrderRow]
     instruments: Mapping[str, Instrument]
     names: Mapping[str, str]
-    booked_seq: Callable[[str, str], int]
+    newest_booked: Callable[[str, str], tuple[int, int]]
 
 
 def account_plan(place: AccountPlan, held: Held, halts: Sequence[Halt], *, fallback_pct: Decimal, flatten: bool) -> AccountPlan:
@@ -86,7 +86,7 @@ def _position(symbol: str, held: Held, fallback_pct: Decimal) -> PlannedPosition
         tick=rules.tick,
         max_order_qty=rules.max_market_qty,
         shares=tuple(
-            PlannedShare(owner, held.names.get(owner, ""), qty, opened_ms.get(owner, 0), held.booked_seq(owner, symbol))
+            PlannedShare(owner, held.names.get(owner, ""), qty, opened_ms.get(owner, 0), *held.newest_booked(owner, symbol))
             for owner, qty in sorted(shares.items())
         ),
         frozen=False,
