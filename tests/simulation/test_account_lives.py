@@ -81,7 +81,7 @@ def test_one_that_crashes_too_often_is_given_up_for_entries_and_opened_once_a_mi
                 raise RuntimeError("boom")
 
             try:
-                yield cast("Account", SimpleNamespace(start=start)), run
+                yield cast("Account", SimpleNamespace(start=start, ended=False)), run
             finally:
                 assert accounts.find("main") is None, "before its connections are closed"
 
@@ -96,8 +96,76 @@ def test_one_that_crashes_too_often_is_given_up_for_entries_and_opened_once_a_mi
         life.venue.close_stream()
         assert "boom" in lost[0]
         pauses = [after - before for before, after in pairwise(begun)]
-        assert max(pauses[: ACCOUNT_BUDGET.restart_max]) < REST_S - 1.0 < pauses[ACCOUNT_BUDGET.restart_max]
+        assert max(pauses[: ACCOUNT_BUDGET.restart_max]) < REST_S - 1.0 < min(pauses[ACCOUNT_BUDGET.restart_max :])
         assert len(begun) > 10
+
+    in_virtual_time(body)
+
+
+def test_one_that_crashed_too_often_is_opened_at_once_again_after_a_life_of_a_whole_window() -> None:
+    async def body() -> None:
+        life = build()
+        begun, ended = list[float](), list[float]()
+
+        async def start() -> None:
+            begun.append(anyio.current_time())
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+            async def run() -> None:
+                if len(begun) > 10:
+                    await anyio.sleep(ACCOUNT_BUDGET.window_ms / 1000 + 1.0)
+                ended.append(anyio.current_time())
+                raise RuntimeError("boom")
+
+            yield cast("Account", SimpleNamespace(start=start, ended=False)), run
+
+        accounts = Accounts(life.world.clock, life.world.random, lambda *_: None, lambda *_: None)
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run)
+            accounts.ensure(AccountPlan("main", Environment.LOCAL, opened))
+            await anyio.sleep(1800.0)
+            group.cancel_scope.cancel()
+        life.venue.close_stream()
+        rests = [after - before for before, after in zip(ended, begun[1:], strict=False)]
+        assert rests[9] == REST_S
+        assert rests[10] < 2.0
+
+    in_virtual_time(body)
+
+
+def test_one_that_has_ended_is_nobodys_while_its_connections_are_still_being_closed() -> None:
+    async def body() -> None:
+        life, given = build(), list[Account]()
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+            async def start() -> None: ...
+
+            account = SimpleNamespace(start=start, ended=False, n=len(lives))
+            lives.append(account)
+
+            async def run() -> None:
+                await anyio.sleep(10.0)
+                account.ended = True
+                await anyio.sleep(10.0)  # its other tasks end, and its connections
+
+            yield cast("Account", account), run
+
+        lives = list[SimpleNamespace]()
+        accounts = Accounts(life.world.clock, life.world.random, lambda *_: None, lambda *_: None)
+        plan = AccountPlan("main", Environment.LOCAL, opened)
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run)
+            assert await accounts.ready(plan) is lives[0]
+            await anyio.sleep(15.0)
+            held = accounts.held["main"]
+            assert (accounts.find("main"), held.reachable) == (None, None)
+            with anyio.fail_after(60):
+                given.append(await accounts.ready(plan))
+            group.cancel_scope.cancel()
+        life.venue.close_stream()
+        assert given == [lives[1]]
 
     in_virtual_time(body)
 

@@ -2,8 +2,8 @@
 The accounts that are open, each kept by a supervised task of its own.
 
 An account that crashes is opened again after a back-off, and its instances with it, because their streams end; one that
-crashes too often puts its scope on level 2 and is opened once a minute from then on: a level 2 lets exits pass, and somebody
-must carry them. Others never notice.
+crashes too often puts its scope on level 2 and is opened once a minute until it ran for a whole window: a level 2 lets exits
+pass, and somebody must carry them. Others never notice.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,10 @@ from playd.world.ports import Clock, Random
 
 ACCOUNT_BUDGET: Final = RestartBudget(restart_max=5, window_ms=300_000, backoff_s=(1.0, 5.0, 25.0))
 REST_S: Final = 60.0
-"""Between two lives of an account that crashed too often."""
+"""Between two lives of an account that crashed too often, until one has lasted for the window of its budget."""
+
+CLOSING_S: Final = 0.5
+"""Time between two looks whether the connections of an account that has ended are closed."""
 
 STEPS: Final = tuple(StartStep)
 
@@ -57,16 +60,23 @@ class OpenAccount:
     step: str = "not opened"
     """What it is at while it is not open, or why that failed last."""
     step_since_s: float = 0.0
+    began_s: float | None = None
+    """Since when it has been running, monotonic; None while it is not."""
     failed_at: StartStep | None = None
     ready: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    @property
+    def running(self) -> Account | None:
+        """The open account. One that has ended is none, though its connections are still being closed: nobody drives it."""
+        return None if self.account is None or self.account.ended else self.account
 
     @property
     def reachable(self) -> Account | None:
         """The running account, or one that is opened with a key that was accepted: a panic needs no loop of it."""
         if self.account is None and self.opening is not None and self.opening.key.uid:
             return self.opening
-        return self.account
+        return self.running
 
 
 class Accounts:
@@ -111,8 +121,9 @@ class Accounts:
             await held.ready.wait()
             if held.refused:
                 raise OperatorError(f"account {plan.alias} is refused: {held.refused}")
-            if held.account is not None:
-                return held.account
+            if (account := held.running) is not None:
+                return account
+            await anyio.sleep(CLOSING_S)
 
     async def close(self, alias: str) -> None:
         """Close one account; nobody may use it any more."""
@@ -123,11 +134,11 @@ class Accounts:
     def find(self, alias: str) -> Account | None:
         """The running account of an alias."""
         held = self._open.get(alias)
-        return None if held is None else held.account
+        return None if held is None else held.running
 
     def tick_of(self, environment: Environment, symbol: str) -> float | None:
         """The step of a symbol's prices as the accounts of an environment know it, None where none does."""
-        accounts = (held.account for held in self._open.values() if held.plan.environment is environment)
+        accounts = (held.running for held in self._open.values() if held.plan.environment is environment)
         rules = (account.desk.instruments.get(symbol) for account in accounts if account is not None)
         return next((float(each.tick) for each in rules if each is not None), None)
 
@@ -138,10 +149,11 @@ class Accounts:
 
     async def _keep(self, held: OpenAccount) -> None:
         """Open, run, and after a crash open again, until the account is refused, given up or closed."""
-        history: tuple[int, ...] = ()
-        alias = held.plan.alias
+        history, rests = tuple[int, ...](), False
+        alias, window_s = held.plan.alias, ACCOUNT_BUDGET.window_ms / 1000
         with held.scope:
             while True:
+                held.began_s = None
                 try:
                     await self._one_life(held)
                 except Exception as error:  # noqa: BLE001
@@ -149,11 +161,15 @@ class Accounts:
                     self._stopped(held, error)
                 if held.refused:
                     return
-                verdict = after_crash(history, round(self._clock.mono_s() * 1000), ACCOUNT_BUDGET, self._random.random())
-                history, delay_s = verdict.history, REST_S if isinstance(verdict, Quarantine) else verdict.delay_s
+                now_s = self._clock.mono_s()
+                if held.began_s is not None and now_s - held.began_s >= window_s:
+                    rests = False
+                verdict = after_crash(history, round(now_s * 1000), ACCOUNT_BUDGET, self._random.random())
+                history = verdict.history
                 if isinstance(verdict, Quarantine):
-                    window_s = ACCOUNT_BUDGET.window_ms // 1000
-                    self._on_lost(alias, f"crashed {len(history) + 1} times in {window_s} s; last: {held.step}")
+                    rests = True
+                    self._on_lost(alias, f"crashed {len(history) + 1} times in {window_s:g} s; last: {held.step}")
+                delay_s = REST_S if rests or isinstance(verdict, Quarantine) else verdict.delay_s
                 self._on_event(alias, "account.restart", f"in {delay_s:.1f} s after {held.step}")
                 await anyio.sleep(delay_s)
 
@@ -163,6 +179,7 @@ class Accounts:
             account.on_step = partial(self._at_step, held)
             await self._start_patiently(held, account)
             held.account, held.opening, held.step, held.failed_at = account, None, "running", None
+            held.began_s = self._clock.mono_s()
             held.ready.set()
             self._on_event(held.plan.alias, "account.ready", "reconciled and protected")
             try:
@@ -195,7 +212,7 @@ class Accounts:
 
     def _stopped(self, held: OpenAccount, error: Exception) -> None:
         """Note how a life ended. What cannot be recorded ends the daemon, a definite refusal ends the account."""
-        held.account = held.opening = None
+        held.account = held.opening = held.failed_at = None
         if (record := first_of(error, RecordError)) is not None:
             raise record
         refused = first_of(error, OperatorError) or first_of(error, Refused)

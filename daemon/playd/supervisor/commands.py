@@ -212,13 +212,12 @@ class Commands:
         if slot.record.mode is Mode.SHADOW:
             drop_entry(slot, "CANCELLED")
         await self.supervisor.stop(slot, f"stop --keep by {actor}")
-        if self.supervisor.account_of(slot.record) is None:
-            self.supervisor.beside(slot, self.supervisor.take_back)  # between two lives of its account, or of the daemon
-        else:
-            with anyio.move_on_after(SETTLE_S) as patience:
-                await self._cancel_entries(slot)
-            if patience.cancelled_caught:  # a ban, or a venue that says nothing: whoever asked is answered all the same
-                self.supervisor.beside(slot, self.supervisor.take_back)
+        account = self.supervisor.account_of(slot.record)
+        with anyio.move_on_after(SETTLE_S) as patience:  # a ban, or a venue that says nothing: whoever asked is answered
+            await self._cancel_entries(slot)
+        # What it was asked for ends with its account: each later one is asked too, until the ledger knows of none.
+        asked = None if patience.cancelled_caught else account
+        self.supervisor.beside(slot, partial(self.supervisor.take_back, asked=asked))
 
     async def _until_nothing_is_there(self, slot: Slot, wanted: Callable[[], bool]) -> None:
         """

@@ -128,6 +128,12 @@ class RecordStore:
         """Whether the ledger knows an entry of an instance on an account that is not final."""
         return self._has_live_order("account = ? AND owner <> ? AND reduce_only = 0 AND protective = 0", account, FOREIGN)
 
+    def entry_rests(self, record: InstanceRecord) -> bool:
+        """Whether the ledger knows an entry of an instance that is not final."""
+        return self._has_live_order(
+            "account = ? AND owner = ? AND reduce_only = 0 AND protective = 0", record.account, record.uid
+        )
+
     def _has_live_order(self, where: str, *values: str) -> bool:
         return self._ledger.row(f"SELECT 1 FROM orders WHERE {where} AND state IN {LIVE_STATES} LIMIT 1", values) is not None
 

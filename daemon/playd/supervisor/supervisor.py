@@ -227,9 +227,13 @@ class Supervisor:
                 self._parts.watch(slot.record)
                 self.beside(slot, self.take_back)
 
-    async def take_back(self, slot: Slot) -> None:
-        """Cancel the entries of an instance that stopped or failed, once its account is open, unless it is started again."""
-        await self._taking_back.of_idle(slot)
+    async def take_back(self, slot: Slot, *, asked: Account | None = None) -> None:
+        """
+        Cancel the entries of an instance that stopped or failed, until none is left, unless it is started again.
+
+        `asked` is an account that was asked already, and does it as long as it lives.
+        """
+        await self._taking_back.of_idle(slot, asked)
 
     def put_away(self, slot: Slot, cause: str) -> None:
         """A failed instance was stopped: it has no failure any more. What it is halted by stays, and its restarts count on."""

@@ -25,6 +25,8 @@ class Book:
 class Venue:
     """As much of an account as a stop asks for."""
 
+    ended = False
+
     def __init__(self, how: str = "") -> None:
         self.desk = SimpleNamespace(book=Book(), put_on_record=lambda: None)
         self.how = how

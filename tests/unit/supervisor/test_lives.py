@@ -90,7 +90,28 @@ async def test_entries_of_a_daemon_that_died_go_when_their_instance_is_not_runni
             order(home, slot, "OPEN")
             home.start(slot)
             await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(60):
+                while len(desk.cancelled) < len(cancelled):
+                    await slot.touched.wait()
             assert [uid for uid, _ in desk.cancelled] == cancelled
+
+
+async def test_the_time_of_one_that_crashes_again_runs_on_and_ends_when_it_is_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking_back, "AFTER_CRASH_S", 3600.0)
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        of = home.supervisor._taking_back
+        order(home, slot, "OPEN")
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(of.unless_back, slot)
+            await anyio.wait_all_tasks_blocked()
+            assert of._timed == {"uid-alpha"}
+            with anyio.fail_after(60):
+                home.start(slot)
+                while of._timed:
+                    await anyio.lowlevel.checkpoint()
+        assert slot.facts.warm
 
 
 async def test_one_that_is_not_warm_in_its_time_says_so_and_what_it_waits_for() -> None:

@@ -172,6 +172,31 @@ async def test_entries_of_an_account_between_two_lives_are_cancelled_when_it_is_
         assert desk.cancelled == [("uid-alpha", State.STOPPED)]
 
 
+async def test_entries_are_asked_of_each_account_that_opens_until_the_ledger_knows_of_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("playd.supervisor.taking_back.LOOK_S", 0.0)
+    async with house() as home:
+        slot, first, second = home.add("alpha", steady), Desk(), Desk()
+        home.accounts.given, first.slot, second.slot = first, slot, slot
+        home.start(slot)
+        await slot.settled.wait()
+        order(home, slot, "OPEN")
+        await home.commands().stop("alpha", "keep", "me")
+        home.accounts.given = None  # it ends before its cancel is answered
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        home.accounts.given = second
+        with anyio.fail_after(60):
+            while not second.cancelled:
+                await slot.touched.wait()
+        order(home, slot, "CANCELLED")
+        home.accounts.given = third = Desk()
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        assert [len(desk.cancelled) for desk in (first, second, third)] == [1, 1, 0]
+
+
 async def test_entries_that_a_stopped_instance_left_behind_are_cancelled_by_the_next_daemon() -> None:
     async with house() as home:
         slot = home.add("alpha", steady)
