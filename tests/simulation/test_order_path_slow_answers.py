@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
+import pytest
 
 from playd.core.orders import Action, IntentClass
 from playd.core.reply_codes import ReplyClass, classify
@@ -40,9 +41,9 @@ def no_stop_for(life: OrderWorld, symbol: str) -> None:
     life.venue.set_stops = refusing  # type: ignore[method-assign, assignment]
 
 
-def silence(life: OrderWorld) -> None:
+def silence(life: OrderWorld, for_s: float = BAN_S) -> None:
     """Every read and every stop waits from now on, as for the end of a ban; behind that all is answered at once."""
-    end_s = life.world.clock.mono_s() + BAN_S
+    end_s = life.world.clock.mono_s() + for_s
 
     async def waiting(*_: Any, **__: Any) -> Any:
         await anyio.sleep(max(0.0, end_s - life.world.clock.mono_s()))
@@ -156,18 +157,21 @@ def test_while_nothing_is_answered_a_fill_is_unverified_after_ten_seconds() -> N
     in_virtual_time(body)
 
 
-def test_a_ban_makes_no_fill_a_mismatch_before_its_end_has_let_somebody_look() -> None:
+@pytest.mark.parametrize("ban_s", [BAN_S, 9.5])
+def test_a_ban_makes_no_fill_a_mismatch_before_its_end_has_let_somebody_look(ban_s: float) -> None:
+    """Also where it ended a moment before the time of the check, and what had waited for that is answered behind it."""
+
     async def body() -> None:
         life = build()
         async with life.running():
             port = await life.register()
             life.venue.script.events = [EventFault.LOST] * 100
             await port.submit(entry(), READY)
-            silence(life)
-            began_s, life.budget.ban_s = life.world.clock.mono_s(), BAN_S
-            await anyio.sleep(BAN_S - 1.0)
+            silence(life, ban_s + 1.0)
+            began_s, life.budget.ban_s = life.world.clock.mono_s(), ban_s
+            await anyio.sleep(ban_s - 1.0)
             assert life.account.protection.open_check(SYMBOL)
-            await anyio.sleep(began_s + BAN_S - life.world.clock.mono_s())
+            await anyio.sleep(began_s + ban_s - life.world.clock.mono_s())
             life.budget.ban_s = 0.0
             await anyio.sleep(10.0)
 

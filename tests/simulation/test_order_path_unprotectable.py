@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
+import pytest
 
 from playd.core.ids import intent_id
 from playd.core.modes import Environment
@@ -14,7 +15,7 @@ from playd.orders.flattening import flatten_intent
 from playd.orders.gateway import Instance
 from playd.orders.halts import symbol_scope
 from playd.orders.settings import OrderSettings
-from playd.venues.port import Reply
+from playd.venues.port import Priority, Reply
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_rows import SYMBOL
 from tests.virtual_time import in_virtual_time
@@ -91,6 +92,36 @@ def test_an_exit_that_nobody_drives_keeps_no_later_position_from_being_closed() 
             assert (left, held) == ([intent_id(UID, "test", close.action, close.leg)], Decimal("0.010"))
             assert life.venue.signed() == 0
             assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("what", ["positions", "set_stops"])
+def test_an_error_of_ours_about_one_symbol_is_told_and_ends_no_account(what: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            ask = getattr(life.venue, what)
+
+            async def fails(*given: Any, **named: Any) -> Any:
+                if named["priority"] is Priority.PROTECT:
+                    raise KeyError("a bug")
+                return await ask(*given, **named)
+
+            setattr(life.venue, what, fails)
+            life.venue.remove_stop()
+            await anyio.sleep(4.0)
+            heard = {row["kind"] for row in life.ledger.rows("SELECT kind FROM incidents")}
+            account_runs = life.account.desk.task_group is not None
+            setattr(life.venue, what, ask)
+            await anyio.sleep(10.0)
+
+            assert account_runs
+            assert "PROTECTION_FAILED" in heard
+            assert (life.venue.signed(), life.venue.stop_of()) == (Decimal("0.010"), STOP)
+            assert "PROTECTION_FAILED" not in told(life)
+            assert port.position().position.signed_qty == Decimal("0.010")
 
     in_virtual_time(body)
 

@@ -26,6 +26,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         STOP_SILENT=("the market is beyond a stop that does not fire", "playctl positions"),
         STOP_UNREACHED=("the venue would liquidate a position before its stop is reached", "playctl positions"),
         MANUAL_STOP=("a stop was moved or removed by hand at the venue", "playctl positions"),
+        PROTECTION_FAILED=("an error of ours about a position's stop; it is tried again and again", "playctl positions"),
         STOP_LOST=("a stop was cancelled while its position was open", "playctl positions"),
         FILL_CHECK=("the position at the venue is not what was filled", "playctl reconcile --dry-run"),
     ),

@@ -5,6 +5,7 @@ freeze, under which only the person is called. What follows from what is in `cov
 """
 
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
-from playd.core.errors import LinkError, VenueError
+from playd.core.errors import LinkError, RecordError, VenueError
 from playd.core.orders import VenuePosition
 from playd.orders.catch_up import CatchUp
 from playd.orders.cover import AT_REST, Cover, CoverAct, CoverEvent, Patience, due, event_of, following
@@ -43,6 +44,8 @@ _ANSWERED_WITHIN_S: Final = 2.0
 _BEHIND_A_BAN_S: Final = 5.0
 """So long behind a ban the readings that waited for its end may take."""
 
+_FAILED: Final = "PROTECTION_FAILED"
+
 _SAID: Final = (CoverEvent.HALT_DUE, CoverEvent.ALARM_DUE)
 """What is only said, whatever is asked of the venue meanwhile."""
 
@@ -71,6 +74,8 @@ class _Watch:
     """Since when it is being read for its checks; None while it is not."""
     met: bool = False
     """Whether what the clock asked for is under way."""
+    failed: bool = False
+    """Whether an error of ours about it was told since it was last seen as planned."""
 
     @property
     def danger_since_s(self) -> float | None:
@@ -234,6 +239,9 @@ class Protection:
         self._note_unreached(symbol, watch, position)
         if finding is Finding.VERIFIED:
             self._repairs.in_place(symbol)
+            if watch.failed:
+                watch.failed = False
+                desk.incidents.resolve(_FAILED, symbol_scope(desk.alias, symbol), "the venue confirms the planned stop or flat")
         if finding in (Finding.VERIFIED, Finding.TRIGGERING):
             desk.fills.set_verified(symbol, position.seq)
             watch.checks.verified(position)
@@ -297,20 +305,36 @@ class Protection:
     async def _poll(self, symbol: str, watch: _Watch) -> None:
         """Read the position for the checks that are open."""
         try:
-            await self._read(symbol)
-            if watch.seen is not None and watch.seen.signed_qty != self._desk.fills.net(symbol):
-                # Executions that the stream lost: booked now, they tell whose position it is and which stop belongs to it.
-                await self._catch_up.try_run()
+            await self._outlived(symbol, watch, self._read_for_checks)
         finally:
             watch.read_s = None
 
+    async def _read_for_checks(self, symbol: str, watch: _Watch) -> None:
+        await self._read(symbol)
+        if watch.seen is not None and watch.seen.signed_qty != self._desk.fills.net(symbol):
+            # Executions that the stream lost: booked now, they tell whose position it is and which stop belongs to it.
+            await self._catch_up.try_run()
+
+    async def _outlived(self, symbol: str, watch: _Watch, work: Callable[[str, _Watch], Awaitable[None]]) -> None:
+        """Do something about one symbol. An error of ours about it is told, and the next thing is done after a pause."""
+        desk = self._desk
+        try:
+            await work(symbol, watch)
+        except* RecordError:
+            raise
+        except* Exception as bugs:  # noqa: BLE001
+            # The supervised edge of a symbol: what fails about it must not end what protects the others, nor their exits.
+            watch.failed, note = True, f"what protects {symbol} met an error of ours: {_innermost(bugs)}"
+            desk.incidents.open(_FAILED, "critical", symbol_scope(desk.alias, symbol), note)
+            await anyio.sleep(_STEP_EVERY_S)
+
     def _expire(self, symbol: str, watch: _Watch, now_s: float) -> None:
         """End the checks whose time is over. A reading that is due, or has just been asked for, goes first."""
+        if self._desk.budget.banned_for_s > 0:
+            self._banned_s = now_s
         if not watch.checks or now_s - watch.checks.since_s < self._desk.settings.fill_check_s:
             return
         read_s, opened_s = watch.read_s, watch.checks.since_s
-        if self._desk.budget.banned_for_s > 0:
-            self._banned_s = now_s
         # A ban is no blindness: it has a level of its own, which ends when its end has let somebody look.
         waits_until_s = self._banned_s + _BEHIND_A_BAN_S
         if read_s is not None:
@@ -327,17 +351,20 @@ class Protection:
     # -- the ladder ----------------------------------------------------------------------------------------------------------
 
     async def _advance_cover(self, symbol: str, watch: _Watch) -> None:
-        """What the clock asks for now, if anything; before a position is closed it is read once more."""
         try:
-            event = self._due(symbol, watch)
-            if event is CoverEvent.CLOSE_DUE:
-                # A stop that was just put back, or has just fired, may not have been shown by the last reading.
-                await self._read(symbol)
-                event = self._due(symbol, watch)
-            if event is not None:
-                await self._meet(symbol, watch, event)
+            await self._outlived(symbol, watch, self._meet_what_is_due)
         finally:
             watch.met = False
+
+    async def _meet_what_is_due(self, symbol: str, watch: _Watch) -> None:
+        """What the clock asks for now, if anything; before a position is closed it is read once more."""
+        event = self._due(symbol, watch)
+        if event is CoverEvent.CLOSE_DUE:
+            # A stop that was just put back, or has just fired, may not have been shown by the last reading.
+            await self._read(symbol)
+            event = self._due(symbol, watch)
+        if event is not None:
+            await self._meet(symbol, watch, event)
 
     def _due(self, symbol: str, watch: _Watch) -> CoverEvent | None:
         if watch.cover in AT_REST:
@@ -427,3 +454,9 @@ class Protection:
 def _beyond(position: VenuePosition, stop: Decimal) -> bool:
     """Whether a stop lies on the winning side of the mark, where it would fire at once."""
     return stop >= position.mark_price if position.signed_qty > 0 else stop <= position.mark_price
+
+
+def _innermost(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
