@@ -11,10 +11,11 @@ import anyio
 import structlog
 
 from playd.cli.runtime import Runtime
-from playd.core.errors import LinkError, VenueError
+from playd.core.errors import RecordError
 from playd.core.orders import OrderState
 from playd.ops.notify import ServiceManager
 from playd.orders.account import Account
+from playd.supervisor.edge import first_of, say
 
 IN_FLIGHT_S: Final = 10.0
 CANCELS_S: Final = 10.0
@@ -72,7 +73,7 @@ class Shutdown:
     async def _in_flight_ended(self) -> None:
         """Until no order is between being written down and being answered, at most ten seconds."""
         with anyio.move_on_after(IN_FLIGHT_S):
-            for held in self._runtime.accounts.held.values():
+            for held in [*self._runtime.accounts.held.values()]:  # an account may be opened or closed meanwhile
                 if held.account is not None:
                     await self._answered(held.account)
 
@@ -94,8 +95,11 @@ class Shutdown:
         async def ask(alias: str, account: Account) -> None:
             try:
                 cancelled = await account.cancel_entries()
-            except (VenueError, LinkError) as error:
-                _log.warning("entries.cancel_failed", account=alias, msg=str(error))
+            except Exception as error:  # noqa: BLE001
+                # The edge of one account: what is wrong with it keeps no entry of another one, and no instance running.
+                if (fatal := first_of(error, RecordError)) is not None:
+                    raise fatal from None
+                _log.warning("entries.cancel_failed", account=alias, msg=say(error))
             else:
                 left.remove(alias)
                 if cancelled:

@@ -68,6 +68,17 @@ async def test_an_order_travels_whole_and_signed_over_its_own_bytes() -> None:
     assert (reply.reply_class, reply.code, reply.venue_order_id) == (ReplyClass.ACCEPTED, 0, "v-1")
 
 
+async def test_whatever_is_asked_of_a_closed_session_is_a_broken_link() -> None:
+    async with opened(FakeBybit(lambda seen: ok({"list": []}))) as venue:
+        rest = venue._rest
+    with pytest.raises(LinkError, match="closed"):
+        await rest.read_plain("/instruments")
+    with pytest.raises(LinkError, match="closed"):
+        await rest.read(Call("GET", "/v5/market/time", {}, signed=False), priority=Priority.DATA)
+    with pytest.raises(LinkError, match="closed"):
+        await rest.write(Call("POST", "/v5/order/cancel", {}, signed=True), priority=Priority.CANCEL)
+
+
 async def test_a_query_is_signed_as_it_travels_and_carries_no_body() -> None:
     fake = FakeBybit(lambda seen: ok({"list": []}))
     async with opened(fake) as venue:

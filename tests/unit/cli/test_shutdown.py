@@ -37,6 +37,11 @@ class Venue:
             await anyio.sleep(600.0)  # as in a ban
         if self.how == "away":
             raise LinkError("nobody is there")
+        if self.how == "broken":
+            await anyio.sleep(0.1)
+            raise ExceptionGroup("a request", [RuntimeError("Session is closed")])
+        if self.how == "slow":
+            await anyio.sleep(1.0)
         self.cancelled_s = anyio.current_time()
         return 1
 
@@ -66,6 +71,34 @@ def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_i
         assert len(stopped) == 1
         assert stopped[0] - began_s < BUDGET_S
         assert [data["in_time"] for kind, data in journal.records if kind == "daemon.stop"] == [not how]
+
+    in_virtual_time(body)
+
+
+def test_an_account_that_breaks_ends_no_cancel_of_another_and_is_told_as_left() -> None:
+    async def body() -> None:
+        accounts = {"broken": Venue("broken"), "other": Venue("slow")}
+        held = {alias: OpenAccount(cast(Any, None), cast(Any, each)) for alias, each in accounts.items()}
+        runtime: Any = SimpleNamespace(accounts=SimpleNamespace(held=held))
+        shutdown = Shutdown(runtime, ServiceManager(virtual_world().process), BUDGET_S)
+        assert await shutdown._cancel_entries() == ["broken"]
+        assert accounts["other"].cancelled_s is not None
+
+    in_virtual_time(body)
+
+
+def test_an_account_that_is_closed_while_orders_in_flight_are_waited_for_breaks_no_stop() -> None:
+    async def body() -> None:
+        held = {alias: OpenAccount(cast(Any, None), cast(Any, Venue())) for alias in ("main", "other")}
+
+        async def answered(_account: object) -> None:
+            held.pop("other", None)
+
+        runtime: Any = SimpleNamespace(accounts=SimpleNamespace(held=held))
+        shutdown = Shutdown(runtime, ServiceManager(virtual_world().process), BUDGET_S)
+        shutdown._answered = answered  # type: ignore[method-assign]
+        await shutdown._in_flight_ended()
+        assert [*held] == ["main"]
 
     in_virtual_time(body)
 

@@ -149,6 +149,10 @@ class RestClient:
     async def read_plain(self, path: str) -> Row:
         """An unsigned request of the local exchange's own, outside Bybit's envelope and rate limits. Raises as `read` does."""
         call = Call("GET", path, {}, signed=False)
+        if (
+            self._session.closed
+        ):  # aiohttp takes that for a mistake of the program; it is an account whose connections have ended
+            raise LinkError(f"GET {path}: the session is closed")
         try:
             with anyio.fail_after(READ_DEADLINE_S):
                 async with self._session.get(f"{self._base_url}{path}") as response:
