@@ -83,8 +83,9 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
         raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
     if level >= Level.HALT:
         await _refuse_unless_resolved(daemon, scope, [halt for halt in held if halt.level >= Level.HALT])
+    stays = _kept_by_space(daemon, scope, held)
     # The reconciliations of a refusal lift pauses whose cause is gone by themselves.
-    for halt in [each for each in held if each in daemon.halts.in_force(scope.stored)]:
+    for halt in [each for each in held if each in daemon.halts.in_force(scope.stored) and each not in stays]:
         daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
     daemon.supervisor.look_around()
     await daemon.journal.synced()
@@ -240,13 +241,10 @@ def _position(view: PositionView) -> str:
 
 async def _refuse_unless_resolved(daemon: Daemon, scope: Scope, halts: list[Halt]) -> None:
     """
-    What raised the halts is gone, and ledger and venue agree, on every account that the scope reaches.
+    What raised the halts of accounts is gone, and ledger and venue agree, on every account that the scope reaches.
 
     Of `all` those that are open: one that opens later is reconciled before it may enter.
     """
-    if any(halt.code == DISK for halt in halts) and (text := daemon.ops.space.refusal()):
-        hint = "make room first, see the runbook disk-full"
-        raise RpcError(Code.REFUSED, f"{scope.text} cannot be resumed: {text}", reason="not_resolved", hint=hint)
     for alias in _unreachable(daemon, scope) if scope.kind != "all" else ():
         text = f"{scope.text} cannot be resumed: account {alias} is not open, so that nobody can say what is there"
         raise RpcError(Code.REFUSED, text, reason="not_resolved", hint="`playctl status` says what it waits for")
@@ -255,6 +253,21 @@ async def _refuse_unless_resolved(daemon: Daemon, scope: Scope, halts: list[Halt
         symbol = next(iter(symbols), "") if share.instance_uid else share.symbol
         if text := await account.resuming.refusal(halts, symbol):
             raise RpcError(Code.REFUSED, f"{scope.text} cannot be resumed: {text}", reason="not_resolved")
+
+
+def _kept_by_space(daemon: Daemon, scope: Scope, held: list[Halt]) -> list[Halt]:
+    """
+    Pauses for want of space that go on beside what is lifted: a lifted one would come again, and let entries through till then.
+
+    Measured at the moment of lifting, because what is asked of venues before takes seconds. Raises `RpcError` where a halt for
+    want of space stands, and where nothing else does.
+    """
+    refused = [(halt, text) for halt in held if halt.code == DISK and (text := daemon.ops.space.refusal(halt.level))]
+    if refused and (len(refused) == len(held) or any(halt.level >= Level.HALT for halt, _ in refused)):
+        hint = "make room first, see the runbook disk-full"
+        text = f"{scope.text} cannot be resumed: {refused[0][1]}"
+        raise RpcError(Code.REFUSED, text, reason="not_resolved", hint=hint)
+    return [halt for halt, _ in refused]
 
 
 def _refuse_unless_flat(daemon: Daemon, scope: Scope) -> None:

@@ -1,5 +1,6 @@
 """Free space of the state directory: a warning, then no new risk, long before ledger and journal run out of room."""
 
+import math
 from pathlib import PurePath
 from typing import Final, Protocol
 
@@ -16,6 +17,8 @@ CODE: Final = "DISK"
 _EVERY_S: Final = 10.0
 _MIB: Final = 1024 * 1024
 _WARN_SHARE: Final = 0.05
+_MARGIN_SHARE: Final = 0.1
+"""What has to be free beside the floor of a pause before it ends: space that moves about its floor raises one, not hundreds."""
 
 _log = structlog.get_logger()
 
@@ -32,7 +35,8 @@ class FreeSpace:
     """
     Watches one directory and raises halts on `all`. The pause lifts itself with the space, the halt needs a person.
 
-    Each level is in force for as long as the space is below its floor, also behind a person who has lifted it.
+    Each level is in force for as long as the space is below its floor, the pause until there is a margin beside it, also behind
+    a person who has lifted it.
 
     It also keeps the ballast: a ballast that had to be released is level 2 at once, and is held again when there is room.
     """
@@ -59,10 +63,11 @@ class FreeSpace:
         """What the space asked for when it was measured last; open before that."""
         return Level.OPEN if self._level is None else self._level
 
-    def refusal(self) -> str:
-        """Why a halt of this rule may not be lifted: there is no more room than that now. Empty when there is."""
-        free_mib, floor_mib = self.look(), self._settings.halt_mib
-        return f"{free_mib} MiB free in {self._state_dir}, {floor_mib} MiB expected" if free_mib < floor_mib else ""
+    def refusal(self, level: Level) -> str:
+        """Why a halt of this rule may not be lifted: measured now, the space asks for its level. Empty when it does not."""
+        free_mib = self.look()
+        due_mib = self._settings.halt_mib if level >= Level.HALT else self._ends_mib
+        return f"{free_mib} MiB free in {self._state_dir}, {due_mib} MiB expected" if self.level >= level else ""
 
     def look(self) -> int:
         """Measure once and act; returns the free MiB. Raises `RecordError` when nothing can be measured or recorded there."""
@@ -100,10 +105,15 @@ class FreeSpace:
                 else:
                     await self._ballast.used.wait()
 
+    @property
+    def _ends_mib(self) -> int:
+        """What must be free for a pause to end."""
+        return math.ceil(self._settings.pause_mib * (1 + _MARGIN_SHARE))
+
     def _level_for(self, free_mib: int) -> Level:
         if free_mib < self._settings.halt_mib:
             return Level.HALT
-        return Level.PAUSE if free_mib < self._settings.pause_mib else Level.OPEN
+        return Level.PAUSE if free_mib < (self._ends_mib if self.low else self._settings.pause_mib) else Level.OPEN
 
     def _warn(self, free_mib: int, text: str) -> None:
         total_mib = self._disk.total_bytes(self._state_dir) // _MIB

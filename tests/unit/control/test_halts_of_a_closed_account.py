@@ -142,7 +142,7 @@ async def test_a_halt_for_want_of_space_is_not_lifted_before_there_is_room() -> 
     daemon.ops.world.disk.remove(daemon.halts.kill_file)
     lift = LiftHalt(request_id="s", scope="all", reason="seen", confirm="RESUME all")
     for text, lifted in (("100 MiB free, 256 MiB expected", False), ("", True)):
-        daemon.ops.space = SimpleNamespace(refusal=lambda text=text: text)
+        daemon.ops.space = SimpleNamespace(refusal=lambda _level, text=text: text)
         if lifted:
             await lift_halt(daemon, lift, CALL)
         else:

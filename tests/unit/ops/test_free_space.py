@@ -37,16 +37,18 @@ def test_each_floor_raises_its_level_and_room_lifts_the_pause() -> None:
     world, desk = virtual_world(), Desk()
     space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
     seen = []
-    for free_mib in (4000, 1023, 1000, 255, 100, 1024):
+    for free_mib in (4000, 1024, 1023, 1000, 255, 100, 1126, 1127):
         world.disk.fill(free_mib * MIB)
         assert space.look() == free_mib
         seen.append((int(space.level), space.low, desk.levels))
     assert seen == [
         (0, False, []),
+        (0, False, []),
         (1, True, [1]),
         (1, True, [1]),
         (2, True, [1, 2]),
         (2, True, [1, 2]),
+        (1, True, [1, 2]),
         (0, False, [2]),
     ]
     assert desk.raised == ["1023 MiB free in /", "255 MiB free in /"]
@@ -64,13 +66,28 @@ def test_space_that_falls_past_a_floor_and_comes_back_half_way_pauses_behind_a_p
     assert levels == [[], [1, 2], [1], [1, 2], [1, 2]]
 
 
-def test_a_halt_for_want_of_space_may_be_lifted_where_there_is_room_again() -> None:
+def test_space_that_moves_about_the_floor_pauses_once() -> None:
     world, desk = virtual_world(), Desk()
     space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
-    world.disk.fill(200 * MIB)
-    assert space.refusal() == "200 MiB free in /, 256 MiB expected"
-    world.disk.fill(300 * MIB)
-    assert space.refusal() == ""
+    for turn in range(360):
+        world.disk.fill((1023 + turn % 2) * MIB)
+        space.look()
+    assert (desk.raised, desk.levels) == (["1023 MiB free in /"], [1])
+
+
+def test_a_level_for_want_of_space_may_be_lifted_where_there_is_room_again() -> None:
+    world, desk = virtual_world(), Desk()
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    found = []
+    for free_mib in (200, 300, 1100, 1200):
+        world.disk.fill(free_mib * MIB)
+        found.append([space.refusal(level) for level in (Level.HALT, Level.PAUSE)])
+    assert found == [
+        ["200 MiB free in /, 256 MiB expected", "200 MiB free in /, 1127 MiB expected"],
+        ["", "300 MiB free in /, 1127 MiB expected"],
+        ["", "1100 MiB free in /, 1127 MiB expected"],
+        ["", ""],
+    ]
 
 
 def test_a_warning_comes_first_and_once() -> None:

@@ -130,19 +130,21 @@ async def test_a_clock_that_steps_back_never_writes_into_an_old_file() -> None:
 
 
 async def test_what_the_catalogue_or_the_format_does_not_know_is_a_bug() -> None:
+    faults: list[tuple[str, dict[str, Any]]] = [
+        ("order.teleported", {}),
+        ("order.sent", {"price": 1.5}),
+        ("order.sent", {"deep": [{"price": 1.5}]}),
+    ]
     async with opened(virtual_world()) as journal:
-        for kind, data in (
-            ("order.teleported", {}),
-            ("order.sent", {"price": 1.5}),
-            ("order.sent", {"deep": [{"price": 1.5}]}),
-        ):
+        for kind, data in faults:
             with pytest.raises(Broken):
                 journal.append(kind, data)
         assert journal.head[0] == 1
 
 
 async def test_what_others_say_at_length_is_told_by_its_beginning_and_its_digest() -> None:
-    world, text, names = virtual_world(), "ä" * 30_000, [f"instances.number-{number}.enabled" for number in range(1000)]
+    world, text = virtual_world(), "ä" * 30_000
+    names: list[Any] = [f"instances.number-{number}.enabled" for number in range(1000)]
     async with opened(world) as journal:
         journal.append("daemon.config", {"taken": names, "text": text, "short": "as it is"})
     record = records(world)[1]["data"]
@@ -185,7 +187,8 @@ async def test_no_shape_of_what_others_say_makes_a_record_too_long(data: dict[st
 
 
 async def test_many_texts_that_are_long_together_keep_the_beginning_of_each() -> None:
-    world, labels = virtual_world(), {f"label{number}": f"{number} " + "x" * 900 for number in range(20)}
+    world = virtual_world()
+    labels: dict[str, Any] = {f"label{number}": f"{number} " + "x" * 900 for number in range(20)}
     async with opened(world) as journal:
         journal.append("bar.verdict", {"verdict": "ENTERED", "metadata": labels})
     record = records(world)[1]["data"]
