@@ -199,6 +199,8 @@ class Account:
         self.exits.make_way = self.targets.make_way
         self.gateway.entry_sent = self.protection.entry_sent
         self.desk.on_look = self.protection.look_again
+        # The run behind the stream's coming may be blind, and a later one clean.
+        self.reconciler.on_judged = self._events.note_ready
         self.desk.on_order = self._order_changed
         self.gateway.resolve_soon = self.resolver.wake
         self.desk.on_fill = self.protection.fill_booked

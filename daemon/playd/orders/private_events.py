@@ -116,7 +116,6 @@ class PrivateEvents:
 
     async def _reconcile(self, trigger: str) -> None:
         await self._reconciler.run(trigger)
-        self.note_ready()
 
 
 def _waiting(events: MemoryObjectReceiveStream[PrivateEvent]) -> PrivateEvent | None:

@@ -120,6 +120,8 @@ class Reconciler:
         """What the books said of the wallet of the last reading."""
         self.on_difference: Callable[[int, ReconInputs, Sequence[Repair]], None] = _nobody
         """Hears of every run that found one: its number, what it had before it, and the plan. Never raises."""
+        self.on_judged: Callable[[], None] = lambda: None
+        """Hears when a run has said whether books and venue agree, whoever asked for it. Never raises."""
         self.last: ReconReport | None = None
         self.last_mono_s = 0.0
         self._good_s = 0.0
@@ -370,6 +372,7 @@ class Reconciler:
             data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": error}
             desk.journal.append("recon.run", data, account=desk.alias)
         self._note_result(report, started_s)
+        self.on_judged()
         self.last, self.last_mono_s = report, desk.clock.mono_s()
         desk.publish()
         return report
