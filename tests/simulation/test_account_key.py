@@ -15,7 +15,7 @@ from playd.core.reply_codes import ReplyClass
 from playd.core.timeframes import DAY_MS
 from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
-from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S
+from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, forget_standings
 from playd.supervisor.accounts import AccountPlan, Accounts
 from playd.venues.port import AccountInfo, KeyInfo, Priority, Reply
 from tests.simulation.fake_venue import FakeVenue
@@ -343,3 +343,45 @@ def _plan(alias: str, account: Account, venue: FakeVenue) -> AccountPlan:
         yield account, run
 
     return AccountPlan(alias, Environment.LOCAL, opened)
+
+
+def test_a_second_account_of_one_user_is_refused_until_a_start_has_forgotten_the_first() -> None:
+    async def body() -> None:
+        venue = FakeVenue(LoopClock())
+        life = build(venue)
+        await account_of(life, venue, "first").key.accept()
+        with pytest.raises(CredentialError, match="account again: its key belongs to uid 1, as that of account first"):
+            await account_of(life, venue, "again").key.accept()
+        await account_of(life, venue, "first").key.accept()
+        forget_standings(life.ledger)  # the account has another name in the settings of the next start
+        await account_of(life, venue, "again").key.accept()
+        venue.close_stream()
+
+    in_virtual_time(body)
+
+
+def test_an_account_whose_stream_came_up_while_nothing_could_be_read_is_ready_behind_the_next_clean_run() -> None:
+    async def body() -> None:
+        venue = Blind(LoopClock())
+        life = build(venue)
+        async with life.running(connect=False):
+            venue.away = True
+            venue.connect()
+            await anyio.sleep(5.0)
+            assert life.account.desk.condition.not_ready()
+            venue.away = False
+            with anyio.fail_after(60):
+                await life.account.wait_ready()
+
+    in_virtual_time(body)
+
+
+class Blind(FakeVenue):
+    """A venue whose lists cannot be read for a while."""
+
+    away = False
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> list[VenuePosition]:
+        if self.away:
+            raise LinkError("HTTP 503")
+        return [*await super().positions(symbol, priority=priority)]

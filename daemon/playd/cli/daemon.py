@@ -53,6 +53,7 @@ from playd.ops.notify import ServiceManager
 from playd.ops.orders_of_day import OrdersOfDay
 from playd.ops.recon_snapshots import ReconSnapshots
 from playd.orders.incidents import Incidents
+from playd.orders.key_watch import forget_standings
 from playd.settings import Loaded, load
 from playd.settings.model import MarketSource
 from playd.settings.policy import load_policy
@@ -229,6 +230,7 @@ async def _with_records(
     meters = Meters()
     reports = Reports(records.journal, streams, meters)
     accepted, refused = key_accounts(world, loaded)
+    forget_standings(records.ledger)
     incidents = Incidents(records.ledger, world.clock, records.journal)
     tell_refused(incidents, refused)
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, settings.rate.orders_per_day_warn)

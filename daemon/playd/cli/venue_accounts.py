@@ -34,7 +34,7 @@ def key_accounts(world: World, loaded: Loaded) -> tuple[dict[str, VenueAccount],
             )
             continue
         try:
-            accepted[alias] = _one_exchange(key_account(world, loaded, alias, account), accepted)
+            accepted[alias] = _alone(key_account(world, loaded, alias, account), accepted)
         except (CredentialError, SettingsError) as error:
             refused[alias] = str(error)
     return accepted, refused
@@ -50,9 +50,17 @@ def tell_refused(incidents: Incidents, refused: Mapping[str, str]) -> None:
         incidents.open(REFUSED, "critical", scope, reason)
 
 
-def _one_exchange(account: VenueAccount, others: dict[str, VenueAccount]) -> VenueAccount:
-    """A daemon follows one market per environment. Raises `SettingsError` for a second local exchange."""
+def _alone(account: VenueAccount, others: dict[str, VenueAccount]) -> VenueAccount:
+    """
+    A daemon follows one market per environment, and one key is one account: of two with the same each would take the other's
+    positions for a stranger's. Raises `SettingsError` for a second local exchange, `CredentialError` for a key used twice.
+    """
     for other in others.values():
+        if (account.environment, account.api_key.reveal()) == (other.environment, other.api_key.reveal()):
+            raise CredentialError(
+                f"account {account.alias}: has the key of account {other.alias} ({other.api_key.fingerprint}):"
+                " one user of a venue is one account here"
+            )
         if account.environment is other.environment is Environment.LOCAL and account.hosts != other.hosts:
             raise SettingsError(
                 f"accounts.{account.alias}: is on {account.hosts.rest}, {other.alias} on {other.hosts.rest};"

@@ -7,6 +7,7 @@ from playd.core.orders import VenuePosition
 from playd.core.timeframes import DAY_MS
 from playd.orders.desk import Desk
 from playd.orders.halts import Level, account_scope
+from playd.orders.ledger import Ledger
 from playd.venues.bybit.key_check import LAST_DAYS, key_expires_soon, key_refusal, mode_refusal
 from playd.venues.port import KeyInfo, Priority
 
@@ -18,6 +19,13 @@ REFUSED_EVERY_S: Final = 30.0
 
 WARN_DAYS: Final = (LAST_DAYS, 7, 14)
 """Days before its expiry at which a key is warned about, the last one first."""
+
+ACCEPTED: Final = "accepted"
+
+
+def forget_standings(ledger: Ledger) -> None:
+    """A start knows no account as accepted before it has asked: what stood under another name may be gone from the settings."""
+    ledger.write("UPDATE accounts SET state = 'unknown' WHERE state = ?", (ACCEPTED,))
 
 
 class KeyWatch:
@@ -45,7 +53,7 @@ class KeyWatch:
             VenueError, LinkError: The venue could not be asked.
         """
         info = await self._desk.port.key_info()
-        refusal = self._refusal(info) or await self._mode_refusal()
+        refusal = self._refusal(info) or await self._mode_refusal() or self._twin(info)
         self._write(info, refusal or "")
         if refusal is not None:
             raise CredentialError(f"account {self._desk.alias}: {refusal}")
@@ -61,7 +69,7 @@ class KeyWatch:
         desk, info = self._desk, None
         try:
             info = await desk.port.key_info()
-            refusal = self._refusal(info) or await self._mode_refusal()
+            refusal = self._refusal(info) or await self._mode_refusal() or self._twin(info)
         except Refused as error:
             refusal = str(error)
         except (VenueError, LinkError):
@@ -128,6 +136,19 @@ class KeyWatch:
             allow_withdrawal_key=self._allow_withdrawal_key,
         )
 
+    def _twin(self, info: KeyInfo) -> str | None:
+        """Why not beside another account of the same user, accepted since the start: it would close that one's positions."""
+        desk = self._desk
+        found = desk.ledger.row(
+            "SELECT alias FROM accounts WHERE environment = ? AND uid = ? AND state = ? AND alias <> ?",
+            (desk.environment, info.uid, ACCEPTED, desk.alias),
+        )
+        if found is None:
+            return None
+        return (
+            f"its key belongs to uid {info.uid}, as that of account {found['alias']}: one user of a venue is one account here"
+        )
+
     def _take(self, info: KeyInfo) -> None:
         """Remember the key and warn once at each of its last marks."""
         self._info = info
@@ -148,7 +169,7 @@ class KeyWatch:
             "INSERT INTO accounts (alias, environment, uid, checked_ms, state, reason) VALUES (?,?,?,?,?,?)"
             " ON CONFLICT DO UPDATE SET environment = excluded.environment, uid = excluded.uid,"
             " checked_ms = excluded.checked_ms, state = excluded.state, reason = excluded.reason",
-            (desk.alias, desk.environment, uid, now_ms, "refused" if refusal else "accepted", refusal),
+            (desk.alias, desk.environment, uid, now_ms, "refused" if refusal else ACCEPTED, refusal),
         )
         if info is not None:
             expires_ms = None if info.days_left is None else now_ms + info.days_left * DAY_MS
