@@ -39,6 +39,9 @@ ANSWER_WITHIN_S: Final = 2.0
 SILENT: Final = "GUARDIAN_SILENT"
 JOURNAL: Final = "journal"
 
+_TOLD_WITHIN_MS: Final = 5000
+"""So long after its beginning a panic of one instance is among what the guardian says it is closing, unless it is done."""
+
 _SEQ_KEY: Final = "guardian_seq"
 _AWAY: Final = (Unreachable, Forbidden, Unanswered, RpcError)
 
@@ -275,10 +278,22 @@ class GuardianLink:
             self._parts.ledger.set_meta(_SEQ_KEY, "0")
         if head != known:
             self._import_records()
-        if (begun := self._word.begun) and "uptime_s" in data:
-            started_ms = self._clock.wall_ms() - 1000 * float(data["uptime_s"])
-            if gone := [scope for scope, began_ms in begun.items() if began_ms < started_ms]:
-                self._carry_on_panics(gone)  # this guardian is another one
+        if ended := self._ended_untold(data):
+            self._carry_on_panics(ended)
+
+    def _ended_untold(self, data: Mapping[str, Any]) -> list[str]:
+        """
+        Panics that no record says the end of: begun by another guardian than this one, or of a share that this one says nothing
+        of, as when its records are lost on a full disk.
+        """
+        if not (begun := self._word.begun):
+            return []
+        now_ms = self._clock.wall_ms()
+        ended = {scope for scope, began_ms in begun.items() if began_ms < now_ms - 1000 * float(data["uptime_s"])}
+        if "closing" in data:
+            told = [scope for scope, began_ms in begun.items() if began_ms < now_ms - _TOLD_WITHIN_MS]
+            ended.update(scope for scope in told if scope.startswith(instance_scope("")) and scope not in data["closing"])
+        return sorted(ended)
 
     def _note_silence(self, why: str) -> None:
         """A guardian that was there and is gone is an incident; one that nobody started is one only where it is required."""

@@ -275,6 +275,22 @@ async def test_the_end_of_one_panic_of_the_guardian_carries_on_that_one_and_leav
         assert {halt.scope for halt in side.halts.in_force()} == {"instance:abcdefgh", "instance:bcdefghi"}
 
 
+async def test_a_panic_of_one_instance_whose_end_the_guardian_could_not_record_is_carried_on_by_the_accounts() -> None:
+    world = virtual_world()
+    async with daemon_side(world) as side:
+        resumed: list[str] = []
+        account = cast("Account", SimpleNamespace(resume_panics=lambda: resumed.append("main")))
+        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account, running=account)
+        side.halts.guardian.begun["instance:abcdefgh"] = world.clock.wall_ms()
+        presence = {"uptime_s": 3600.0, "journal_head": {"seq": 0}}
+        seen = []
+        for after_s, closing in ((1.0, []), (10.0, ["instance:abcdefgh"]), (1.0, [])):
+            world.clock.advance(after_s)
+            side.link._answered({**presence, "closing": closing})
+            seen.append(len(resumed))
+        assert seen == [0, 0, 1]
+
+
 async def test_what_the_guardian_says_it_is_closing_is_heard_with_its_beats() -> None:
     world = virtual_world()
     async with daemon_side(world) as side:
