@@ -7,8 +7,9 @@ import pytest
 
 from playd.core.orders import OrderState
 from playd.orders.bans import Bans
-from playd.orders.budget import AddressBudget, RateRules
+from playd.orders.budget import AddressBudget
 from playd.orders.gates import GateInputs
+from playd.orders.rate_limits import RateRules
 from playd.venues.port import Priority
 from tests.simulation.order_world import READY, UID, build, entry, leave
 from tests.simulation.venue_script import WriteFault

@@ -15,9 +15,10 @@ import pytest
 from playd.core.modes import Environment
 from playd.core.orders import Action, Execution, IntentClass, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass
-from playd.orders.budget import ADDRESS_LIMIT, ADDRESS_WINDOW_S, GUARDIANS, UID_LIMITS_PER_S, AccountBudget, AddressBudget
+from playd.orders.budget import AccountBudget, AddressBudget
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.instance_port import InstancePort
+from playd.orders.rate_limits import ADDRESS_LIMIT, ADDRESS_WINDOW_S, GUARDIANS, UID_LIMITS_PER_S
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import FakeVenue

@@ -12,8 +12,9 @@ from playd.control.figures import rfc3339
 from playd.control.guardian_link import JOURNAL
 from playd.ops.guardian_records import guardian_ban_ms
 from playd.orders.bans import stored_until_ms
-from playd.orders.budget import AddressBudget, RateRules
+from playd.orders.budget import AddressBudget
 from playd.orders.guardian.plan_file import DIRECTORY
+from playd.orders.rate_limits import RateRules
 from playd.settings import Loaded, Settings
 from playd.venues.port import Budget
 from playd.world.ports import Clock, Disk, World

@@ -40,8 +40,9 @@ from playd.ops.slo import Breaches, objectives_of
 from playd.ops.told_records import TOLD, tell_record
 from playd.orders.account import Account
 from playd.orders.bans import Bans
-from playd.orders.budget import AccountBudget, AddressBudget, LimitRow
+from playd.orders.budget import AccountBudget, AddressBudget
 from playd.orders.incidents import Incidents
+from playd.orders.rate_limits import LimitRow
 from playd.orders.rows import OrderRow
 from playd.orders.upkeep import Upkeep
 from playd.settings import Loaded

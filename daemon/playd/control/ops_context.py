@@ -18,8 +18,8 @@ from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
 from playd.ops.recon_history import ReconHistory
 from playd.ops.slo import Breaches
-from playd.orders.budget import LimitRow
 from playd.orders.incidents import Incidents
+from playd.orders.rate_limits import LimitRow
 from playd.settings import Loaded
 from playd.world.ports import World
 

@@ -26,8 +26,8 @@ from playd.ops.alert_rows import AlertRow
 from playd.ops.backup import describe
 from playd.ops.backup_clock import BackupFailed
 from playd.ops.incident_kinds import kind_of
-from playd.orders.budget import LimitRow
 from playd.orders.incidents import Incident
+from playd.orders.rate_limits import LimitRow
 from playd.settings import as_rows
 from playd.supervisor.names import not_found
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from playd.core.timeframes import DAY_MS
-from playd.orders.budget import LimitRow
 from playd.orders.halts import account_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.orders.rate_limits import LimitRow
 from playd.orders.rows import OrderRow
 
 KIND: Final = "ORDERS_OF_DAY"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
-from playd.orders.budget import ADDRESS_LIMIT, ADDRESS_WINDOW_S, UID_LIMITS_PER_S
+from playd.orders.rate_limits import ADDRESS_LIMIT, ADDRESS_WINDOW_S, UID_LIMITS_PER_S
 from playd.settings.model import Rate, Recon, Streams
 
 SHARE: Final = 0.5

@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from playd.cli.runtime import EMBEDDED
 from playd.cli.watchers import Limits
-from playd.orders.budget import AddressBudget, LimitRow
+from playd.orders.budget import AddressBudget
+from playd.orders.rate_limits import LimitRow
 from playd.venues.port import Priority
 from playd.world.virtual import ManualClock
 

@@ -11,7 +11,7 @@ import pytest
 from playd.control import params
 from playd.control.ops_methods import list_limits
 from playd.control.slices import SLICE_S, in_slices
-from playd.orders.budget import LimitRow
+from playd.orders.rate_limits import LimitRow
 from playd.world.virtual.clock import ManualClock
 
 pytestmark = pytest.mark.anyio

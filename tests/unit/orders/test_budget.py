@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playd.orders.budget import ENTRY_PAUSE_OVER_S, AccountBudget, AddressBudget, RateRules
+from playd.orders.budget import ENTRY_PAUSE_OVER_S, AccountBudget, AddressBudget
+from playd.orders.rate_limits import RateRules
 from playd.venues.port import Priority
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 

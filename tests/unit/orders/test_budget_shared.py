@@ -3,7 +3,8 @@
 import anyio
 import pytest
 
-from playd.orders.budget import AddressBudget, RateRules
+from playd.orders.budget import AddressBudget
+from playd.orders.rate_limits import RateRules
 from playd.venues.port import Priority
 from tests.unit.orders.test_budget import CREATE, KLINE, POSITIONS, Log
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time

@@ -11,16 +11,9 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from playd.orders.budget import (
-    ADDRESS_LIMIT,
-    ADDRESS_WINDOW_S,
-    GUARDIANS,
-    STOPS,
-    UID_LIMITS_PER_S,
-    AccountBudget,
-    AddressBudget,
-)
+from playd.orders.budget import AccountBudget, AddressBudget
 from playd.orders.guardian.share import GuardianShare
+from playd.orders.rate_limits import ADDRESS_LIMIT, ADDRESS_WINDOW_S, GUARDIANS, STOPS, UID_LIMITS_PER_S
 from playd.venues.port import Budget, Priority
 from tests.virtual_time import LoopClock, in_virtual_time
 
