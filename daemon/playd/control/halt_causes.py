@@ -1,6 +1,7 @@
 """Whether the cause of a halt goes on: asked of what raised it, and never guessed."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 from playd.control.context import Daemon
@@ -15,6 +16,23 @@ PEOPLE: Final = "uid:"
 
 _BREAKERS: Final = ("DAILY_LOSS", "FAST_FALL", "WEEK_LOSS", "DRAWDOWN", "MARGIN_INITIAL", "MARGIN_MAINTENANCE")
 _OF_INSTANCE: Final = "INSTANCE_DRAWDOWN"
+
+
+class Cause(StrEnum):
+    """What is known of the cause of a halt."""
+
+    GOES_ON = "goes_on"
+    GONE = "gone"
+    PERSON = "person"
+    UNKNOWN = "unknown"
+
+
+def cause_of(daemon: Daemon, halt: Halt) -> Cause:
+    """What the row of a halt says of its cause."""
+    found = still_holds(daemon, halt)
+    if found is None:
+        return Cause.PERSON if halt.actor.startswith(PEOPLE) else Cause.UNKNOWN
+    return Cause.GOES_ON if found else Cause.GONE
 
 
 def still_holds(daemon: Daemon, halt: Halt) -> bool | None:

@@ -8,7 +8,7 @@ from typing import Final
 from playd.control.context import Daemon
 from playd.control.figures import Source, figure, rfc3339, rounded
 from playd.control.fill_quality import shortfall_figure
-from playd.control.halt_causes import still_holds
+from playd.control.halt_causes import Cause, cause_of
 from playd.control.protocol import JsonObject
 from playd.control.shadow_rows import NOTHING_THERE, shadow_position, shadow_records
 from playd.core.modes import Environment, Mode
@@ -251,6 +251,7 @@ def closed_row(daemon: Daemon, alias: str, environment: str, why: str) -> JsonOb
 
 def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
     """One halt in force. Scopes of instances are said by name."""
+    cause = cause_of(daemon, halt)
     return {
         "scope": scope_name(daemon, halt.scope),
         "level": int(halt.level),
@@ -260,7 +261,8 @@ def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
         "raised": rfc3339(halt.raised_ms),
         "age_s": rounded((daemon.clock.wall_ms() - halt.raised_ms) / 1000),
         "ends": rfc3339(ends) if (ends := ends_ms(halt, daemon.clock.wall_ms())) is not None else None,
-        "still_holds": still_holds(daemon, halt),
+        "still_holds": cause is Cause.GOES_ON,
+        "cause": str(cause),
     }
 
 
@@ -322,14 +324,18 @@ def all_accounts(daemon: Daemon) -> Iterator[Account]:
 
 
 def mode_of(daemon: Daemon, alias: str) -> str:
-    """The mode that an account is traded in: by its environment, of one that is not open by what the ledger has of it."""
-    if alias.startswith(_SHADOWS):
-        return str(Mode.SHADOW)
+    """
+    The mode that an account is traded in: by its environment, of one that is not open by what the ledger has of it.
+
+    The name is asked last: whatever an account with money is called, it is not shown as a shadow.
+    """
     held = daemon.accounts.held.get(alias)
     if held is not None:
         return _MODE_OF[held.plan.environment]
     row = daemon.ledger.row("SELECT environment FROM accounts WHERE alias = ?", (alias,))
-    return "" if row is None else _MODE_OF[Environment(row["environment"])]
+    if row is not None:
+        return _MODE_OF[Environment(row["environment"])]
+    return str(Mode.SHADOW) if alias.startswith(_SHADOWS) else ""
 
 
 _SHADOWS: Final = own_account(Mode.SHADOW, "")

@@ -137,10 +137,8 @@ def stop_of_position(row: JsonObject) -> str:
 
 def holds(row: JsonObject) -> str:
     """Whether the cause of a halt goes on; `-` where a person is the cause, `?` where nobody can say."""
-    found = row.get("still_holds")
-    if found is None:
-        return "-" if str(row.get("actor")).startswith("uid:") else "?"
-    return "yes" if found else "no"
+    told = {"person": "-", "unknown": "?"}.get(str(row.get("cause")))
+    return told or ("yes" if row.get("still_holds") else "no")
 
 
 def fill_type(row: JsonObject) -> str:

@@ -9,7 +9,7 @@ from playd.core.objectives import BY_NAME
 from playd.settings.model import Account, Instance, MarketSource, Settings, Slo
 from playd.settings.toml_lines import Path
 from playd.settings.variables import Ceiling
-from playd.settings.words import TAKEN
+from playd.settings.words import OWN_ACCOUNTS, TAKEN
 
 Finding = tuple[Path, str]
 """The key that is at fault and what is wrong with it."""
@@ -41,6 +41,8 @@ def contradictions(settings: Settings, ceiling: Ceiling, by_pairs: Collection[st
     for figure, limits in settings.slo.items():
         yield from _objective(figure, limits)
     for alias, account in settings.accounts.items():
+        if begin := next((each for each in OWN_ACCOUNTS if alias.startswith(each)), ""):
+            yield ("accounts", alias), f"begins like the own account of an instance ({begin}UID); another name is expected"
         if alias not in by_pairs:
             yield from _account(alias, account)
     yield from _one_user_twice(settings)

@@ -8,6 +8,9 @@ from typing import Final
 TAKEN: Final = ("all", "foreign")
 """What scopes, targets and owners call everything, and what is nobody's here: no instance is called that."""
 
+OWN_ACCOUNTS: Final = ("shadow-", "paper-")
+"""How the ledger names the own accounts of instances, before their uid: no account of the settings is called like them."""
+
 
 def nearest_word(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?`, or nothing when no known word is near."""

@@ -8,6 +8,7 @@ import pytest
 
 from playd.control.context import Daemon
 from playd.control.halt_causes import still_holds
+from playd.control.rows import halt_row
 from playd.control.tables import holds
 from playd.orders.halts import Halts, Level
 from playd.orders.incidents import Incidents
@@ -55,6 +56,7 @@ class Side:
             SimpleNamespace(
                 halts=self.halts,
                 ledger=ledger,
+                clock=world.clock,
                 ops=SimpleNamespace(space=self.space),
                 accounts=SimpleNamespace(find=self.accounts.get),
                 supervisor=SimpleNamespace(slots={"alpha": self.slot}),
@@ -111,8 +113,21 @@ def test_what_has_an_incident_goes_on_until_that_is_over_and_nobody_guesses(side
 
 def test_of_what_a_person_raised_nothing_can_be_said(side: Side) -> None:
     assert side.holds("all", Level.PAUSE, "OPERATOR", "uid:1(me)") is None
-    assert [holds({"still_holds": found, "actor": actor}) for found, actor in ((None, "uid:1(me)"), (None, "daemon"))] == [
-        "-",
-        "?",
+
+
+def test_the_row_of_a_halt_says_yes_or_no_as_ever_and_beside_it_what_is_known(side: Side) -> None:
+    side.space.level = Level.HALT
+    raised = [
+        side.halts.raise_level("all", Level.HALT, "DISK", "why"),
+        side.halts.raise_level("account:main", Level.HALT, "BLIND", "why"),
+        side.halts.raise_level("all", Level.PAUSE, "OPERATOR", "lunch", actor="uid:1(me)"),
+        side.halts.raise_level("symbol:main/BTCUSDT", Level.HALT, "NAKED", "why"),
     ]
-    assert [holds({"still_holds": found, "actor": "daemon"}) for found in (True, False)] == ["yes", "no"]
+    rows = [halt_row(side.daemon, halt) for halt in raised]
+    assert [(row["still_holds"], row["cause"], holds(row)) for row in rows] == [
+        (True, "goes_on", "yes"),
+        (False, "gone", "no"),
+        (False, "person", "-"),
+        (False, "unknown", "?"),
+    ]
+    assert [holds({"still_holds": found}) for found in (True, False)] == ["yes", "no"], "a daemon that says no cause"

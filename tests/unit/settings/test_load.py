@@ -252,6 +252,11 @@ def test_a_live_instance_under_a_demo_ceiling_is_refused() -> None:
         (LIVE.replace('mode = "live"', 'mode = "demo"'), "instances.one.account: is missing: mode demo needs an account"),
         ('[instances.ema_cross]\nplay = "x"\nmode = "paper"', "not beginning with -; did you mean ema-cross?"),
         ('[instances.all]\nplay = "x"\nmode = "paper"', "instances.all: all means something else"),
+        (
+            LIVE.replace("accounts.main", "accounts.shadow-main"),
+            "accounts.shadow-main: begins like the own account of an instance",
+        ),
+        ('[accounts.paper-desk]\nenvironment = "local"', "accounts.paper-desk: begins like the own account of an instance"),
         (LIVE + 'account = "mian"', "there is no account mian; accounts are: main"),
         (LIVE.replace('mode = "live"', 'mode = "demo"\naccount = "main"'), "main is live"),
         (LIVE.replace('mode = "live"', 'mode = "shadow"\naccount = "main"'), "takes no account"),
