@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -11,10 +12,10 @@ from playd.core.errors import LinkError
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, VenueOrder
 from playd.core.reply_codes import ReplyClass
-from playd.orders.halts import account_scope
+from playd.orders.halts import Level, account_scope
 from playd.orders.panic_notes import leave_note
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
-from playd.venues.port import Reply
+from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_script import EventFault
@@ -80,6 +81,78 @@ def test_a_list_of_orders_that_cannot_be_read_keeps_nothing_open_and_nothing_is_
             assert (report.exit_code, left) == (11, 0)
             assert "open orders could not be read" in str(report.problems)
             assert "PANIC_UNFINISHED" not in {each.kind for each in life.account.desk.incidents.open_ones()}
+
+    in_virtual_time(body)
+
+
+def test_a_list_of_orders_that_cannot_be_read_is_asked_for_once_a_second_and_no_faster() -> None:
+    async def body() -> None:
+        life, asked = build(), list[float]()
+        async with life.running(), anyio.create_task_group() as group:
+
+            async def away(*, priority: Priority, **_: Any) -> Sequence[VenueOrder]:
+                asked.extend([life.world.clock.mono_s()] if priority is Priority.EXIT else [])
+                raise LinkError("no answer")
+
+            life.venue.open_orders = away  # type: ignore[method-assign]
+            group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+            await anyio.sleep(10.0)
+
+            assert len(asked) > 5
+            assert min(later - earlier for earlier, later in pairwise(asked)) >= 1.0
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+class SlowCancels:
+    """The venue takes each cancel after `after_s`, where it was not withdrawn by then."""
+
+    def __init__(self, life: OrderWorld, after_s: float) -> None:
+        self.cancel, self.after_s, self.asked = life.venue.cancel, after_s, 0
+        life.venue.cancel = self  # type: ignore[method-assign, assignment]
+
+    async def __call__(self, *given: Any, **named: Any) -> Reply:
+        self.asked += 1
+        await anyio.sleep(self.after_s)
+        return await self.cancel(*given, **named)
+
+
+async def entered_under_a_stop_that_stays(life: OrderWorld) -> None:
+    await entered(life)
+    life.venue._gone = lambda _order_id: None  # type: ignore[method-assign]
+
+
+def test_a_leftover_whose_cancel_is_put_off_holds_no_panic_up() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered_under_a_stop_that_stays(life)
+            slow = SlowCancels(life, 20.0)
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            await anyio.sleep(60.0)
+
+            assert slow.asked
+            assert (report.exit_code, life.venue.signed()) == (0, 0)
+            assert report.duration_s < 15.0
+            assert life.account.desk.book.live(SYMBOL) == []
+
+    in_virtual_time(body)
+
+
+def test_a_leftover_that_waits_for_its_turn_is_not_cancelled_under_the_freeze_that_comes_meanwhile() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running(), anyio.create_task_group() as group:
+            await entered_under_a_stop_that_stays(life)
+            SlowCancels(life, 4.0)
+            group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+            await anyio.sleep(4.0)
+            life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "mine now", actor="me")
+            await anyio.sleep(4.0)
+
+            assert (life.venue.signed(), life.venue.cancels) == (0, [])
+            group.cancel_scope.cancel()
 
     in_virtual_time(body)
 

@@ -7,6 +7,7 @@ background, over restarts too, for as long as its level stands and nobody freeze
 """
 
 from collections import Counter
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -23,6 +24,7 @@ from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.flattening import flatten_intent
+from playd.orders.freezing import unless_frozen
 from playd.orders.gateway import Instance
 from playd.orders.halts import Level
 from playd.orders.order_book import FOREIGN, IntentRow
@@ -31,7 +33,7 @@ from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition
 from playd.orders.room import is_shared
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
-from playd.venues.port import Priority
+from playd.venues.port import Priority, Reply
 
 __all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
 
@@ -43,6 +45,7 @@ _TRIES_BEHIND: Final = 2
 """So often executions are asked for before positions are closed by what the books say of them."""
 _CLOSED_S: Final = 0.1
 _LOOK_S: Final = 0.1
+_NOT_YET: Final = "not yet"
 _REPEAT_S: Final = 5.0
 _SAY_AGAIN_S: Final = 60.0
 """So often a person is told of a panic that is not done."""
@@ -183,7 +186,7 @@ class Panic:
             while not self._levels.frozen(run.scope):
                 await self._guardian_first(run.scope)
                 # The first close waits for no list of orders; nothing is called flat without one.
-                unread = "not yet" if is_first else await self._read_orders()
+                unread = _NOT_YET if is_first else await self._read_orders()
                 open_now, is_first = await self._read(run), False
                 if open_now is None:
                     flat_readings = 0
@@ -193,7 +196,7 @@ class Panic:
                     closing.start_soon(self._withdrawals.ask, fresh)
                 if not open_now and unread:
                     flat_readings, run.problems = 0, [*run.problems, f"open orders could not be read: {unread}"]
-                    await anyio.sleep(_LOOK_S)
+                    await anyio.sleep(_LOOK_S if unread == _NOT_YET else _READ_RETRY_S)
                     continue
                 if not open_now and run.behind and run.scope.instance_uid:  # what it holds is not known
                     flat_readings = 0
@@ -394,15 +397,27 @@ class Panic:
 
         A flat share is no flat symbol: what another instance or somebody else holds beside it keeps the one stop there is.
         """
-        left = await self._final_positions() if run.scope.instance_uid else {}
-        for symbol in run.before:
-            if left is None or (symbol in left and left[symbol].signed_qty):
-                continue
-            for row in self._desk.book.live(symbol):
-                if row.owner != FOREIGN and row.reduce_only and row.intent is None:
-                    reply = await self._desk.port.cancel(symbol, venue_order_id=row.venue_order_id, priority=Priority.CANCEL)
-                    if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE):
-                        run.problems.append(f"leftover {row.link_id} was answered {reply.code}")
+        desk, left = self._desk, await self._final_positions() if run.scope.instance_uid else {}
+        flat = [symbol for symbol in run.before if left is not None and not (symbol in left and left[symbol].signed_qty)]
+        rows = [row for symbol in flat for row in desk.book.live(symbol)]
+        with anyio.move_on_after(_LAST_READING_S) as patience:
+            for row in [row for row in rows if row.owner != FOREIGN and row.reduce_only and row.intent is None]:
+                await self._cancel_leftover(run, row)
+        if patience.cancelled_caught:  # under a ban, say: nobody waits for what opens no risk, a full run sees to it
+            desk.reconcile_soon("leftover")
+
+    async def _cancel_leftover(self, run: _Run, row: OrderRow) -> None:
+        desk = self._desk
+        if frozen := desk.frozen(row.symbol, row.owner):
+            run.problems.append(f"leftover {row.link_id} stays: {frozen}")
+            return
+
+        def ask() -> Awaitable[Reply]:
+            return desk.port.cancel(row.symbol, venue_order_id=row.venue_order_id, priority=Priority.CANCEL)
+
+        reply = await unless_frozen(desk, row.symbol, (row.owner,), ask)
+        if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE, ReplyClass.GONE):
+            run.problems.append(f"leftover {row.link_id} was answered {reply.code}: {reply.text}")
 
     async def _report(self, run: _Run, duration_s: float) -> PanicReport:
         positions = await self._final_positions()
