@@ -255,8 +255,8 @@ FILLS: Final = (
     Column("LINK_ID", word("link_id")),
     Column("OWNER", word("owner")),
     Column("ACCOUNT", word("account"), wide=True),
-    Column("MODE", mode, wide=True),
     Column("SOURCE", word("source"), wide=True),
+    Column("MODE", mode, wide=True),
 )
 
 ORPHANS: Final = (
@@ -332,9 +332,9 @@ RECONCILIATIONS: Final = (
     Column("ACCOUNT", word("account")),
     Column("TRIGGER", word("trigger")),
     Column("RESULT", word("result")),
-    Column("KINDS", word("kinds"), wide=True),
     Column("MS", word("duration_ms"), right=True),
     Column("DIFFERENCES", word("differences")),
+    Column("KINDS", word("kinds"), wide=True),
 )
 
 LIFECYCLE: Final = (

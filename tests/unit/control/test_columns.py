@@ -1,4 +1,8 @@
-"""Scripts and people go by the titles of columns: each table has those it always had, and more only behind or between them."""
+"""
+Scripts and people go by the titles of columns: each table has those it always had, in their order.
+
+Others may stand between them that always did (`ENDS` of a halt); what came later stands behind them all.
+"""
 
 import pytest
 
@@ -20,6 +24,7 @@ from playd.control.tables import (
     PANIC,
     PNL,
     POSITIONS,
+    RECONCILIATIONS,
     STATUS,
     Column,
 )
@@ -59,6 +64,23 @@ def test_a_table_has_its_columns_in_their_order(command: str) -> None:
     titles = [column.title for column in columns]
     assert len(set(titles)) == len(titles)
     assert [title for title in titles if title in wanted.split()] == wanted.split()
+
+
+@pytest.mark.parametrize(
+    ("columns", "last"),
+    [
+        (POSITIONS, "MODE"),
+        (ORDERS, "ACCOUNT MODE"),
+        (FILLS, "ACCOUNT SOURCE MODE"),
+        (ORPHANS, "ACCOUNT"),
+        (DIFFERENCES, "ACCOUNT"),
+        (RECONCILIATIONS, "KINDS"),
+    ],
+)
+def test_what_the_wide_form_adds_stands_behind_all_others_and_the_mode_last(columns: tuple[Column, ...], last: str) -> None:
+    added = [column.title for column in columns if column.wide]
+    assert added == last.split()
+    assert [column.title for column in columns][-len(added) :] == added
 
 
 @pytest.mark.parametrize("columns", [POSITIONS, ORDERS, FILLS, DIFFERENCES, ORPHANS])
