@@ -74,7 +74,7 @@ def check(line: bytes, head: Head) -> tuple[Head, str]:
 
     Returns:
         The new head and an empty text, or `head` unchanged and the kind of damage: `not a record`, `changed`, `repeated`,
-        `missing` (records between), `other chain`.
+        `missing` (records between), `other chain`, `not a record of ours` (one whose fields are not where they have to be).
     """
     at = line.rfind(_HASH)
     begin = at + len(_HASH)
@@ -93,6 +93,8 @@ def check(line: bytes, head: Head) -> tuple[Head, str]:
         return head, "repeated" if seq <= head.seq else "missing"
     if prev != head.hash.encode():
         return head, "other chain"
+    if whole_until(line + b"\n", 0, head.seq, prev)[1] != seq:
+        return head, "not a record of ours"
     return Head(seq, digest), ""
 
 

@@ -305,6 +305,22 @@ async def test_dropped_repeated_swapped_and_changed_records_are_found(change: An
     assert (damage.kind, damage.line, damage.file) == (kind, line, "2024-01-01.jsonl")
 
 
+@pytest.mark.parametrize("first", [("prev", "seq"), ("seq",), ("v", "seq")])
+async def test_a_record_with_the_right_hash_and_its_keys_in_another_order_is_none_of_ours(first: tuple[str, ...]) -> None:
+    world = await written()
+    lines = world.disk.read_bytes(FIRST).splitlines()
+    record = orjson.loads(lines[1])
+    del record["hash"], record["instance"]
+    body = {**{name: record.pop(name) for name in first}, **record, "instance": None}
+    raw = orjson.dumps(body)
+    own = sha256(body["prev"].encode() + b"\n" + raw).hexdigest().encode()
+    lines[1] = raw.replace(b'"instance":', b'"hash":"' + own + b'","instance":')
+    world.disk.write_replace(FIRST, b"\n".join(lines) + b"\n", keep_previous=False)
+    damage = verify(world.disk, HERE).damage
+    assert damage is not None
+    assert (damage.kind, damage.line) == ("not a record of ours", 2)
+
+
 async def test_a_spliced_chain_is_found() -> None:
     world, other = await written(), virtual_world(seed=2)
     async with opened(other) as journal:
