@@ -1,7 +1,7 @@
 """
 `playd backup now|list|verify` and `playd restore`: copies of a state directory, and putting one back.
 
-`python -m playd.cli.backup make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB SETTINGS_DIGEST` and `… verify FOLDER` are
+`python -m playd.cli.backup make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB [SETTINGS_DIGEST]` and `… verify FOLDER` are
 what a running daemon starts, so that its loop never waits for a copy.
 """
 
@@ -172,8 +172,10 @@ def _for_daemon(arguments: Sequence[str]) -> int:
     world.process.set_umask(0o077)
     try:
         match arguments:
-            case ["make", state, keep_hourly, keep_daily, floor_mib, settings]:
-                _make(world, PurePath(state), int(keep_hourly), int(keep_daily), int(floor_mib) * 2**20, settings)
+            # A daemon that began before an update runs this program by its module, and knew no digest.
+            case ["make", state, keep_hourly, keep_daily, floor_mib, *settings] if len(settings) < 2:
+                digest = "".join(settings)
+                _make(world, PurePath(state), int(keep_hourly), int(keep_daily), int(floor_mib) * 2**20, digest)
                 return 0
             case ["verify", folder]:
                 faults = verify_backup(world.disk, PurePath(folder))
@@ -183,7 +185,7 @@ def _for_daemon(arguments: Sequence[str]) -> int:
         print(f"playd: {error}", file=sys.stderr)
         return 1
     raise ValueError(
-        f"arguments {arguments!r}: expected make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB DIGEST, or verify FOLDER"
+        f"arguments {arguments!r}: expected make STATE_DIR KEEP_HOURLY KEEP_DAILY FLOOR_MIB [DIGEST], or verify FOLDER"
     )
 
 

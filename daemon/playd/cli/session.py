@@ -152,8 +152,8 @@ class Session:
         """The newest `last` lines, oldest first, page before page; `number` is the field that the next page is asked for by."""
         found: list[JsonObject] = []
         while True:
-            cursor = str(found[0][number]) if found else None
-            result = await self.page(client, method, {**query, "limit": max(last - len(found), 1), "cursor": cursor})
+            place = {"cursor": str(found[0][number])} if found else {}  # an older daemon knows no pages, and no such word
+            result = await self.page(client, method, {**query, "limit": max(last - len(found), 1), **place})
             self.warn({"warnings": [each for each in result["warnings"] if each["code"] != MORE]})
             found = [*result["data"], *found]
             if len(found) >= last or not any(each["code"] == MORE for each in result["warnings"]):

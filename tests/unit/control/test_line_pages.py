@@ -93,6 +93,15 @@ async def test_every_line_comes_once_and_in_order_however_many_pages_that_takes(
     assert PACE_S > 0
 
 
+async def test_a_daemon_that_knows_no_pages_is_asked_as_ever() -> None:
+    async def older(method: str, params: JsonObject) -> JsonObject:
+        assert params == {"grep": "x", "limit": 20}, "it refuses a field that it does not know"
+        return {"data": [{"n": 1}], "warnings": []}
+
+    client = cast("ControlClient", SimpleNamespace(call=older))
+    assert await session().newest(client, "log.query", {"grep": "x"}, 20, "n") == [{"n": 1}]
+
+
 async def test_another_refusal_is_no_reason_to_ask_again() -> None:
     async def busy(method: str, params: JsonObject) -> JsonObject:
         raise RpcError(Code.BUSY, "a comparison runs already")

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import sqlite3
 from pathlib import Path, PurePath
@@ -9,7 +10,7 @@ from pathlib import Path, PurePath
 import anyio
 import pytest
 
-from playd.cli.backup import BackupOptions, backup_now, restore_backup, verify
+from playd.cli.backup import BackupOptions, _for_daemon, backup_now, restore_backup, verify
 from playd.core import envelope
 from playd.core.errors import LockError
 from playd.ops.backup import (
@@ -55,6 +56,18 @@ def value(state: Path, key: str) -> str | None:
         return ledger.meta(key)
     finally:
         ledger.close()
+
+
+@pytest.mark.parametrize(("digest", "kept"), [([], ""), (["ab12"], "ab12")])
+def test_a_daemon_that_knows_no_digest_of_the_settings_gets_its_backup_too(state: Path, digest: list[str], kept: str) -> None:
+    opened(state).close()
+    before = os.umask(0o022)
+    try:
+        assert _for_daemon(["make", str(state), "1", "1", "0", *digest]) == 0
+    finally:
+        os.umask(before)
+    (made,) = backups(RealDisk(), PurePath(state))
+    assert read_manifest(RealDisk(), PurePath(state) / FOLDER / made.name).settings == kept
 
 
 def test_a_backup_beside_a_writer_holds_what_was_committed_and_can_be_put_back(state: Path) -> None:
