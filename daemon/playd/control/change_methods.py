@@ -118,16 +118,18 @@ async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
         return {"stopped": [await _stop_one(daemon, slots[0], params.variant, call)], "failed": []}
     stopped: dict[str, JsonObject] = {}
     failed: dict[str, JsonObject] = {}
-    # Whoever is managed until it is flat waits for its market: the last of many is told at once, not behind the others' waits.
-    at_once = anyio.CapacityLimiter(max(1, len(slots)) if params.variant == "manage" else 1)
+    # One after the other on an account, whose venue is asked; none waits for another account's. Whoever is managed until it is
+    # flat waits for its market: the last of many is told at once, not behind the others' waits.
+    managed = params.variant == "manage"
+    lines = {slot.name if managed else slot.record.account: anyio.CapacityLimiter(1) for slot in slots}
 
     async def stop_one(slot: Slot) -> None:
-        async with at_once:
+        async with lines[slot.name if managed else slot.record.account]:
             if not slot.active and slot.facts.failed is None:
                 return
             try:
                 stopped[slot.name] = await _stop_one(daemon, slot, params.variant, call)
-            except (CommandRefused, NotRunning, Incomplete) as error:
+            except (CommandRefused, NoSuchInstance, NotRunning, Incomplete) as error:  # it may have been removed meanwhile
                 failed[slot.name] = {"name": slot.name, "error": as_rpc(daemon, error).as_json()}
 
     async with anyio.create_task_group() as group:

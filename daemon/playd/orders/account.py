@@ -43,7 +43,7 @@ from playd.orders.key_watch import KeyWatch
 from playd.orders.ledger import Ledger
 from playd.orders.machine import OrderEvent
 from playd.orders.order_book import OrderBook
-from playd.orders.panic import Panic, PanicReport, PanicScope
+from playd.orders.panic import PANIC_CODE, Panic, PanicReport, PanicScope
 from playd.orders.private_events import PrivateEvents
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler, ReconReport
@@ -319,9 +319,9 @@ class Account:
             port.deliver(event)
         return port
 
-    async def panic(self, scope: PanicScope, *, actor: str, reason: str) -> PanicReport:
+    async def panic(self, scope: PanicScope, *, actor: str, reason: str, code: str = PANIC_CODE) -> PanicReport:
         """Stop entries, cancel entry orders, close positions of the scope, verify flat. See `panic.Panic.run`."""
-        return await self._panic.run(scope, actor=actor, reason=reason)
+        return await self._panic.run(scope, actor=actor, reason=reason, code=code)
 
     def resume_panics(self) -> None:
         """Carry out the panics in force that nobody carries out here: one that the guardian began goes on to its end."""

@@ -35,7 +35,10 @@ from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority, Reply
 
-__all__ = ["Panic", "PanicPosition", "PanicReport", "PanicScope"]
+__all__ = ["PANIC_CODE", "Panic", "PanicPosition", "PanicReport", "PanicScope"]
+
+PANIC_CODE: Final = "PANIC"
+"""Code of the level 4 of a panic that a person or a rule asked for, and nothing behind it."""
 
 _PASS_S: Final = 5.0
 _LAST_READING_S: Final = 5.0
@@ -88,15 +91,15 @@ class Panic:
         self._awaited: Counter[str] = Counter()
         """Panics that somebody waits for, by the scope of their level: they are driven by who waits."""
 
-    async def run(self, scope: PanicScope, *, actor: str, reason: str) -> PanicReport:
+    async def run(self, scope: PanicScope, *, actor: str, reason: str, code: str = PANIC_CODE) -> PanicReport:
         """
-        Carry out a panic; returns when flat is verified twice or after 60 s.
+        Carry out a panic; returns when flat is verified twice or after 60 s. `code` is that of its level 4.
 
         What is not verified flat by then keeps its stop, and is closed in the background while the account runs. The level-4
         halt stays until a person lifts it. Cancellation of the caller stops the waiting, not orders that are under way.
         """
         desk, started_s = self._desk, self._desk.clock.mono_s()
-        halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, "PANIC", reason, actor=actor)
+        halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, code, reason, actor=actor)
         run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
         self._levels.keep_whether_flat(run.scope, flat=False)
         entries = self._not_asked(run)

@@ -22,6 +22,9 @@ CAUGHT_UP_WITHIN_S: Final = 60.0
 RULES_MOVED: Final = "rules_moved"
 """Cause of one that begins again because the venue changed what its numbers stand for; it holds until it is warm."""
 
+RESTARTING: Final = "restarting"
+"""Cause of one that crashed, until its next life begins."""
+
 _UNREADY: Final = (FeedState.STALE, FeedState.GAP, FeedState.DOUBTFUL)
 
 
@@ -58,8 +61,9 @@ class Causes:
         hold(slot, "daemon_stopping", "entries are refused" if entries_closed else "")
 
     def _at_start(self, slot: Slot) -> None:
-        """One that is not warm in its time says so, and what it waits for as far as that is known."""
-        late = not slot.facts.warm and self._clock.mono_s() - slot.begun_s >= CAUGHT_UP_WITHIN_S
+        """One that is not warm in its time says so, and what it waits for, where that is known. A back-off does not count."""
+        begun = not slot.facts.warm and RESTARTING not in slot.facts.causes
+        late = begun and self._clock.mono_s() - slot.begun_s >= CAUGHT_UP_WITHIN_S
         held = self._accounts.held.get(slot.record.account)
         why = f": account {slot.record.account}: {held.step}" if held is not None and held.account is None else ""
         hold(slot, "not_caught_up", f"not caught up within {CAUGHT_UP_WITHIN_S:g} s{why}" if late else "")

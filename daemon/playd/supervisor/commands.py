@@ -21,7 +21,7 @@ from playd.supervisor.enrol import Wish, enrol
 from playd.supervisor.errors import CommandRefused, NotRunning
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.records import InstanceRecord, RecordStore
-from playd.supervisor.shadow_panic import drop_entry, flatten
+from playd.supervisor.shadow_panic import drop_entry, flatten, need_book
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import Life
 from playd.supervisor.supervisor import Admission, Supervisor
@@ -33,6 +33,9 @@ SETTLE_S: Final = 10.0
 
 FLATTEN: Final = "stop --flatten"
 """What a panic says that ends with the stop of its instance."""
+
+FLATTEN_CODE: Final = "STOP_FLATTEN"
+"""Code of its level 4. Not that of a panic: one that a person raises while it is under way is a halt beside it, and stays."""
 
 
 class Incomplete(Exception):
@@ -132,6 +135,8 @@ class Commands:
         if variant == "manage" and slot.facts.failed is not None:
             text = f"{name} failed, and nothing of it runs that could lead its position out"
             raise CommandRefused("FAILED", text, f"playctl stop {name} --keep or --flatten")
+        if variant == "flatten":
+            self._need_books(slot)  # before anything of it is on record
         self._put(slot, desired="flat" if variant == "manage" else "stopped")
         if variant == "manage":
             self.manage_until_flat(slot, actor)
@@ -238,21 +243,23 @@ class Commands:
     async def _flatten(self, slot: Slot, actor: str) -> None:
         """
         Panic at instance scope; the level it raises ends with the verified stop, because one command asked for both. One that
-        somebody raised before stays: whoever raised it lifts it.
+        somebody else raised, before or meanwhile, stays: whoever raised it lifts it.
         """
         if slot.record.mode is Mode.SHADOW:
             scope = instance_scope(slot.record.uid)
-            self._halts.raise_level(scope, Level.PANIC, "PANIC", FLATTEN, actor=actor)
+            self._need_books(slot)  # a level 4 that nobody carries out would only have to be lifted
+            self._halts.raise_level(scope, Level.PANIC, FLATTEN_CODE, FLATTEN, actor=actor)
             flatten(slot)
         else:
             account = self._need_account(slot)
-            report = await account.panic(PanicScope(instance_uid=slot.record.uid), actor=actor, reason=FLATTEN)
+            scope_of = PanicScope(instance_uid=slot.record.uid)
+            report = await account.panic(scope_of, actor=actor, reason=FLATTEN, code=FLATTEN_CODE)
             if report.exit_code:
                 raise Incomplete(report)
             await _until_it_knows(slot)
         await self.supervisor.stop(slot, f"stop --flatten by {actor}")
         for halt in self._halts.in_force(instance_scope(slot.record.uid)):
-            if (halt.code, halt.text) == ("PANIC", FLATTEN):
+            if halt.code == FLATTEN_CODE:
                 self._halts.lift(halt.id, by=actor, note=f"{FLATTEN} verified flat")
 
     async def _cancel_entries(self, slot: Slot) -> None:
@@ -260,6 +267,13 @@ class Commands:
             drop_entry(slot, "CANCELLED")
         elif (account := self.supervisor.account_of(slot.record)) is not None:
             await account.cancel_entries(instance_uid=slot.record.uid)
+
+    def _need_books(self, slot: Slot) -> None:
+        """What tells whether an instance is flat. Raises `NotRunning`."""
+        if slot.record.mode is Mode.SHADOW:
+            need_book(slot)
+        else:
+            self._need_account(slot)
 
     def _need_account(self, slot: Slot) -> Account:
         account = self.supervisor.account_of(slot.record)
@@ -272,6 +286,8 @@ class Commands:
             raise CommandRefused("DECLARED", f"{slot.name} is declared in the settings file; change it there and restart")
 
     def _put(self, slot: Slot, **changed: object) -> None:
+        if self.supervisor.slots.get(slot.name) is not slot:
+            return  # removed meanwhile: its record would be back
         slot.record = replace(slot.record, changed_ms=self._world.clock.wall_ms(), **changed)  # type: ignore[arg-type]
         self._records.put(slot.record)
 

@@ -10,6 +10,7 @@ from typing import Final
 from playd.orders.fills import FillEvent, InstanceEvent
 from playd.orders.panic import PanicPosition, PanicReport, PanicScope
 from playd.supervisor.errors import NotRunning
+from playd.supervisor.instance import EngineInstance
 from playd.supervisor.shadow import ShadowPort
 from playd.supervisor.slot import Slot
 
@@ -25,15 +26,21 @@ def drop_entry(slot: Slot, reason: str) -> bool:
     return True
 
 
+def need_book(slot: Slot) -> tuple[EngineInstance, ShadowPort]:
+    """What runs of a shadow, and its book. Raises `NotRunning` without one."""
+    engine, port = slot.engine, _port_of(slot)
+    if engine is None or port is None:
+        raise NotRunning(f"{slot.name} is {slot.state}; what a shadow holds can be closed while it runs, or be removed with it")
+    return engine, port
+
+
 def flatten(slot: Slot) -> PanicReport:
     """
     Take the entry away and close the position at the last close. The level that keeps it flat is raised by the caller, first.
 
     The state with the closed position is on the disk when this returns. Raises `NotRunning` without a running book.
     """
-    engine, port = slot.engine, _port_of(slot)
-    if engine is None or port is None:
-        raise NotRunning(f"{slot.name} is {slot.state}; what a shadow holds can be closed while it runs, or be removed with it")
+    engine, port = need_book(slot)
     scope = PanicScope(instance_uid=slot.record.uid)
     before = port.signed_qty
     cancelled = int(port.book.entry_waits)

@@ -22,7 +22,7 @@ from playd.supervisor import own_halts
 from playd.supervisor.accounts import Accounts
 from playd.supervisor.admission import Refused
 from playd.supervisor.arming import CODES, Link
-from playd.supervisor.causes import RULES_MOVED, Causes, hold
+from playd.supervisor.causes import RESTARTING, RULES_MOVED, Causes, hold
 from playd.supervisor.cool_down import CoolDown
 from playd.supervisor.counting import RulesMoved
 from playd.supervisor.edge import first_of, say, venue_away
@@ -146,6 +146,7 @@ class Supervisor:
         if slot.active:
             return
         self._admit(slot, admit)
+        self._take_levels(slot)  # one that was lifted since the last look: nothing goes from panicked to warming
         slot.ended, slot.settled = anyio.Event(), anyio.Event()
         slot.begun_s = self._parts.clock.mono_s()
         if slot.state is not State.PANICKED:
@@ -236,7 +237,13 @@ class Supervisor:
         await self._taking_back.of_idle(slot, asked)
 
     def put_away(self, slot: Slot, cause: str) -> None:
-        """A failed instance was stopped: it has no failure any more. What it is halted by stays, and its restarts count on."""
+        """
+        A failed instance was stopped: it has no failure any more. What it is halted by stays, and its restarts count on.
+
+        Of one that was removed meanwhile nothing is written: its record would be back.
+        """
+        if self.slots.get(slot.name) is not slot:
+            return
         slot.record = replace(slot.record, failed_code="", failed_text="", changed_ms=self._now_ms())
         self._parts.records.put(slot.record)
         slot.set(cause, failed=None, life=Life.STOPPING)
@@ -333,6 +340,8 @@ class Supervisor:
             await self._live(slot, lambda engine: self._engine_is(slot, engine))
         except Exception as error:  # noqa: BLE001
             # The supervised edge of an instance: whatever it was, no other instance may notice.
+            if (fatal := first_of(error, RecordError)) is not None:
+                raise fatal from None  # whatever else ended it at the same moment
             if (moved := first_of(error, RulesMoved)) is not None:
                 self._report("instance.rules", slot, {"msg": f"{moved}: its next life goes by them"})
                 self._begin_again(slot, RULES_MOVED, str(moved))
@@ -369,8 +378,6 @@ class Supervisor:
         slot.recover(_AWAY)
 
     async def _after_crash(self, slot: Slot, admit: Admission, error: Exception) -> bool:
-        if (fatal := first_of(error, RecordError)) is not None:
-            raise fatal
         text = say(error)
         slot.crashes += 1
         if (final := first_of(error, PlayError) or first_of(error, OperatorError)) is not None:
@@ -382,7 +389,7 @@ class Supervisor:
             return False
         self._report("instance.restart", slot, {"delay_s": f"{verdict.delay_s:.2f}", "reason": text})
         facts = replace(slot.facts, warm=False).without_cause(_AWAY)
-        slot.set_facts(facts.with_cause("restarting", text), "crash")
+        slot.set_facts(facts.with_cause(RESTARTING, text), "crash")
         self.beside(slot, self._taking_back.unless_back)
         self._cool_down.hold(slot)
         await anyio.sleep(verdict.delay_s)
@@ -393,7 +400,7 @@ class Supervisor:
             self._give_up(slot, refused.code, refused.text)
             return False
         slot.begun_s = self._parts.clock.mono_s()
-        slot.recover("restarting")
+        slot.recover(RESTARTING)
         self._cool_down.begin(slot)
         return True
 

@@ -12,7 +12,7 @@ from playd.core.modes import Mode
 from playd.orders.halts import Level, instance_scope
 from playd.orders.panic import PanicScope
 from playd.supervisor.commands import FLATTEN
-from playd.supervisor.errors import CommandRefused
+from playd.supervisor.errors import CommandRefused, NotRunning
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 from tests.unit.supervisor.test_stopping import hold, order
@@ -60,8 +60,8 @@ async def test_its_position_is_closed_by_a_stop_that_says_so_and_stays_by_anothe
         desk, closed = Desk(), list[PanicScope]()
         home.accounts.given, desk.slot = desk, slot
 
-        async def panic(scope: PanicScope, *, actor: str, reason: str) -> Any:
-            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, "PANIC", reason, actor=actor)
+        async def panic(scope: PanicScope, *, actor: str, reason: str, code: str) -> Any:
+            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, code, reason, actor=actor)
             closed.append(scope)
             return SimpleNamespace(exit_code=0)
 
@@ -82,8 +82,8 @@ async def test_a_panic_that_somebody_raised_before_stays_behind_a_flatten() -> N
         slot, desk = home.add("alpha", steady), Desk()
         home.accounts.given, desk.slot = desk, slot
 
-        async def panic(scope: PanicScope, *, actor: str, reason: str) -> Any:
-            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, "PANIC", reason, actor=actor)
+        async def panic(scope: PanicScope, *, actor: str, reason: str, code: str) -> Any:
+            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, code, reason, actor=actor)
             return SimpleNamespace(exit_code=0)
 
         desk.panic = panic  # type: ignore[attr-defined]
@@ -97,6 +97,60 @@ async def test_a_panic_that_somebody_raised_before_stays_behind_a_flatten() -> N
         await slot.settled.wait()
         await home.commands().stop("alpha", "flatten", "me")
         assert FLATTEN not in [halt.text for halt in home.halts.in_force()]
+
+
+async def test_a_panic_that_a_person_raises_while_a_flatten_is_under_way_stays_behind_it() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot = desk, slot
+
+        async def panic(scope: PanicScope, *, actor: str, reason: str, code: str) -> Any:
+            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, code, reason, actor=actor)
+            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, "PANIC", "the exchange is odd", actor="somebody")
+            return SimpleNamespace(exit_code=0)
+
+        desk.panic = panic  # type: ignore[attr-defined]
+        home.start(slot)
+        await slot.settled.wait()
+        await home.commands().stop("alpha", "flatten", "me")
+        assert [(halt.level, halt.actor) for halt in home.halts.in_force()] == [(Level.PANIC, "somebody")]
+
+
+@pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.PAPER])
+async def test_a_flatten_without_anybody_who_could_say_what_is_open_changes_nothing(mode: Mode) -> None:
+    async with house() as home:
+        slot = await failed(home, mode)
+        before = slot.record
+        levels = [halt.level for halt in home.halts.in_force()]
+        with pytest.raises(NotRunning):
+            await home.commands().stop("alpha", "flatten", "me")
+        assert [halt.level for halt in home.halts.in_force()] == levels
+        assert (slot.record, slot.state) == (before, State.FAILED)
+
+
+async def test_one_that_is_removed_while_it_is_stopped_is_not_written_again() -> None:
+    async with house() as home:
+        slot, desk = await failed(home), Desk()
+        home.accounts.given, desk.slot = desk, slot
+
+        async def cancel_entries(*, instance_uid: str) -> int:
+            await home.commands().remove("alpha", "somebody")
+            return 0
+
+        desk.cancel_entries = cancel_entries  # type: ignore[method-assign,assignment]
+        await home.commands().stop("alpha", "keep", "me")
+        assert home.records.load() == []
+
+
+async def test_one_whose_panic_was_lifted_a_moment_ago_can_be_started() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        halt = home.halts.raise_level(instance_scope(slot.record.uid), Level.PANIC, "PANIC", "", actor="me")
+        home.supervisor.look_around()
+        home.halts.lift(halt.id, by="me", note="")
+        assert slot.state is State.PANICKED
+        home.start(slot)
+        await until(slot, State.RUNNING)
 
 
 async def test_the_entries_of_a_failed_life_wait_when_it_is_started_again() -> None:

@@ -8,11 +8,13 @@ from typing import Any, cast
 import anyio
 import pytest
 
+from playd.core.errors import RecordError
 from playd.core.modes import Mode
 from playd.orders.halts import Level, instance_scope
 from playd.orders.instance_port import AccountEnded
 from playd.supervisor import causes, supervisor, taking_back
 from playd.supervisor.accounts import OpenAccount
+from playd.supervisor.edge import first_of
 from playd.supervisor.restart import RestartBudget
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
@@ -136,6 +138,42 @@ async def test_one_that_is_not_warm_in_its_time_says_so_and_what_it_waits_for() 
         home.accounts.given = Desk()
         going_on.set()
         await until(slot, State.RUNNING)
+
+
+async def test_one_that_waits_out_a_back_off_is_not_called_late() -> None:
+    async def life(slot: Slot) -> None:
+        slot.set("warm", warm=True)
+        await crash.wait()
+        raise RuntimeError("boom")
+
+    crash = anyio.Event()
+    async with house(backoff_s=3600.0) as home:
+        slot = home.add("alpha", life)
+        home.accounts.given = Desk()
+        home.start(slot)
+        await slot.settled.wait()
+        home.world.clock.advance(causes.CAUGHT_UP_WITHIN_S * 2)
+        crash.set()
+        with anyio.fail_after(60):
+            while "restarting" not in slot.facts.causes:
+                await slot.touched.wait()
+        home.supervisor.look_around()
+        assert "not_caught_up" not in slot.facts.causes
+
+
+async def test_a_record_that_was_lost_as_the_account_ended_ends_the_daemon() -> None:
+    lost = ExceptionGroup("a life", [AccountEnded("account a has ended"), RecordError("disk")])
+
+    async def live() -> None:
+        async with house() as home:
+            home.accounts.given = Desk()
+            slot = home.add("alpha", crashing(lost, times=1))
+            home.start(slot)
+            await until(slot, State.RUNNING)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await live()
+    assert first_of(caught.value, RecordError) is not None
 
 
 @types.coroutine

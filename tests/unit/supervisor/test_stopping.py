@@ -123,8 +123,8 @@ async def test_a_flatten_that_leaves_something_stops_nothing_and_lifts_nothing()
         slot, desk = home.add("alpha", steady), Desk()
         home.accounts.given, desk.slot = desk, slot
 
-        async def panic(scope: PanicScope, *, actor: str, reason: str) -> SimpleNamespace:
-            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, "PANIC", reason, actor=actor)
+        async def panic(scope: PanicScope, *, actor: str, reason: str, code: str) -> SimpleNamespace:
+            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, code, reason, actor=actor)
             return SimpleNamespace(exit_code=11)
 
         desk.panic = panic  # type: ignore[attr-defined]
