@@ -27,7 +27,10 @@ LOOKS: Final = frozenset(
         *("evidence list", "parity show", "config show", "config check", "creds check"),
     }
 )
-"""Commands that change nothing, whether they arrived over there or not."""
+"""
+Commands that change nothing, whether they arrived over there or not. `doctor` and `reconcile --dry-run` are none: they are on
+record under a request id, and a doctor leaves its report.
+"""
 
 
 def at_once(options: Options) -> Options:
@@ -39,8 +42,8 @@ async def on_host(session: Session, words: Sequence[str]) -> int:
     """
     Run a command line there, without its `--host`; its exit code. Raises `UsageError`, and `Unreachable` when nobody was asked.
 
-    A look that ssh brought no end of is asked again and no more. A change may have arrived, under a request id that this side
-    knows: `Unanswered`. A panic of which ssh brought no end raises `RpcError`: a position may remain.
+    Nothing is sent twice by itself. A look that ssh brought no end of changed nothing: `Unreachable` as well. A change may have
+    arrived, under a request id that this side knows: `Unanswered`. A panic raises `RpcError` then: a position may remain.
     """
     host = session.options.host
     if host.startswith("-") or not host.strip():

@@ -126,7 +126,15 @@ def test_a_look_that_ssh_brought_nowhere_found_no_daemon_and_a_change_may_have_a
 
     for line in ("status --host box", "incident list --all --host box", "audit verify"):
         assert ended(line)[0] == 7, line
-    for line in ("pause alpha", "reconcile", "order cancel x", "incident ack NAKED", "backup now", "doctor"):
+    for line in (
+        "pause alpha",
+        "reconcile",
+        "reconcile --dry-run",
+        "order cancel x",
+        "incident ack NAKED",
+        "backup now",
+        "doctor",
+    ):
         code, said = ended(line)
         assert (code, "it may have arrived" in said) == (5, True)
 
