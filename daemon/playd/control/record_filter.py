@@ -46,7 +46,8 @@ class RecordFilter:
 
     def _fits(self, record: JsonObject) -> bool:
         return (
-            (self.kind is None or fnmatchcase(record["kind"], self.kind))
+            isinstance(record["seq"], int)
+            and (self.kind is None or fnmatchcase(record["kind"], self.kind))
             and self.instance in (None, record["instance"])
             and self.account in (None, record["account"])
             and self.symbol in (None, record["symbol"])

@@ -20,6 +20,7 @@ from playd.control.protocol import TOO_FAST, Code, JsonObject, RpcError
 from playd.control.render import Output
 from playd.core.limits import REPLY_LINE_BYTES
 from playd.ops.journal import open_journal
+from playd.ops.segments import segment_names
 from playd.settings.model import Journal as JournalSettings
 from playd.world.virtual import virtual_world
 
@@ -91,6 +92,22 @@ async def test_every_line_comes_once_and_in_order_however_many_pages_that_takes(
     assert (client.asked > 1) is (last > 0)
     assert capsys.readouterr().err == ""
     assert PACE_S > 0
+
+
+@pytest.mark.parametrize("cursor", [None, "390"])
+async def test_a_damaged_line_is_left_to_the_audit_on_every_page(cursor: str | None) -> None:
+    async with daemon() as one:
+        one.ops.journal.flush()
+        disk, (name,) = one.ops.world.disk, segment_names(one.ops.world.disk, STATE / "journal")
+        lines = disk.read_bytes(STATE / "journal" / name).splitlines()
+        for at, own in ((350, b'"seq":351,'), (351, b'"seq":352,')):
+            assert own in lines[at]
+            lines[at] = lines[at].replace(own, b'"seq":"x",' if at == 350 else b"")
+        disk.write_replace(STATE / "journal" / name, b"\n".join(lines) + b"\n", keep_previous=False)
+        call: Any = SimpleNamespace(warnings=[])
+        found = await query_events(one, EventQuery(limit=250, grep="number", cursor=cursor), cast("Call", call))
+    assert found[0]["seq"] < 350
+    assert not {351, 352, "x"} & {record.get("seq") for record in found}
 
 
 async def test_a_daemon_that_knows_no_pages_is_asked_as_ever() -> None:
