@@ -95,6 +95,8 @@ async def test_what_proves_a_key_is_counted_with_what_the_account_sends() -> Non
     async with scene() as here:
         with anyio.fail_after(60):
             await here.change("nextkey")
+            assert isinstance(await here.port.stream.events.receive(), StreamDown)
+            assert await here.port.stream.events.receive() == StreamUp(2)
         used = {row.endpoint: sum(row.by_owner.values()) for row in here.budget.used_rows()}
         assert used["/v5/user/query-api"] >= 1
 
