@@ -107,6 +107,8 @@ def test_a_position_is_watched_again_soon_after_its_symbol_was_missing_from_one_
             await anyio.sleep(60.0)
             assert not life.venue.stop_of(GONE)
             assert open_incidents(life) == ["NOT_LISTED"]
+            (told,) = life.account.desk.incidents.open_ones()
+            assert (told.severity, "no stop is put back" in told.text) == ("critical", True)
             hidden.clear()
             await anyio.sleep(30.0)
             assert life.venue.stop_of(GONE) == entry().stop

@@ -412,7 +412,8 @@ class Account:
         if missing and not missing_is_halted:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
         for symbol in missing:
-            note = f"the venue lists no {symbol}, of which the ledger knows a position or an order"
+            what = "what it knows there is not watched, and no stop is put back: close it"
+            note = f"the venue lists no {symbol}, of which the ledger knows a position or an order; {what}"
             desk.halt_symbol(symbol, Level.HALT, "NOT_LISTED", note)
         for symbol in found:
             if missing_is_halted:

@@ -136,7 +136,7 @@ class Commands:
             text = f"{name} failed, and nothing of it runs that could lead its position out"
             raise CommandRefused("FAILED", text, f"playctl stop {name} --keep or --flatten")
         if variant == "flatten":
-            self._need_books(slot)  # before anything of it is on record
+            self._need_books(slot)  # before it is on record: a level 4 that nobody carries out would only have to be lifted
         self._put(slot, desired="flat" if variant == "manage" else "stopped")
         if variant == "manage":
             self.manage_until_flat(slot, actor)
@@ -247,7 +247,6 @@ class Commands:
         """
         if slot.record.mode is Mode.SHADOW:
             scope = instance_scope(slot.record.uid)
-            self._need_books(slot)  # a level 4 that nobody carries out would only have to be lifted
             self._halts.raise_level(scope, Level.PANIC, FLATTEN_CODE, FLATTEN, actor=actor)
             flatten(slot)
         else:
