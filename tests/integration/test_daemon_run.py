@@ -233,7 +233,7 @@ def test_an_entry_is_explained_by_the_columns_of_the_instance(running: DaemonPro
     wait_for(lambda: any(recorded in path.read_bytes() for path in pages("*.jsonl")), "the record, which follows the bytes")
 
     counted = ctl_json(running.state, "explain", "ema-cross", "--stats")
-    assert sum(count["bars"] for count in counted["statistics"]["verdicts"]) == counted["statistics"]["bars"] > 100
+    assert sum(count["bars"] for count in counted["statistics"]["verdicts"]) == counted["statistics"]["bars"] > 0
     assert counted["last_gate"]["said"] == "passed"
     lines = ctl_json(running.state, "explain", "ema-cross", "--last", "50")
     silent = [line for line in lines if line["verdict"] == "NO_SIGNAL"]
