@@ -307,13 +307,23 @@ account = "{ALIAS}"
         self.process.send_signal(signal.SIGHUP)
 
     def panic(self) -> None:
-        """A panic of the instance while the market stands, in whose middle it dies, or behind its end."""
-        wait_for(lambda: self.exchange.market()["held"] and not self.exchange.market()["inside_candle"], "a market that stands")
+        """
+        A panic of the instance while the market stands, in whose middle it dies, or behind its end. Lives before this one may
+        have left it too little of the market to stand before the end of it; it just dies then.
+        """
+        wait_for(self._market_stands, "a market that stands")
+        if self.exchange.market()["ended"]:
+            self.kill()
+            return
         (self.state / STOPS).touch()
         flags = ["--socket", str(self.state / "run" / "control.sock"), "--yes", "--reason", "a death in the middle"]
         command = [sys.executable, "-c", "from playd.cli.playctl import main; main()", "panic", NAME, *flags]
         subprocess.run(command, cwd=ROOT, capture_output=True, timeout=WITHIN_S, check=False)
         self.kill()
+
+    def _market_stands(self) -> bool:
+        market = self.exchange.market()
+        return bool((market["held"] and not market["inside_candle"]) or market["ended"])
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
