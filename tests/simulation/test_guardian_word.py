@@ -6,7 +6,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.orders.guardian_word import GuardianWord
+from playd.orders.guardian_word import LONGEST_S, GuardianWord
 from playd.orders.halts import Level, instance_scope
 from playd.orders.panic_report import PanicReport, PanicScope
 from tests.simulation.order_world import UID, OrderWorld, build, entered
@@ -52,6 +52,20 @@ def test_a_panic_of_an_instance_waits_while_the_guardian_says_that_it_closes_tha
             assert closes(life) == 0
             await beats(word, [], 10)
         assert [report.exit_code for report in reports] == [0]
+        assert life.venue.signed() == Decimal(0)
+
+    held(story)
+
+
+def test_a_guardian_that_names_a_share_for_longer_than_an_attempt_takes_holds_no_panic_up_for_ever() -> None:
+    async def story(life: OrderWorld, reports: list[PanicReport]) -> None:
+        word = life.halts.guardian
+        word.hear([SCOPE])
+        async with anyio.create_task_group() as group:
+            group.start_soon(panic, life, reports)
+            await beats(word, [SCOPE], LONGEST_S - 5)
+            assert closes(life) == 0
+            await beats(word, [SCOPE], 15)
         assert life.venue.signed() == Decimal(0)
 
     held(story)

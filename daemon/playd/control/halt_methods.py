@@ -83,6 +83,8 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
         raise RpcError(Code.REFUSED, text, reason="kill_file", hint="remove it, then resume all")
     if level >= Level.HALT:
         await _refuse_unless_resolved(daemon, scope, [halt for halt in held if halt.level >= Level.HALT])
+        if any(halt.level is Level.PANIC for halt in held):
+            _refuse_unless_flat(daemon, scope)  # somebody may have asked for the panic once more meanwhile
     stays = _kept_by_space(daemon, scope, held)
     # The reconciliations of a refusal lift pauses whose cause is gone by themselves.
     for halt in [each for each in held if each in daemon.halts.in_force(scope.stored) and each not in stays]:

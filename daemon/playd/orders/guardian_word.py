@@ -10,6 +10,9 @@ from playd.world.ports import Clock
 HEARD_WITHIN_S: Final = 3.0
 """A word older than this says nothing any more: the guardian is gone, or we stood still ourselves."""
 
+LONGEST_S: Final = 180.0
+"""An attempt of the guardian takes a minute and its last reading; one that it names for longer hangs, or waits for others."""
+
 _LOOK_S: Final = 0.1
 
 
@@ -24,14 +27,16 @@ class GuardianWord:
     def __init__(self, clock: Clock) -> None:
         self.begun: dict[str, int] = {}
         self._clock = clock
-        self._closing: frozenset[str] = frozenset()
+        self._closing: dict[str, float] = {}
+        """By scope: since when it is named without a break."""
         self._heard_s: float | None = None
         self._silent_since_s: float | None = None
 
     def hear(self, closing: Iterable[str]) -> None:
         """It answered: these are the instances, by scope, whose shares it is closing now."""
-        self._closing = frozenset(closing)
-        self._heard_s, self._silent_since_s = self._clock.mono_s(), None
+        now_s = self._clock.mono_s()
+        self._closing = {scope: self._closing.get(scope, now_s) for scope in closing}
+        self._heard_s, self._silent_since_s = now_s, None
 
     def miss(self) -> None:
         """It did not answer."""
@@ -39,7 +44,8 @@ class GuardianWord:
 
     async def until_through(self, scope: str) -> bool:
         """
-        Wait while the guardian closes the share of a scope, for as long as it is heard. Whether there was anything to wait for.
+        Wait while the guardian closes the share of a scope, for as long as it is heard and not for longer than an attempt may
+        take. Whether there was anything to wait for.
 
         Whoever stood still wakes with an old word: it waits for the next one, not longer than a guardian may be unheard.
         """
@@ -54,7 +60,8 @@ class GuardianWord:
         if self._heard_s is None:
             return False
         if now_s - self._heard_s < HEARD_WITHIN_S:
-            return scope in self._closing
+            since_s = self._closing.get(scope)
+            return since_s is not None and now_s - since_s < LONGEST_S
         if self._silent_since_s is None and now_s - asked_s >= HEARD_WITHIN_S:
             self._silent_since_s = asked_s
         return now_s - (asked_s if self._silent_since_s is None else self._silent_since_s) < HEARD_WITHIN_S

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from playd.control import halt_methods
 from playd.control.halt_methods import lift_halt
 from playd.control.params import LiftHalt
 from playd.control.protocol import RpcError
@@ -27,3 +28,20 @@ async def test_a_panic_is_not_lifted_before_its_scope_is_flat_also_with_a_freeze
     with pytest.raises(RpcError, match="is not flat: alpha"):
         await resume(daemon, "account:main")
     assert Level.PANIC in {halt.level for halt in daemon.halts.in_force("account:main")}
+
+
+async def test_a_panic_is_not_lifted_where_something_was_opened_while_the_books_were_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon = starting()
+    daemon.supervisor.booked_qty = lambda _record: 0
+    daemon.halts.raise_level("account:main", Level.PANIC, "PANIC", "why")
+
+    async def resolved(*_: Any) -> None:
+        """Two reconciliations, which take seconds."""
+        daemon.supervisor.booked_qty = lambda _record: 1
+
+    monkeypatch.setattr(halt_methods, "_refuse_unless_resolved", resolved)
+    with pytest.raises(RpcError, match="is not flat: alpha"):
+        await resume(daemon, "account:main")
+    assert [halt.level for halt in daemon.halts.in_force("account:main")] == [Level.PANIC]
