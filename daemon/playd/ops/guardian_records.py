@@ -31,9 +31,19 @@ def records_after(disk: Disk, directory: PurePath, seq: int) -> list[dict[str, A
 
 
 def guardian_ban_ms(disk: Disk, directory: PurePath) -> int:
-    """Until when the venue banned this address, by the newest records of its guardian; 0 without one. Raises `OSError`."""
+    """
+    Until when the venue banned this address, by the newest records of its guardian; 0 without one. One that cannot be
+    understood tells of none: it would end every start. Raises `OSError`.
+    """
     newest = (record for records in _newest_files(disk, directory) for record in reversed(records))
-    return max((int(record["data"]["until_ms"]) for record in islice(newest, LOOKED_BACK) if record["kind"] == BAN), default=0)
+    return max(map(_banned_until_ms, islice(newest, LOOKED_BACK)), default=0)
+
+
+def _banned_until_ms(record: dict[str, Any]) -> int:
+    try:
+        return int(record["data"]["until_ms"]) if record["kind"] == BAN else 0
+    except (KeyError, TypeError, ValueError):
+        return 0
 
 
 def _newest_files(disk: Disk, directory: PurePath) -> Iterator[list[dict[str, Any]]]:

@@ -31,3 +31,15 @@ async def test_the_newest_ban_on_record_is_found_again_by_the_next_life(behind_i
     async with open_journal(world, DIRECTORY, JournalNumbers(), version=__version__) as (journal, _):
         voice.journal = journal
         assert banned_until_ms(world, DIRECTORY, voice) == found
+
+
+@pytest.mark.parametrize(
+    "odd", ['{"seq":2}', '{"seq":2,"kind":"rate.ban","data":{}}', '{"seq":2,"kind":"rate.ban","data":{"until_ms":null}}']
+)
+def test_a_record_that_is_not_understood_tells_of_no_ban_and_ends_no_start(odd: str) -> None:
+    world = virtual_world()
+    for folder in (DIRECTORY.parent.parent, DIRECTORY.parent, DIRECTORY):
+        world.disk.mkdir(folder)
+    lines = f'{{"seq":1,"kind":"rate.ban","data":{{"until_ms":9}}}}\n{odd}\n'
+    world.disk.write_replace(DIRECTORY / "2026-11-22.jsonl", lines.encode(), keep_previous=False)
+    assert banned_until_ms(world, DIRECTORY, Voice(world)) == 9
