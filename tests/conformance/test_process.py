@@ -23,7 +23,7 @@ def process(request: pytest.FixtureRequest) -> Process:
     return made
 
 
-@pytest.mark.parametrize(("signal", "code"), [(ChildSignal.TERM, -15), (ChildSignal.KILL, -9)])
+@pytest.mark.parametrize(("signal", "code"), [(ChildSignal.TERM, -15), (ChildSignal.ABRT, -6), (ChildSignal.KILL, -9)])
 async def test_a_child_ends_by_a_signal_and_says_by_which(
     process: Process, tmp_path: Path, signal: ChildSignal, code: int
 ) -> None:
@@ -66,6 +66,18 @@ async def test_what_a_real_child_writes_is_appended_to_its_log(tmp_path: Path) -
         async with RealProcess(RealEnv()).start_module("json.tool", ["--help"], log=PurePath(log)) as child:
             assert await child.wait() == 0
     assert log.read_text().startswith("before\nusage: ")
+
+
+async def test_a_real_child_has_the_variables_that_it_is_given_beside_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = PurePath(tmp_path / "log")
+    monkeypatch.setenv("OURS", "here")
+    arguments = ["-n", "1", "-r", "1", "-s", "import os", "print(os.environ['GIVEN'], os.environ['OURS'])"]
+    with anyio.fail_after(60):
+        async with RealProcess(RealEnv()).start_module("timeit", arguments, log=log, variables={"GIVEN": "there"}) as child:
+            assert await child.wait() == 0
+    assert RealDisk().read_bytes(log).startswith(b"there here\n")
 
 
 async def test_a_program_of_the_operators_may_ignore_its_input_and_dies_when_it_takes_too_long(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias
 
 from anyio.abc import ByteStream
@@ -287,6 +288,7 @@ class ChildSignal(StrEnum):
 
     TERM = "SIGTERM"
     KILL = "SIGKILL"
+    ABRT = "SIGABRT"
     STOP = "SIGSTOP"
     CONT = "SIGCONT"
 
@@ -390,10 +392,13 @@ class Process(Protocol):
         """
         ...
 
-    def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AbstractAsyncContextManager[Child]:
+    def start_module(
+        self, module: str, arguments: Sequence[str], *, log: PurePath, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> AbstractAsyncContextManager[Child]:
         """
         A module of ours as a program in a process of its own while the block lasts; on leaving it is killed if it still runs.
 
+        Its environment is ours, with `variables` beside it.
         What it writes to its standard streams is appended to the file `log`, created 0600; it reads nothing. Ctrl-C does not
         reach it. Raises `OSError`.
         """

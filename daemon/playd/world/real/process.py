@@ -6,9 +6,10 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from subprocess import DEVNULL, PIPE
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import anyio
@@ -20,6 +21,7 @@ _NUMBERS = {Signal.TERM: signal.SIGTERM, Signal.INT: signal.SIGINT, Signal.HUP: 
 _CHILD_NUMBERS = {
     ChildSignal.TERM: signal.SIGTERM,
     ChildSignal.KILL: signal.SIGKILL,
+    ChildSignal.ABRT: signal.SIGABRT,
     ChildSignal.STOP: signal.SIGSTOP,
     ChildSignal.CONT: signal.SIGCONT,
 }
@@ -161,11 +163,14 @@ class RealProcess:
             return await process.wait()
 
     @contextlib.asynccontextmanager
-    async def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[RealChild]:
+    async def start_module(
+        self, module: str, arguments: Sequence[str], *, log: PurePath, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[RealChild]:
         command = [sys.executable, "-m", module, *arguments]
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            process = await _begun(command, stdin=DEVNULL, stdout=descriptor, stderr=descriptor)
+            env = {**os.environ, **variables}
+            process = await _begun(command, stdin=DEVNULL, stdout=descriptor, stderr=descriptor, env=env)
         finally:
             os.close(descriptor)
         child = RealChild(process)

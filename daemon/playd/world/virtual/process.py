@@ -2,8 +2,9 @@
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import NoReturn
 
 import anyio
@@ -19,7 +20,7 @@ class ProcessExit(BaseException):
         self.code = code
 
 
-_DEADLY = {ChildSignal.TERM: -15, ChildSignal.KILL: -9}
+_DEADLY = {ChildSignal.TERM: -15, ChildSignal.ABRT: -6, ChildSignal.KILL: -9}
 
 
 class VirtualChild:
@@ -157,9 +158,11 @@ class VirtualProcess:
         return self.command_code
 
     @contextlib.asynccontextmanager
-    async def start_module(self, module: str, arguments: Sequence[str], *, log: PurePath) -> AsyncIterator[VirtualChild]:
+    async def start_module(
+        self, module: str, arguments: Sequence[str], *, log: PurePath, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[VirtualChild]:
         """Remembered in `ran` and `children`; nothing runs and nothing is logged."""
-        self.ran.append((module, *arguments))
+        self.ran.append((*(f"{name}={value}" for name, value in variables.items()), module, *arguments))
         child = VirtualChild(self.pid + 1 + len(self.children))
         self.children.append(child)
         try:
