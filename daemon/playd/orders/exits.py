@@ -16,7 +16,7 @@ import anyio
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import link_id
-from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
+from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
@@ -91,8 +91,11 @@ class Exits:
             self._desk.spawn(self.finish, _identity(intent))
         return verdict
 
-    async def begin(self, intent: Intent, instance: Instance) -> Verdict:
-        """The first attempt only; whoever calls this must go on with `finish`."""
+    async def begin(self, intent: Intent, instance: Instance, *, position_idx: int = 0) -> Verdict:
+        """
+        The first attempt only; whoever calls this must go on with `finish`. `position_idx` names the side that is closed of a
+        symbol in hedge mode; every further attempt takes it over.
+        """
         desk, identity = self._desk, _identity(intent)
         known = self._gateway.known(intent)
         if known is not None:
@@ -114,7 +117,7 @@ class Exits:
         bounds = desk.bounds(intent.instance_uid)
         with desk.ledger.atomic():
             desk.book.insert_intent(intent, bounds)
-            row = self._insert_attempt(intent, identity, 0, qty)
+            row = self._insert_attempt(intent, identity, 0, qty, position_idx=position_idx)
             if intent.bar_close_ms:
                 desk.verdicts.record(
                     instance.uid, instance.clock_ms, intent.bar_close_ms, "EXITED", intent.reason, intents=identity
@@ -214,7 +217,7 @@ class Exits:
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN or desk.frozen(row.symbol, row.owner):
                 return
-            if not may_repeat(desk, row) or (row.owner == FOREIGN and await self._is_gone(row.symbol, row.side)):
+            if not may_repeat(desk, row) or (row.owner == FOREIGN and await self._is_gone(row)):
                 continue  # the proof that it never arrived begins anew with every copy
             await desk.budget.take(CREATE, Priority.EXIT, owner=row.owner)
             row = desk.book.need(row.link_id)
@@ -236,7 +239,7 @@ class Exits:
             plan = self._plan(intent, desk.book.of_intent(intent.id))
             if plan.remaining <= 0:
                 return
-        if plan.owner == FOREIGN and await self._is_gone(plan.symbol, plan.side):
+        if plan.owner == FOREIGN and await self._is_gone(last):
             self._close(plan, last, intent.qty)
             return
         rung, rungs = _rung(attempts), len(desk.settings.exit_tolerance_pct) + 1
@@ -253,7 +256,8 @@ class Exits:
         if plan.remaining <= 0 or desk.frozen(intent.symbol, intent.instance):
             return
         again = intent.as_intent(desk.alias)
-        row = self._insert_attempt(again, intent.id, last.attempt + 1, plan.remaining, rung=rung)
+        attempt = last.attempt + 1
+        row = self._insert_attempt(again, intent.id, attempt, plan.remaining, rung=rung, position_idx=last.position_idx)
         desk.ledger.commit()
         await self._send(row)
 
@@ -286,16 +290,18 @@ class Exits:
             self._desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FROZEN, why)
         return Verdict(FROZEN, why)
 
-    async def _is_gone(self, symbol: str, side: Side) -> bool:
+    async def _is_gone(self, row: OrderRow) -> bool:
         """Whether the venue holds nothing that such an exit could reduce: what others hold, others may close meanwhile."""
         try:
-            found = await self._desk.port.positions(symbol, priority=Priority.EXIT)
+            found = await self._desk.port.positions(row.symbol, priority=Priority.EXIT)
         except (VenueError, LinkError):
             return False
-        held = sum((position.signed_qty for position in found if position.symbol == symbol), Decimal(0))
-        return held <= 0 if side is Side.SELL else held >= 0
+        held = sum((each.signed_qty for each in found if _is_side_of(each, row)), Decimal(0))
+        return held <= 0 if row.side is Side.SELL else held >= 0
 
-    def _insert_attempt(self, intent: Intent, identity: str, attempt: int, qty: Decimal, *, rung: int = 0) -> OrderRow:
+    def _insert_attempt(
+        self, intent: Intent, identity: str, attempt: int, qty: Decimal, *, rung: int = 0, position_idx: int = 0
+    ) -> OrderRow:
         """Write the next attempt: as much as the venue takes in one order at the market, the rest follows."""
         settings, rules = self._desk.settings, self._desk.instruments.get(intent.symbol)
         if rules is not None:  # what is held may be older than a coarser step; less than one step is the venue's to refuse
@@ -309,6 +315,7 @@ class Exits:
             order_type="Market",
             time_in_force="IOC",
             reduce_only=True,
+            position_idx=position_idx,
             slippage_tolerance_pct=ladder[rung] if rung < len(ladder) else None,
         )
         return self._desk.book.insert_order(intent, identity, attempt, request)
@@ -350,6 +357,10 @@ class Exits:
 
 async def _nothing(_owner: str, _symbol: str) -> None:
     """There is no target to make way."""
+
+
+def _is_side_of(position: VenuePosition, row: OrderRow) -> bool:
+    return (position.symbol, position.position_idx) == (row.symbol, row.position_idx)
 
 
 def _is_alarming(attempts: list[OrderRow]) -> bool:

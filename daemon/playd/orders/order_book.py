@@ -142,9 +142,9 @@ class OrderBook:
         now_ms = self._clock.wall_ms()
         row = sent_row(intent, identity, attempt, request, now_ms)
         self._ledger.write(
-            "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, side, type, tif, qty, price,"
-            " reduce_only, stop, target, tpsl_mode, tolerance_pct, state, created_ms, signed_ms, last_event_ms)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, position_idx, side, type, tif, qty,"
+            " price, reduce_only, stop, target, tpsl_mode, tolerance_pct, state, created_ms, signed_ms, last_event_ms)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 row.link_id,
                 row.intent,
@@ -153,6 +153,7 @@ class OrderBook:
                 row.owner,
                 row.action,
                 row.symbol,
+                row.position_idx,
                 row.side,
                 row.type,
                 row.tif,

@@ -60,13 +60,17 @@ _ZERO: Final = Decimal(0)
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
 
+Place = tuple[str, int]
+"""Symbol and position index: in hedge mode a symbol has a long one (1) and a short one (2), each closed for itself."""
+
+
 @dataclass
 class _Run:
     """Progress of one panic."""
 
     scope: PanicScope
     cause: str
-    before: dict[str, VenuePosition] = field(default_factory=dict)
+    before: dict[Place, VenuePosition] = field(default_factory=dict)
     intents: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """What closes its positions, each with quantity and value that were executed before this panic."""
     leg: int = 0
@@ -295,13 +299,13 @@ class Panic:
         run.problems = []
         open_now = [position for position in positions if position.signed_qty and scope.symbol in ("", position.symbol)]
         if scope.instance_uid:
-            open_now = [position for position in open_now if self._share(scope.instance_uid, position.symbol)]
+            open_now = [position for position in open_now if self._has_share_of(scope.instance_uid, position)]
         if scope.instance_uid and behind:
             # The venue bounds what closes a whole position, and not what closes a share beside another.
             open_now = [position for position in open_now if not is_shared(desk, scope.instance_uid, position.symbol)]
             run.problems = [behind]
         for position in open_now:
-            run.before.setdefault(position.symbol, position)
+            run.before.setdefault(_place(position), position)
         return open_now
 
     async def _executions_unread(self, run: _Run) -> str:
@@ -334,7 +338,7 @@ class Panic:
         """
         desk, rules = self._desk, self._desk.instruments.get(position.symbol)
         parts = self._parts(run.scope, position)
-        driven = self._join(run, position.symbol, {owner for owner, _ in parts}, closing)
+        driven = self._join(run, position, {owner for owner, _ in parts}, closing)
         closes = bool(driven)
         for owner, signed in parts:
             # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
@@ -354,7 +358,8 @@ class Panic:
                     reason="panic",
                     leg=leg,
                 )
-                verdict = await self._exits.begin(intent, Instance(owner, "", position.symbol, 0))
+                whose = Instance(owner, "", position.symbol, 0)
+                verdict = await self._exits.begin(intent, whose, position_idx=position.position_idx)
                 if not verdict.has_order:
                     run.problems.append(f"{position.symbol}: {verdict.text}")
                     break
@@ -362,17 +367,22 @@ class Panic:
                 self._follow(run, intent_id(owner, run.cause, Action.FLATTEN, leg), (_ZERO, _ZERO), closing)
         return closes
 
-    def _join(self, run: _Run, symbol: str, owners: set[str], closing: TaskGroup) -> set[str]:
+    def _join(self, run: _Run, position: VenuePosition, owners: set[str], closing: TaskGroup) -> set[str]:
         """
         Whose share is being closed already: by this panic, by one of another scope or life, or because it had no stop. This one
         goes on with what they began.
         """
         found = [intent for intent in self._desk.book.open_intents() if intent.action == Action.FLATTEN]
-        found = [intent for intent in found if intent.symbol == symbol and intent.instance in owners]
+        found = [intent for intent in found if intent.symbol == position.symbol and intent.instance in owners]
+        joined = set[str]()
         for intent in found:
+            orders = self._desk.book.of_intent(intent.id)
+            if orders and _place(orders[0]) != _place(position):
+                continue  # it closes the other side
+            joined.add(intent.instance)
             if intent.id not in run.intents:
-                self._follow(run, intent.id, _executed(self._desk.book.of_intent(intent.id)), closing)
-        return {intent.instance for intent in found}
+                self._follow(run, intent.id, _executed(orders), closing)
+        return joined
 
     def _follow(self, run: _Run, identity: str, executed: tuple[Decimal, Decimal], closing: TaskGroup) -> None:
         """Drive a closing intent, or wait for who drives it, until it is done."""
@@ -401,7 +411,8 @@ class Panic:
         A flat share is no flat symbol: what another instance or somebody else holds beside it keeps the one stop there is.
         """
         desk, left = self._desk, await self._final_positions() if run.scope.instance_uid else {}
-        flat = [symbol for symbol in run.before if left is not None and not (symbol in left and left[symbol].signed_qty)]
+        held = {position.symbol for position in (left or {}).values() if position.signed_qty}
+        flat = [] if left is None else list(dict.fromkeys(symbol for symbol, _ in run.before if symbol not in held))
         rows = [row for symbol in flat for row in desk.book.live(symbol)]
         with anyio.move_on_after(_LAST_READING_S) as patience:
             for row in [row for row in rows if row.owner != FOREIGN and row.reduce_only and row.intent is None]:
@@ -427,20 +438,20 @@ class Panic:
         results = tuple(self._result(run, before, positions) for before in run.before.values())
         return PanicReport(run.scope, results, len(run.asked), duration_s, tuple(run.problems))
 
-    async def _final_positions(self) -> dict[str, VenuePosition] | None:
+    async def _final_positions(self) -> dict[Place, VenuePosition] | None:
         with anyio.move_on_after(_LAST_READING_S):
             try:
                 found = await self._desk.port.positions(priority=Priority.EXIT)
             except (VenueError, LinkError):
                 return None
-            return {position.symbol: position for position in found}
+            return {_place(position): position for position in found}
         return None
 
-    def _result(self, run: _Run, before: VenuePosition, after: dict[str, VenuePosition] | None) -> PanicPosition:
+    def _result(self, run: _Run, before: VenuePosition, after: dict[Place, VenuePosition] | None) -> PanicPosition:
         closed = value = _ZERO
         for identity, (qty_before, value_before) in run.intents.items():
             rows = self._desk.book.of_intent(identity)
-            if rows and rows[0].symbol == before.symbol:
+            if rows and _place(rows[0]) == _place(before):
                 qty, worth = _executed(rows)
                 closed, value = closed + qty - qty_before, value + worth - value_before
         average = value / closed if closed else _ZERO
@@ -448,7 +459,7 @@ class Panic:
         if closed and before.mark_price:
             sign = 1 if before.signed_qty > 0 else -1
             slippage = (before.mark_price - average) / before.mark_price * sign * 10_000
-        left = after.get(before.symbol) if after is not None else None
+        left = after.get(_place(before)) if after is not None else None
         if run.scope.instance_uid:
             start = self._share(run.scope.instance_uid, before.symbol) + closed * (1 if before.signed_qty > 0 else -1)
             remaining = None if after is None else self._share(run.scope.instance_uid, before.symbol)
@@ -458,6 +469,10 @@ class Panic:
         return PanicPosition(
             before.symbol, start, closed, average, slippage, remaining, left.stop if left is not None else None
         )
+
+    def _has_share_of(self, owner: str, position: VenuePosition) -> bool:
+        held = self._share(owner, position.symbol)
+        return held * position.signed_qty > 0 if position.position_idx else held != 0
 
     def _share(self, owner: str, symbol: str) -> Decimal:
         return self._desk.fills.position(owner, symbol).signed_qty
@@ -469,6 +484,10 @@ class Panic:
             with suppress(VenueError, LinkError):
                 for rules in (await self._desk.port.instruments(unknown)).values():
                     self._desk.learn_rules(rules)
+
+
+def _place(row: VenuePosition | OrderRow) -> Place:
+    return row.symbol, row.position_idx
 
 
 def _executed(attempts: list[OrderRow]) -> tuple[Decimal, Decimal]:

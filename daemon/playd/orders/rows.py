@@ -31,7 +31,8 @@ class OrderRow:
 
     `cum_qty` is the sum of booked executions, `venue_cum_qty` what the venue last reported: where they differ,
     executions are missing here. Orders that the venue made itself (attached stop and target) and orders of others have
-    no intent; their `link_id` is `v:<venue order id>`.
+    no intent; their `link_id` is `v:<venue order id>`. `position_idx` is 1 for the long and 2 for the short side of a symbol
+    in hedge mode, else 0.
     """
 
     link_id: str
@@ -65,6 +66,7 @@ class OrderRow:
     signed_ms: int | None
     last_event_ms: int
     venue_ms: int
+    position_idx: int = 0
 
     @property
     def open_qty(self) -> Decimal:
@@ -94,6 +96,7 @@ class OrderRow:
             reduce_only=self.reduce_only,
             stop=self.stop,
             target=self.target,
+            position_idx=self.position_idx,
             slippage_tolerance_pct=self.tolerance_pct,
         )
 
@@ -131,6 +134,7 @@ def order_row(row: sqlite3.Row) -> OrderRow:
         signed_ms=row["signed_ms"],
         last_event_ms=row["last_event_ms"],
         venue_ms=row["venue_ms"],
+        position_idx=row["position_idx"],
     )
 
 
@@ -168,6 +172,7 @@ def sent_row(intent: Intent, identity: str, attempt: int, request: OrderRequest,
         signed_ms=now_ms,
         last_event_ms=now_ms,
         venue_ms=0,
+        position_idx=request.position_idx,
     )
 
 

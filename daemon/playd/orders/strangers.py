@@ -5,6 +5,7 @@ An instance may take over a position: its stop is placed and seen at the venue f
 it was stays readable: two rows of type `Adopted` hand the position over at the price and time at which it was opened.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
@@ -119,6 +120,7 @@ class Strangers:
         self._refuse_unless_free(symbol, to)
         await self._load_rules(symbol)
         seen = await self._read(symbol)
+        self._refuse_hedged(seen)
         wanted = self._stop_for(seen, stop)
         desk.journal.append(
             "position.adopted",
@@ -142,8 +144,8 @@ class Strangers:
         """
         Close what others hold of `symbol`, reduce-only; what is left of it after at most 10 s, driven on in the background.
 
-        Raises `StrangerRefused` where the position of instances stands on the other side, so that an order could only open, and
-        while an order closes it already: of two in doubt the second would close what instances hold.
+        Raises `StrangerRefused` where the position of instances stands on the other side, so that an order could only open, in
+        hedge mode, and while an order closes it already: of two in doubt the second would close what instances hold.
         """
         desk = self._desk
         held, net = desk.fills.position(FOREIGN, symbol).signed_qty, desk.fills.net(symbol)
@@ -157,8 +159,11 @@ class Strangers:
         if closing := [row for row in desk.book.live(symbol) if row.owner == FOREIGN and row.intent and row.reduce_only]:
             raise StrangerRefused("CLOSING", f"order {closing[0].link_id} closes it already and is {closing[0].state}")
         await self._load_rules(symbol)
-        seen = self._protection.last_seen(symbol)
-        price = seen[0].mark_price if seen is not None else desk.fills.position(FOREIGN, symbol).avg_price
+        price = desk.fills.position(FOREIGN, symbol).avg_price
+        with suppress(VenueError, LinkError):  # what cannot be read now can be closed all the same
+            for seen in await desk.port.positions(symbol, priority=Priority.EXIT):
+                self._refuse_hedged(seen)
+                price = seen.mark_price or price
         side = Side.SELL if held > 0 else Side.BUY
         intent = flatten_intent(
             desk.alias, FOREIGN, symbol, side, abs(held), price_ref=price, cause=f"close:{key}", reason=BY_HAND
@@ -174,6 +179,12 @@ class Strangers:
                 desk.learn_rules(rules)
         if symbol not in desk.instruments:
             raise StrangerRefused("NO_SYMBOL", f"the venue does not list {symbol}")
+
+    def _refuse_hedged(self, seen: VenuePosition) -> None:
+        """The books have one position of a symbol, and what hangs on one side of two is not its stop."""
+        if seen.position_idx:
+            close_it = f"`playctl panic symbol:{self._desk.alias}/{seen.symbol}` closes both sides"
+            raise StrangerRefused("HEDGE_MODE", f"{seen.symbol} is in hedge mode at the venue: {close_it}")
 
     def _refuse_unless_free(self, symbol: str, to: str) -> None:
         """The whole position must be nobody's, and nothing of ours may be on its way there: the venue knows one position."""

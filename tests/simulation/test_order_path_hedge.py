@@ -1,0 +1,176 @@
+"""A symbol in hedge mode has a long and a short position at once; nobody here opens one, and a panic closes both."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import pytest
+
+from playd.core.orders import OrderRequest, Side, VenuePosition
+from playd.orders.guardian.flatten import Flattener
+from playd.orders.guardian.hands import Hands
+from playd.orders.guardian.share import GuardianShare
+from playd.orders.order_book import FOREIGN
+from playd.orders.panic import PanicReport, PanicScope
+from playd.orders.strangers import StrangerRefused
+from playd.venues.port import Priority
+from tests.simulation.fake_venue import SYMBOL, FakeVenue
+from tests.simulation.order_world import UID, OrderWorld, build, entered
+from tests.simulation.venue_rows import Held, position_row
+from tests.simulation.venue_script import WriteFault
+from tests.virtual_time import LoopClock, in_virtual_time
+
+HEDGED = "ETHUSDT"
+MODE_DIFFERS = 10001
+LONG, SHORT = 1, 2
+ADOPTED: dict[str, Any] = {"stop": None, "key": "k", "actor": "me"}
+
+
+class HedgeVenue(FakeVenue):
+    """One symbol is in hedge mode: of it two positions stand side by side, and an order names the one that it means."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        super().__init__(clock)
+        self.sides = {LONG: Decimal("0.040"), SHORT: Decimal("-0.015")}
+        self.fills = 1_000_000
+
+    def open_sides(self) -> list[VenuePosition]:
+        now_ms = self.clock.wall_ms()
+        rows = [
+            (idx, position_row(HEDGED, Held(signed, self.price), self.price, Decimal(0), now_ms))
+            for idx, signed in self.sides.items()
+        ]
+        return [replace(row, position_idx=idx) for idx, row in rows]
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+        others = [row for row in await super().positions(symbol, priority=priority) if row.symbol != HEDGED]
+        sides = [row for row in self.open_sides() if symbol or row.signed_qty] if symbol in (None, HEDGED) else []
+        return [*others, *sides]
+
+    def _accept(self, request: OrderRequest) -> int:
+        if request.symbol != HEDGED:
+            return super()._accept(request)
+        if request.position_idx not in self.sides:
+            return MODE_DIFFERS
+        if request.link_id in self.links:
+            return 110072
+        held = self.sides[request.position_idx]
+        if not request.reduce_only or held * (1 if request.side is Side.SELL else -1) <= 0:
+            return 110017
+        self.links.add(request.link_id)
+        self.effects.append(request)
+        self._ids += 1
+        qty = min(request.qty, abs(held))
+        self.sides[request.position_idx] -= qty if held > 0 else -qty
+        self._execute(HEDGED, request.side, qty, self.price, request.link_id, f"o-{self._ids}", "", qty)
+        return 0
+
+
+def told(story: Callable[[OrderWorld, HedgeVenue], Awaitable[None]]) -> None:
+    async def body() -> None:
+        venue = HedgeVenue(LoopClock())
+        life = build(venue)
+        async with life.running():
+            await story(life, venue)
+
+    in_virtual_time(body)
+
+
+def closed(report: PanicReport) -> dict[tuple[str, Decimal], tuple[Decimal, Decimal | None]]:
+    return {(each.symbol, each.before): (each.closed, each.remaining) for each in report.positions}
+
+
+BOTH = {
+    (HEDGED, Decimal("0.040")): (Decimal("0.040"), Decimal(0)),
+    (HEDGED, Decimal("-0.015")): (Decimal("0.015"), Decimal(0)),
+}
+
+
+@pytest.mark.parametrize("scope", [PanicScope(), PanicScope(symbol=HEDGED)])
+@pytest.mark.parametrize("fault", [WriteFault.NONE, WriteFault.LOST_BEFORE, WriteFault.LOST_AFTER, WriteFault.THROTTLED])
+def test_a_panic_closes_the_long_and_the_short_of_a_symbol_in_hedge_mode_each_once(
+    scope: PanicScope, fault: WriteFault
+) -> None:
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        venue.script.writes = [fault, fault]
+        report = await life.account.panic(scope, actor="me", reason="test")
+
+        assert (report.exit_code, report.problems) == (0, ())
+        assert closed(report) == BOTH
+        assert {order.position_idx: order.side for order in venue.effects} == {LONG: Side.SELL, SHORT: Side.BUY}
+        assert len(venue.effects) == 2
+        assert life.account.desk.fills.position(FOREIGN, HEDGED).signed_qty == 0
+
+    told(story)
+
+
+def test_what_a_hand_has_closed_of_one_side_meanwhile_keeps_the_other_side_from_nothing() -> None:
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        venue.before_place = lambda _order: venue.sides.update({SHORT: Decimal(0)})
+        report = await life.account.panic(PanicScope(), actor="me", reason="test")
+        assert report.exit_code == 0
+        assert venue.sides == {LONG: Decimal(0), SHORT: Decimal(0)}
+
+    told(story)
+
+
+def test_a_panic_of_one_instance_leaves_both_sides_of_somebody_else_alone() -> None:
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        await entered(life)
+        report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
+        assert report.exit_code == 0
+        assert venue.signed(SYMBOL) == 0
+        assert venue.sides == {LONG: Decimal("0.040"), SHORT: Decimal("-0.015")}
+
+    told(story)
+
+
+def test_a_panic_that_dies_between_the_two_sides_is_ended_by_the_next_life() -> None:
+    async def body() -> None:
+        venue = HedgeVenue(LoopClock())
+        life = build(venue)
+        async with life.running():
+            venue.script.writes = [WriteFault.NONE, *[WriteFault.LOST_BEFORE] * 1000]
+            async with anyio.create_task_group() as group:
+                group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+                await anyio.sleep(0.5)
+                group.cancel_scope.cancel()
+        venue.script.writes = []
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(60.0)
+            assert venue.sides == {LONG: Decimal(0), SHORT: Decimal(0)}
+            assert len(venue.effects) == 2
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("what", ["close", "adopt"])
+def test_nothing_of_a_symbol_in_hedge_mode_is_adopted_or_closed_as_though_it_were_one_position(what: str) -> None:
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        strangers = life.account.strangers
+        venue.sides[SHORT] = Decimal(0)
+        await life.account.reconcile("test")
+        asked = strangers.close(HEDGED, key="k") if what == "close" else strangers.adopt(HEDGED, UID, **ADOPTED)
+        with pytest.raises(StrangerRefused) as refused:
+            await asked
+        assert refused.value.code == "HEDGE_MODE"
+        assert f"panic symbol:main/{HEDGED}" in str(refused.value)
+        assert venue.placed == []
+
+    told(story)
+
+
+def test_the_guardian_and_the_emergency_command_close_both_sides_too() -> None:
+    async def body() -> None:
+        venue = HedgeVenue(LoopClock())
+        hands = Hands(venue, GuardianShare(venue.clock), ())
+        report = await Flattener("main", hands, venue.clock, {}, lambda _step, _text: None).run(PanicScope())
+        assert report.exit_code == 0
+        assert closed(report) == BOTH
+        assert len(venue.effects) == 2
+        venue.close_stream()
+
+    in_virtual_time(body)
