@@ -326,8 +326,9 @@ class FakeVenue:
         await anyio.sleep(0.002)
         if self.script.failing_reads:
             self.script.failing_reads -= 1
+            note("/fake/read", asked_ms, self.clock.wall_ms(), failure="read failed")
             raise LinkError("read failed")
-        note("/fake/read", asked_ms, self.clock.wall_ms(), 0)
+        note("/fake/read", asked_ms, self.clock.wall_ms())
 
     def _accept(self, request: OrderRequest) -> int:
         if request.link_id in self.links:

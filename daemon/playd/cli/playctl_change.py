@@ -251,24 +251,30 @@ async def reconcile(
         raise typer.BadParameter("expected `reconcile replay RUN`, RUN being a number of `playctl reconcile list`")
     if account == "replay":
         data = (await session.ask("recon.replay", {"run": run}))["data"]
-        _show_differences(session, data)
+        failure = data.get("failure")  # an older daemon kept nothing of a run like that
+        _show_differences(session, data, empty="nothing was compared" if failure else "match")
+        if failure:
+            session.say(f"it could not read everything: {failure}")
         session.say("the plan is the same" if data["same"] else f"planned then: {'; '.join(data['planned_then']) or 'nothing'}")
         return 0 if data["same"] else EXIT_DIFFERENCE
     if account == "list":
         session.show_rows((await session.ask("recon.list"))["data"], RECONCILIATIONS, empty="no reconciliation is on record")
         return 0
     data = (await session.change("recon.run", {"account": account, "dry_run": dry_run}))["data"]
-    _show_differences(session, data)
-    if data["result"] == "blind":
+    is_blind = data["result"] == "blind"
+    _show_differences(session, data, empty="no difference in what could be read" if is_blind else "match")
+    for each in data.get("unread", ()):
+        session.say(f"account {each['account']} could not be read: {each['reason']}")
+    if is_blind:
         return EXIT_OF_CODE[Code.DEGRADED]
     return EXIT_DIFFERENCE if data["differences"] else 0
 
 
-def _show_differences(session: Session, data: JsonObject) -> None:
+def _show_differences(session: Session, data: JsonObject, *, empty: str) -> None:
     if session.as_json:
         session.print_json(data)
     else:
-        session.show_rows(data["differences"], DIFFERENCES, empty="match")
+        session.show_rows(data["differences"], DIFFERENCES, empty=empty)
 
 
 async def cancel_order(

@@ -255,7 +255,7 @@ def build_limits(world: World, loaded: Loaded, records: Records, has_key: Callab
 
 def attend(meters: Meters, account: Account, of_day: OrdersOfDay, snapshots: ReconSnapshots, now_ms: Callable[[], int]) -> None:
     """Count what becomes of an account's orders, behind whoever else hears of them, and keep what reconciliations found."""
-    account.reconciler.on_difference = partial(snapshots.keep, account.alias)
+    account.reconciler.on_inputs = partial(snapshots.keep, account.alias)
     of_day.row(account.alias)  # those before us are read now, and not for the first order
     heard = account.desk.on_order
 

@@ -189,14 +189,18 @@ async def take_back(account: Account, row: OrderRow, call: Call) -> OrderRow:
 
 
 async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:
+    """One account, or all: one of those that is not open is told as unread, and makes the result `blind`."""
     accounts = [*rows.all_accounts(daemon)] if params.account is None else [open_account(daemon, params.account)]
     for account in accounts:
         refuse_while_banned(account, "it is reconciled by itself afterwards")
     differences: list[JsonObject] = []
-    results: list[str] = []
+    held = daemon.accounts.held if params.account is None else {}
+    closed = {alias: each for alias, each in held.items() if each.account is None}
+    unread = {alias: each.refused or rows.account_step(daemon, each) for alias, each in closed.items()}
     for account in accounts:
         report = await account.reconcile(f"command by {call.actor}", dry_run=params.dry_run)
-        results.append(report.result)
+        if report.result == "blind":
+            unread[account.alias] = report.error
         plans = {repair.key: f"{repair.kind}: {repair.note}" for repair in report.repairs}
         differences += [
             {
@@ -210,8 +214,12 @@ async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject
             }
             for each in report.differences
         ]
-    result = "blind" if "blind" in results else "diff" if differences else "match"
-    return {"result": result, "differences": differences, "accounts": [account.alias for account in accounts]}
+    return {
+        "result": "blind" if unread else "diff" if differences else "match",
+        "differences": differences,
+        "accounts": [account.alias for account in accounts],
+        "unread": [{"account": alias, "reason": why} for alias, why in sorted(unread.items())],
+    }
 
 
 def _value_usdt(account: Account, each: Difference) -> str | None:

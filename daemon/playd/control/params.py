@@ -326,7 +326,7 @@ class CloseOrphan(Changing):
 
 
 class ReplayRecon(Params):
-    """`run`: number of a reconciliation that found a difference, as `recon.list` has it."""
+    """`run`: number of a reconciliation that was no match, as `recon.list` has it."""
 
     run: Number
 

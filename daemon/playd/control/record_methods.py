@@ -170,12 +170,14 @@ async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Cal
         ],
         "planned_then": [f"{each.kind} {each.key}: {each.note}" for each in kept.planned],
         "version": kept.version or None,
+        "failure": kept.inputs.failure or None,
         "pages": [
             {
                 "endpoint": page.endpoint,
                 "asked": rfc3339(page.asked_ms),
                 "answered": rfc3339(page.answered_ms),
                 "rows": page.rows,
+                "failure": page.failure or None,
             }
             for page in kept.inputs.pages
         ],

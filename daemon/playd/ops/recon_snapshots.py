@@ -1,6 +1,6 @@
 """
-What a reconciliation had before it when it found a difference: `recon/<date>/<run>.json.gz` of the state directory, so that its
-findings and its plan can be made again by whoever doubts them.
+What a reconciliation had before it that found a difference or could not read everything: `recon/<date>/<run>.json.gz` of the
+state directory, so that its findings and its plan can be made again by whoever doubts them.
 """
 
 import zlib

@@ -93,7 +93,8 @@ class ReconInputs:
     All that a comparison had before it. Symbols that `moved` here while the venue was read are judged by the next one.
 
     Beside what is compared: the balance and the executions of the same reading, which the books and the ledger have taken, and
-    its pages. They are kept for people. What is added here has a default: runs that an older program kept are read again.
+    the pages of the whole run. They are kept for people. A reading that failed says so in `failure`: it holds what came before,
+    and is compared with nothing. What is added here has a default: runs that an older program kept are read again.
     """
 
     local: LocalView
@@ -102,6 +103,7 @@ class ReconInputs:
     wallet: Wallet | None = None
     executions: Sequence[Execution] = ()
     pages: Sequence[PageRead] = ()
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -132,7 +134,9 @@ def diff(local: LocalView, venue: VenueView) -> tuple[Difference, ...]:
 
 
 def judged(inputs: ReconInputs) -> tuple[Difference, ...]:
-    """The differences of what stood still, sorted."""
+    """The differences of what stood still, sorted; none of a reading that failed, which shows neither these nor agreement."""
+    if inputs.failure:
+        return ()
     return tuple(each for each in diff(inputs.local, inputs.venue) if each.symbol not in inputs.moved)
 
 

@@ -34,6 +34,7 @@ from playd.orders.reconcile import (
     OTHERS,
     DiffClass,
     Difference,
+    LocalView,
     ReconInputs,
     Repair,
     RepairKind,
@@ -45,7 +46,7 @@ from playd.orders.reconcile import (
 from playd.orders.repair_limits import RepairLimits
 from playd.orders.resolver import Resolver
 from playd.orders.rows import text
-from playd.venues.pages import noted
+from playd.venues.pages import PageRead, noted
 from playd.venues.port import Priority
 
 _REREAD_S: Final = 2.0
@@ -118,8 +119,8 @@ class Reconciler:
         self._inputs: ReconInputs | None = None
         self._money = "blind"
         """What the books said of the wallet of the last reading."""
-        self.on_difference: Callable[[int, ReconInputs, Sequence[Repair]], None] = _nobody
-        """Hears of every run that found one: its number, what it had before it, and the plan. Never raises."""
+        self.on_inputs: Callable[[int, ReconInputs, Sequence[Repair]], None] = _nobody
+        """Hears of every run that was no match: its number, what it had before it, and the plan. Never raises."""
         self.on_judged: Callable[[], None] = lambda: None
         """Hears when a run has said whether books and venue agree, whoever asked for it. Never raises."""
         self.last: ReconReport | None = None
@@ -138,14 +139,15 @@ class Reconciler:
             if dry_run:
                 return await self._rehearse(trigger, started_s)
             self._stream_turns = self._desk.condition.stream_turns
-            try:
-                booked, differences = await self._read_and_compare()
-                if differences:
-                    await anyio.sleep(_REREAD_S)
-                    again, differences = await self._read_and_compare()
-                    booked += again
-            except (VenueError, LinkError) as error:
-                return self._finish(trigger, "blind", (), (), started_s, started_ms, 0, str(error))
+            with noted() as pages:
+                try:
+                    booked, differences = await self._read_and_compare(pages)
+                    if differences:
+                        await anyio.sleep(_REREAD_S)
+                        again, differences = await self._read_and_compare(pages)
+                        booked += again
+                except (VenueError, LinkError) as error:
+                    return self._finish(trigger, "blind", (), (), started_s, started_ms, 0, str(error))
             repairs = plan(differences)
             for repair in repairs:
                 await self._carry_out(repair)
@@ -177,45 +179,59 @@ class Reconciler:
         kinds = BLIND if error else results(found, money="blind")  # no book is opened for a rehearsal
         return ReconReport(trigger, result, found, plan(found), took_ms, 0, error, kinds)
 
-    async def _read_and_compare(self) -> tuple[int, tuple[Difference, ...]]:
-        """Read until nothing changed here meanwhile, at most 5 times; what still moves then is judged by the next run."""
-        booked, moved = 0, set[str]()
-        orders: Sequence[VenueOrder] = ()
-        positions: Sequence[VenuePosition] = ()
+    async def _read_and_compare(self, pages: Sequence[PageRead]) -> tuple[int, tuple[Difference, ...]]:
+        """
+        Read until nothing changed here meanwhile, at most 5 times; what still moves then is judged by the next run. `pages` are
+        those of the run so far.
+        """
+        desk, all_booked = self._desk, 0
         for _ in range(5):
-            marks = Marks(self._desk)
-            with noted() as pages:
-                orders = await self._desk.port.open_orders(priority=Priority.RECONCILE)
-                positions = await self._desk.port.positions(priority=Priority.RECONCILE)
-                wallet = await self._desk.port.wallet(priority=Priority.RECONCILE)
-                first_contact = self._catch_up.watermark_ms is None
-                booked += await self._catch_up.run()
+            marks = Marks(desk)
+            first_contact = self._catch_up.watermark_ms is None
+            orders, positions, wallet, booked = await self._read(pages)
+            all_booked += booked
             self.note_wallet(wallet)
             for order in orders:
-                self._desk.booking.order_seen(order, "poll")
+                desk.booking.order_seen(order, "poll")
             if first_contact:
                 self._book_baseline(positions)
-            self._desk.publish()
+            desk.publish()
             moved = marks.moved()
             if not moved:
                 break
-        positions = with_flat(positions, self._desk.instruments)
+        positions = with_flat(positions, desk.instruments)
         for position in positions:
             if position.symbol not in moved:
                 self._protection.position_seen(position)
         if not moved:
             self._breakers.note(wallet, complete=True)
-        self._inputs = ReconInputs(
-            local_view(self._desk, self._plan, self._leverage.wanted),
-            VenueView(orders, positions),
-            frozenset(moved),
-            wallet,
-            tuple(self._catch_up.found),
-            tuple(pages),
-        )
+        venue, executions = VenueView(orders, positions), tuple(self._catch_up.found)
+        self._inputs = ReconInputs(self._local(), venue, frozenset(moved), wallet, executions, tuple(pages))
         differences = judged(self._inputs)
         self._money = "blind" if moved else await self._books.compare(wallet)
-        return booked, differences
+        return all_booked, differences
+
+    async def _read(self, pages: Sequence[PageRead]) -> tuple[Sequence[VenueOrder], Sequence[VenuePosition], Wallet, int]:
+        """
+        The venue's lists and its balance; its executions are booked, the last figure is how many were new. Of a reading that
+        fails what came before is kept.
+        """
+        desk, wallet = self._desk, None
+        orders: Sequence[VenueOrder] = ()
+        positions: Sequence[VenuePosition] = ()
+        try:
+            orders = await desk.port.open_orders(priority=Priority.RECONCILE)
+            positions = await desk.port.positions(priority=Priority.RECONCILE)
+            wallet = await desk.port.wallet(priority=Priority.RECONCILE)
+            booked = await self._catch_up.run()
+        except (VenueError, LinkError) as error:
+            venue, came = VenueView(orders, positions), tuple(pages)
+            self._inputs = ReconInputs(self._local(), venue, frozenset(), wallet, pages=came, failure=str(error))
+            raise
+        return orders, positions, wallet, booked
+
+    def _local(self) -> LocalView:
+        return local_view(self._desk, self._plan, self._leverage.wanted)
 
     def note_wallet(self, wallet: Wallet) -> None:
         """Remember the newest balance and when it came."""
@@ -366,8 +382,8 @@ class Reconciler:
                 "INSERT INTO recon_diffs (run, n, class, scope, ours, theirs, repair) VALUES (?,?,?,?,?,?,?)",
                 (cursor.lastrowid, n, difference.cls, difference.symbol, difference.ours, difference.theirs, repair.kind),
             )
-        if differences and self._inputs is not None:
-            self.on_difference(cursor.lastrowid or 0, self._inputs, repairs)
+        if result != "match" and self._inputs is not None:
+            self.on_inputs(cursor.lastrowid or 0, self._inputs, repairs)
         if result != "match":
             data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": error}
             desk.journal.append("recon.run", data, account=desk.alias)

@@ -463,7 +463,7 @@ async def test_an_answer_about_another_order_is_none_and_a_list_without_end_is_d
             await venue.executions(priority=Priority.RECONCILE)
 
 
-async def test_who_listens_hears_of_every_page_that_was_read_and_of_none_that_failed() -> None:
+async def test_who_listens_hears_of_every_page_as_the_venue_wrote_it_and_of_one_that_failed_how() -> None:
     pages = {
         "": {"list": [execution("1", 3), execution("2", 2)], "nextPageCursor": "more"},
         "more": {"list": [execution("3", 1)], "nextPageCursor": ""},
@@ -475,7 +475,10 @@ async def test_who_listens_hears_of_every_page_that_was_read_and_of_none_that_fa
             with pytest.raises(Doubtful):
                 await venue.executions(symbol="BTCUSDT", priority=Priority.RECONCILE)
         await venue.executions(priority=Priority.RECONCILE)
-    assert [(page.endpoint, page.rows) for page in heard] == [("/v5/execution/list", 2), ("/v5/execution/list", 1)]
+    assert [page.endpoint for page in heard] == ["/v5/execution/list"] * 3
+    assert [[*page.content] for page in heard] == [pages[""]["list"], pages["more"]["list"], []]
+    assert [(page.rows, bool(page.failure)) for page in heard] == [(2, False), (1, False), (0, True)]
+    assert "busy" in heard[2].failure
     assert all(page.asked_ms <= page.answered_ms for page in heard)
 
 

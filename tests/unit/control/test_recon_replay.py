@@ -41,9 +41,11 @@ async def replay(daemon: Any, run: int) -> Any:
 
 async def test_the_plan_of_then_is_the_plan_of_now_unless_somebody_plans_otherwise() -> None:
     page = {"endpoint": "/v5/order/realtime", "asked_ms": 1_700_000_000_000, "answered_ms": 1_700_000_000_020, "rows": 2}
+    failed = {**page, "rows": 0, "failure": "HTTP 503"}
+    blind = {**KEPT, "planned": [], "inputs": {**KEPT["inputs"], "pages": [page, failed], "failure": "HTTP 503"}}
     told = {**KEPT, "version": "0.1.0", "inputs": {**KEPT["inputs"], "pages": [page]}}
     other = {**KEPT, "planned": KEPT["planned"][1:]}
-    daemon = daemon_with({12: packed(told), 13: packed(other)})
+    daemon = daemon_with({12: packed(told), 13: packed(other), 14: packed(blind)})
     found = await replay(daemon, 12)
     assert (found["account"], found["same"], found["version"]) == ("main", True, "0.1.0")
     assert [row["class"] for row in found["differences"]] == ["R3", "R4", "R6", "R7", "R8", "R9"]
@@ -51,7 +53,11 @@ async def test_the_plan_of_then_is_the_plan_of_now_unless_somebody_plans_otherwi
     assert [(each["asked"], each["answered"], each["rows"]) for each in found["pages"]] == [
         ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:20.020Z", 2)
     ]
+    assert (found["failure"], [each["failure"] for each in found["pages"]]) == (None, [None])
     assert (await replay(daemon, 13))["same"] is False
+    unread = await replay(daemon, 14)
+    assert (unread["failure"], unread["same"], unread["differences"]) == ("HTTP 503", True, [])
+    assert [each["failure"] for each in unread["pages"]] == [None, "HTTP 503"]
 
 
 async def test_a_run_that_is_not_kept_and_one_that_is_damaged_are_named() -> None:

@@ -10,6 +10,7 @@ from playd import __version__
 from playd.core.errors import RecordError
 from playd.ops.recon_snapshots import FOLDER, ReconSnapshots
 from playd.orders.reconcile import RepairKind, plan
+from playd.venues.port import Priority
 from tests.simulation.order_world import READY, OrderWorld, build, entry
 from tests.simulation.venue_rows import SYMBOL
 from tests.virtual_time import in_virtual_time
@@ -32,7 +33,7 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
                 heard.append(run)
                 snapshots.keep("main", run, *rest)  # type: ignore[arg-type]
 
-            life.account.reconciler.on_difference = keep
+            life.account.reconciler.on_inputs = keep
             await life.account.reconciler.run("match")
             assert heard == []
             port = await life.register()
@@ -45,7 +46,7 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
             kept, found, planned = snapshots.replay(heard[-1])
             assert (found, planned, kept.account, kept.version) == (report.differences, report.repairs, "main", __version__)
             pages, executions = kept.inputs.pages, kept.inputs.executions
-            assert len(pages) == 4  # orders, positions, wallet, executions
+            assert len(pages) == 8  # orders, positions, wallet, executions, and once more what differed
             assert all(page.asked_ms < page.answered_ms for page in pages)
             assert [each.qty for each in executions] == [Decimal("0.010")]
             assert kept.inputs.wallet is not None
@@ -60,5 +61,37 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
         await anyio.sleep(2 * 86_400)  # with nobody running, who would live through these days
         keeper(life, keep_days=1).keep("main", 100, kept.inputs, kept.planned)
         assert snapshots.runs() == [100]
+
+    in_virtual_time(body)
+
+
+def test_a_run_that_could_not_read_everything_keeps_what_came_before_and_how_it_failed() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            snapshots = keeper(life)
+            life.account.reconciler.on_inputs = lambda run, *rest: snapshots.keep("main", run, *rest)
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(0.1)
+            orders = await life.venue.open_orders(priority=Priority.RECONCILE)
+
+            async def fails(*_args: object, **_named: object) -> None:
+                life.venue.script.failing_reads = 1
+                await life.venue._read()
+
+            life.venue.positions = fails  # type: ignore[method-assign, assignment]
+            report = await life.account.reconciler.run("test")
+            assert report.result == "blind"
+            kept, found, planned = snapshots.replay(snapshots.runs()[0])
+            assert [(page.endpoint, page.failure) for page in kept.inputs.pages] == [
+                ("/fake/read", ""),
+                ("/fake/read", "read failed"),
+            ]
+            assert all(page.asked_ms < page.answered_ms for page in kept.inputs.pages)
+            assert (list(kept.inputs.venue.orders), list(kept.inputs.venue.positions)) == (orders, [])
+            assert (kept.inputs.failure, kept.inputs.wallet, [*kept.inputs.executions]) == ("read failed", None, [])
+            # The position that was not read is missing from nothing: a reading that failed is compared with nothing.
+            assert (found, planned, kept.planned) == ((), (), ())
 
     in_virtual_time(body)

@@ -15,7 +15,7 @@ import anyio
 import orjson
 from yarl import URL
 
-from playd.core.errors import Doubtful, LinkError, Refused, Throttled
+from playd.core.errors import Doubtful, LinkError, Refused, Throttled, VenueError
 from playd.core.reply_codes import ReplyClass, classify, classify_http
 from playd.core.secret import redact
 from playd.venues.bybit.calls import PLACE_ORDER, Call, Query
@@ -57,10 +57,10 @@ class Answer:
     """From the moment the request left to the end of its reply."""
 
     @property
-    def length(self) -> int:
-        """How many items `result.list` has, none where it is no list."""
+    def written(self) -> list[Row]:
+        """The objects of `result.list` as far as it holds any, for whoever keeps what the venue wrote."""
         found = self.result.get("list")
-        return len(found) if isinstance(found, list) else 0
+        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
     @property
     def listed(self) -> list[Any]:
@@ -123,9 +123,13 @@ class RestClient:
         """Send a query and insist on success. Raises `Refused`, `Throttled`, `Doubtful` or `LinkError`."""
         await self._budget.take(call.path, priority, owner=call.symbol)
         asked_ms = self._clock.ours_ms()
-        answer = await self._send_restamped(call, READ_DEADLINE_S, priority)
-        raise_unless_accepted(call, answer)
-        note(call.path, asked_ms, self._clock.ours_ms(), answer.length)
+        try:
+            answer = await self._send_restamped(call, READ_DEADLINE_S, priority)
+            raise_unless_accepted(call, answer)
+        except (VenueError, LinkError) as error:
+            note(call.path, asked_ms, self._clock.ours_ms(), failure=str(error))
+            raise
+        note(call.path, asked_ms, self._clock.ours_ms(), content=answer.written)
         return answer
 
     async def read_pages(self, call: Call, *, priority: Priority) -> list[Row]:
