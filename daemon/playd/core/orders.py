@@ -127,7 +127,11 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order as the venue reports it (REST or private stream). `status` is the venue's own word."""
+    """
+    An order as the venue reports it (REST or private stream). `status`, `time_in_force`, `trigger_by` are its own words.
+
+    `raw_digest` is that of the row as it came, empty for what no venue reported.
+    """
 
     venue_order_id: str
     link_id: str
@@ -151,6 +155,10 @@ class VenueOrder:
     position_idx: int
     created_ms: int
     updated_ms: int
+    time_in_force: str = ""
+    trigger_by: str = ""
+    close_on_trigger: bool = False
+    raw_digest: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +166,8 @@ class Execution:
     """
     One execution row. Only some `exec_type`s move a position (`MOVES_POSITION`); funding never does.
 
-    `fee` is positive when paid, in `fee_currency`; `seq` rises per symbol, `time_ms` is market time.
+    `fee` is positive when paid, in `fee_currency`; `seq` rises per symbol, `time_ms` is market time. `raw_digest` is that of
+    the row as it came, empty for what no venue reported.
     """
 
     exec_id: str
@@ -180,6 +189,7 @@ class Execution:
     seq: int
     time_ms: int
     position_idx: int = 0
+    raw_digest: str = field(default="", compare=False)
 
     @property
     def fee_usdt(self) -> Decimal:

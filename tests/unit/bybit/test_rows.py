@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from playd.core.candles import Candle
+from playd.core.canonical import digest
 from playd.core.errors import Doubtful
 from playd.core.orders import Side
 from playd.venues.bybit.calls import CALLS, Call
@@ -70,6 +71,17 @@ def test_an_order_row_of_the_plainest_and_the_oddest_kind_is_read() -> None:
     assert (order.side, order.qty, order.price, order.trigger_price) == (Side.SELL, Decimal("0.05"), 0, Decimal("59000.5"))
     assert (order.stop_order_type, order.cancel_type, order.stop, order.target) == ("", "", 0, 0)
     assert (order.reduce_only, order.created_ms, order.updated_ms) == (True, 1790000001005, 0)
+
+
+def test_what_the_venue_said_of_an_order_or_an_execution_has_the_digest_of_its_row() -> None:
+    told = {"symbol": "BTCUSDT", "side": "Buy", "timeInForce": "GTC", "triggerBy": "LastPrice", "closeOnTrigger": True}
+    order = order_from({**told, "orderId": "v"})
+    assert (order.time_in_force, order.trigger_by, order.close_on_trigger) == ("GTC", "LastPrice", True)
+    again = order_from({"orderId": "v", **told})  # whatever the order of its fields, and whoever told it
+    assert order.raw_digest == again.raw_digest == digest({**told, "orderId": "v"})
+    assert order_from({**told, "orderId": "w"}).raw_digest != order.raw_digest
+    row = {"execId": "e", "symbol": "BTCUSDT", "side": "Buy", "execQty": "1", "execPrice": "2"}
+    assert execution_from(row).raw_digest == digest(row)
 
 
 def test_a_row_without_a_side_is_doubt_except_for_a_flat_position() -> None:

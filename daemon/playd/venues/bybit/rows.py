@@ -9,6 +9,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 import orjson
 
 from playd.core.candles import Candle
+from playd.core.canonical import digest
 from playd.core.errors import Doubtful
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
@@ -79,6 +80,10 @@ def order_from(row: Row) -> VenueOrder:
         position_idx=integer(row, "positionIdx"),
         created_ms=integer(row, "createdTime"),
         updated_ms=integer(row, "updatedTime"),
+        time_in_force=text(row, "timeInForce"),
+        trigger_by=_word(row, "triggerBy"),
+        close_on_trigger=bool(row.get("closeOnTrigger")),
+        raw_digest=digest(row),
     )
 
 
@@ -113,6 +118,7 @@ def execution_from(row: Row) -> Execution:
         seq=integer(row, "seq"),
         time_ms=integer(row, "execTime"),
         position_idx=integer(row, "positionIdx"),
+        raw_digest=digest(row),
     )
 
 
@@ -191,7 +197,8 @@ def _usd_per_coin(coin: Row, equity: Decimal) -> Decimal:
 def instrument_from(row: Row) -> Instrument:
     """Trading rules of one row of `instruments-info`. Raises `Doubtful` when tick or step is missing."""
     lot: Row = row.get("lotSizeFilter") or {}
-    tick = decimal(row.get("priceFilter") or {}, "tickSize")
+    prices: Row = row.get("priceFilter") or {}
+    tick = decimal(prices, "tickSize")
     step = decimal(lot, "qtyStep")
     if tick <= 0 or step <= 0:
         raise Doubtful(f"instrument {row.get('symbol')} has tick {tick} and step {step}")
@@ -209,6 +216,10 @@ def instrument_from(row: Row) -> Instrument:
         status="PreListing" if row.get("isPreListing") is True else text(row, "status"),
         delivery_time_ms=integer(row, "deliveryTime"),
         launch_time_ms=integer(row, "launchTime"),
+        min_price=optional_decimal(prices, "minPrice"),
+        max_price=optional_decimal(prices, "maxPrice"),
+        # The venue's other ratio is the wider one, which no limit price reaches before this one.
+        price_limit_ratio=optional_decimal(row.get("riskParameters") or {}, "priceLimitRatioX"),
     )
 
 
