@@ -44,7 +44,7 @@ def fill_ledger(path: Path) -> int:
             put(ledger, "orders", {**dict(order), **ended, "link_id": link, "intent": identity})
             for n, (before, after) in enumerate((("", "SENT"), ("SENT", "ACKED"), ("ACKED", "CANCELLED"))):
                 row = (link, n, "stream", "", before, after, None, "", None, int(order["created_ms"]))
-                ledger.execute("INSERT INTO order_events VALUES (?,?,?,?,?,?,?,?,?,?)", row)
+                ledger.execute("INSERT INTO order_events VALUES (?,?,?,?,?,?,?,?,?,?,'')", row)
         ledger.commit()
         return int(ledger.execute("SELECT count(*) FROM orders").fetchone()[0])
 

@@ -182,7 +182,7 @@ def test_the_index_of_midnight_is_what_was_seen_then_else_the_larger_of_two(
         midnight_ms = now_ms - now_ms % DAY_MS
         for after_ms, opened in readings:
             row = ("main", midnight_ms + after_ms, str(1_000 + opened), "1000", str(opened), "venue")
-            life.ledger.write("INSERT INTO equity VALUES (?,?,?,?,?,?)", row)
+            life.ledger.write("INSERT INTO equity VALUES (?,?,?,?,?,?,NULL,NULL,NULL)", row)
         results = watch(life)._results
         assert results.day_start(midnight_ms + 7_200_000, Decimal(unbooked)) == start
         life.venue.close_stream()
@@ -200,7 +200,7 @@ def test_a_day_begins_at_its_utc_midnight_on_leap_days_and_when_the_clocks_of_th
         midnight_ms = round(datetime.fromisoformat(f"{day}T00:00+00:00").timestamp() * 1000)
         for time_ms, opened in ((midnight_ms - DAY_MS, 5), (midnight_ms - 1, 20), (midnight_ms, 30)):
             row = ("main", time_ms, str(1_000 + opened), "1000", str(opened), "venue")
-            life.ledger.write("INSERT INTO equity VALUES (?,?,?,?,?,?)", row)
+            life.ledger.write("INSERT INTO equity VALUES (?,?,?,?,?,?,NULL,NULL,NULL)", row)
         results = watch(life)._results
         starts = [results.day_start(midnight_ms + after_ms) for after_ms in (-1, 0, DAY_MS - 1)]
         assert starts == [5, 30, 30]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Final
 
@@ -17,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from playd import __version__
 from playd.core.errors import RecordError
 from playd.ops.segments import GZIP_BITS, NotPacked, read_file
+from playd.orders.recon_rows import Kept
 from playd.orders.reconcile import Difference, ReconInputs, Repair, judged, plan
 from playd.world.ports import Clock, Disk
 
@@ -50,18 +52,21 @@ class ReconSnapshots:
         self._folder = state_dir / FOLDER
         self._keep_days = keep_days
 
-    def keep(self, account: str, run: int, inputs: ReconInputs, planned: Sequence[Repair]) -> None:
-        """Write one, and let the days go that are not kept any longer."""
+    def keep(self, account: str, run: int, inputs: ReconInputs, planned: Sequence[Repair]) -> Kept:
+        """Write one, and let the days go that are not kept any longer. Where it is, and the digest of its bytes."""
         data = _adapter().dump_json(Snapshot(run, account, inputs, tuple(planned), __version__))
         packer = zlib.compressobj(wbits=GZIP_BITS)
         today = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).date()
         path = self._folder / today.isoformat() / f"{run}.json.gz"
+        packed = packer.compress(data) + packer.flush()
         try:
             self._disk.mkdir(path.parent)
-            self._disk.write_replace(path, packer.compress(data) + packer.flush(), keep_previous=False)
+            self._disk.write_replace(path, packed, keep_previous=False)
             self._tidy((today - timedelta(days=self._keep_days)).isoformat())
         except OSError as error:
             _log.warning("recon.not_kept", account=account, msg=f"{path}: {error.strerror or error}")
+            return Kept()
+        return Kept(f"{FOLDER}/{path.parent.name}/{path.name}", sha256(packed).hexdigest())
 
     def _tidy(self, oldest: str) -> None:
         for date in self._disk.list(self._folder):

@@ -72,6 +72,8 @@ class Booking:
                 venue_cum_qty=plain(max(row.venue_cum_qty, order.cum_qty)),
                 cancel_type=order.cancel_type,
                 reject_reason=order.reject_reason,
+                trigger_by=order.trigger_by,
+                close_on_trigger=int(order.close_on_trigger),
                 venue_ms=max(row.venue_ms, order.updated_ms),
             )
             if (row.intent is None or row.action is Action.TARGET) and order.qty > 0:
@@ -89,7 +91,8 @@ class Booking:
             lacks = self._fills.executed(row.link_id)[0] < order.cum_qty and not is_theirs(row)
             if event is OrderEvent.SEEN_FILLED and lacks:
                 event = OrderEvent.SEEN_PARTIAL  # filled only once every execution is booked
-            return self.apply(self._book.need(row.link_id), event, source, venue_ms=order.updated_ms)
+            at_ms, raw_digest = order.updated_ms, order.raw_digest
+            return self.apply(self._book.need(row.link_id), event, source, venue_ms=at_ms, raw_digest=raw_digest)
 
     def premature(self, execution: Execution) -> bool:
         """
@@ -154,9 +157,10 @@ class Booking:
         code: int | None = None,
         detail: str = "",
         venue_ms: int | None = None,
+        raw_digest: str = "",
     ) -> OrderRow:
         """Move an order by an event and settle it if that ended it. A contradiction is stored, alarmed and halts the symbol."""
-        return self.settle(self._move(row, event, source, code=code, detail=detail, venue_ms=venue_ms))
+        return self.settle(self._move(row, event, source, code=code, detail=detail, venue_ms=venue_ms, raw_digest=raw_digest))
 
     def _move(
         self,
@@ -167,9 +171,10 @@ class Booking:
         code: int | None = None,
         detail: str = "",
         venue_ms: int | None = None,
+        raw_digest: str = "",
     ) -> OrderRow:
         try:
-            after = self._book.record(row, event, source, code=code, detail=detail, venue_ms=venue_ms)
+            after = self._book.record(row, event, source, code=code, detail=detail, venue_ms=venue_ms, raw_digest=raw_digest)
         except Contradiction as contradiction:
             self.sights.contradicted(row, contradiction)
             return row
@@ -277,7 +282,7 @@ class Booking:
         if current.state.terminal:
             # Quantity comes from executions, whatever the state says; a state that excludes them is a contradiction.
             event = OrderEvent.EXECUTED
-        return self._move(current, event, source, venue_ms=execution.time_ms)
+        return self._move(current, event, source, venue_ms=execution.time_ms, raw_digest=execution.raw_digest)
 
     def _tell_owner(
         self, execution: Execution, row: OrderRow | None, owner: str, action: Action, reason: str, *, opens: bool

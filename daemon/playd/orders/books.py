@@ -226,7 +226,8 @@ class Books:
         now_ms = desk.clock.wall_ms()
         body: dict[str, Json] = {"kind": "books_day", "subject": desk.alias, "numbers": numbers, "passed": passed}
         desk.ledger.write(
-            "INSERT INTO evidence VALUES (?,'books_day',?,?,?,?,?) ON CONFLICT DO NOTHING",
+            "INSERT INTO evidence (id, kind, subject, passed, created_ms, expires_ms, body) VALUES (?,'books_day',?,?,?,?,?)"
+            " ON CONFLICT DO NOTHING",
             (digest(body), desk.alias, int(passed), now_ms, now_ms + _KEPT_MS, canonical_json(numbers).decode()),
         )
         desk.journal.append(

@@ -113,7 +113,9 @@ class BreakerWatch:
 
     def _judge(self, wallet: Wallet) -> None:
         self._judged = wallet, self._desk.fills.booked
-        self.standing, self._standing_day = self._stand(wallet), wallet.time_ms // DAY_MS
+        standing = self._stand(wallet)
+        self.standing, self._standing_day = standing, wallet.time_ms // DAY_MS
+        self._desk.account_rows.note_standing(wallet, standing, self._results.put_in_since_midnight(wallet))
         self._act(self.trips, wallet)
         for owner in sorted({share.owner for share in self._desk.fills.shares()} - {FOREIGN}):
             self._act_on_instance(owner)

@@ -115,7 +115,8 @@ class Caps:
     def _write(self, kind: str, window_ms: int, reserved: Decimal, used: Decimal, unit: str) -> None:
         """The column `limit` stays empty: what bounds an entry is its instance's, and stands in the intent."""
         self._ledger.write(
-            "INSERT INTO budgets VALUES (?,?,?,'',?,?,?) ON CONFLICT DO UPDATE SET reserved = excluded.reserved,"
+            'INSERT INTO budgets (scope, kind, window_start_ms, "limit", reserved, used, unit)'
+            " VALUES (?,?,?,'',?,?,?) ON CONFLICT DO UPDATE SET reserved = excluded.reserved,"
             " used = excluded.used",
             (self._scope, kind, window_ms, text(reserved), text(used), unit),
         )

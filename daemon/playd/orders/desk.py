@@ -21,6 +21,7 @@ from playd.core.modes import Environment
 from playd.core.orders import Wallet
 from playd.core.record import Recorder
 from playd.core.reply_codes import ReplyClass
+from playd.orders.account_rows import AccountRows
 from playd.orders.booking import Booking
 from playd.orders.caps import Caps
 from playd.orders.chronicle import Chronicle
@@ -130,6 +131,7 @@ class Desk:
     chronicle: Chronicle = field(init=False)
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
     _own: dict[str, OwnLimits] = field(default_factory=dict)
+    account_rows: AccountRows = field(init=False)
     _settings_of: dict[str, tuple[OrderSettings, OrderSettings]] = field(default_factory=dict)
     """By instance: the account's settings of which they were made, and the instance's."""
 
@@ -138,6 +140,7 @@ class Desk:
         self.judged = Judged(self.ledger, self.on_record)
         self.chronicle = Chronicle(self.journal, self.ledger, self.clock, self.alias)
         self.book.tell = self.booking.tell = self.booking.sights.tell = self.chronicle.tell
+        self.account_rows = AccountRows(self.ledger, self.clock, self.alias)
 
     def limit(self, instance_uid: str, own: OwnLimits) -> None:
         """Bound an instance more tightly than its account, from its next entry on."""

@@ -105,7 +105,7 @@ class Fills:
         self._ledger.write(
             "INSERT INTO executions (account, exec_id, link_id, venue_order_id, symbol, position_idx, side, qty, price, value,"
             " fee, fee_currency, exec_type, create_type, stop_order_type, closed_size, exec_pnl, seq, is_maker, venue_ms,"
-            " received_ms, source, owner) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " received_ms, source, owner, raw_digest) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 self.account,
                 execution.exec_id,
@@ -130,6 +130,7 @@ class Fills:
                 self._clock.wall_ms(),
                 source,
                 owner,
+                execution.raw_digest,
             ),
         )
         position = add(before, execution)

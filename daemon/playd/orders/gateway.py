@@ -27,7 +27,7 @@ from playd.orders.judged import PASSED
 from playd.orders.ledger import SqlValue
 from playd.orders.machine import OrderEvent
 from playd.orders.on_record import LIMITS
-from playd.orders.order_book import parameters_digest
+from playd.orders.order_book import is_other
 from playd.orders.pipeline import judge
 from playd.orders.rows import OrderRow
 from playd.orders.submit_table import Reaction, react
@@ -160,7 +160,7 @@ class Gateway:
             if reaction not in (Reaction.AGAIN_LATER, Reaction.RESYNC):
                 self._book_reply(row, reply, reaction)
                 return reaction
-            desk.book.note_reply(row.link_id, reply.code, reply.text)
+            desk.book.note_reply(row.link_id, reply.code, reply.text, raw_digest=reply.raw_digest)
             may_repeat = False
             try:
                 if reaction is Reaction.AGAIN_LATER:
@@ -223,7 +223,7 @@ class Gateway:
         stored = desk.book.intent(identity)
         if stored is None:
             return None
-        if stored.parameters_digest not in ("", parameters_digest(intent)):  # one that was recovered has none
+        if is_other(stored, intent):
             note = f"intent {identity} was stored with other parameters"
             if (
                 intent.intent_class is IntentClass.ENTRY
@@ -285,7 +285,7 @@ class Gateway:
         elif event is OrderEvent.REFUSE:
             fields["reject_reason"] = reply.text
         desk.book.update(row.link_id, **fields)
-        after = desk.booking.apply(row, event, "reply", code=reply.code, detail=reply.text)
+        after = desk.booking.apply(row, event, "reply", code=reply.code, detail=reply.text, raw_digest=reply.raw_digest)
         if not row.reduce_only and not after.state.terminal and not after.cum_qty:
             self.entry_sent(row.symbol, row.link_id)
         self._answer_danger(row, reply, reaction)

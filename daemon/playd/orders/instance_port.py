@@ -79,6 +79,10 @@ class InstancePort:
             return await self._account.stops.submit(intent, self._instance)
         raise ValueError(f"an instance cannot submit {intent.intent_class}/{intent.action}")
 
+    def deciding(self, close_ms: int, bar_digest: str) -> None:
+        """The verdict of this close is about to be written, by whoever ends the decision; it bears the bar's digest."""
+        self._account.desk.verdicts.deciding(self._instance.uid, close_ms, bar_digest)
+
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
         """Store the verdict of a closed bar for which nothing was submitted. False if the bar has one already."""
         return self._account.desk.verdicts.record(

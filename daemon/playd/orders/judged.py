@@ -93,7 +93,7 @@ class Judged:
 
     def keep(self, told: Kept) -> None:
         """Write a case down. Like a verdict the first one of a bar stands. Commits nothing."""
-        self._ledger.write("INSERT OR IGNORE INTO judged VALUES (?,?,?,?)", told)
+        self._ledger.write("INSERT OR IGNORE INTO judged (instance, close_ms, entered, body) VALUES (?,?,?,?)", told)
 
     def refused(self, case: Case, code: str) -> None:
         """Remember what a gate refused until `write_refused`. An exit may be due before that, and it does not wait."""

@@ -209,7 +209,9 @@ class Ledger:
         return None if found is None else str(found["value"])
 
     def set_meta(self, key: str, value: str) -> None:
-        self.write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+        self.write(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+        )
 
     @property
     def broken(self) -> str:

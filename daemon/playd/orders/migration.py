@@ -13,10 +13,11 @@ from typing import Final
 from playd.core.errors import StateError
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 
-LEAST_READER: Final = 3
+LEAST_READER: Final = 4
 """
 The oldest schema version whose program can work on a ledger of this one: it knows every column that must be filled, reads what
-its limits rest on, and looks for this number. That of schema 2 would not see what was opened: it reads days where hours stand.
+its limits rest on, and looks for this number. That of schema 3 writes rows by the place of their columns, of which there were
+fewer: its first order event would fail. Every statement names its columns now, so that the next ones stand in nobody's way.
 """
 
 LEAST_READER_KEY: Final = "least_reader"
@@ -73,7 +74,7 @@ def bring_up(connection: sqlite3.Connection) -> list[str]:
 def say_version(connection: sqlite3.Connection) -> None:
     """Note in the open transaction which program's schema this is, and who may read it."""
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LEAST_READER_KEY, str(LEAST_READER)))
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (LEAST_READER_KEY, str(LEAST_READER)))
 
 
 def readable(connection: sqlite3.Connection, version: int) -> bool:

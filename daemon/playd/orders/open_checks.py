@@ -85,7 +85,8 @@ class OpenChecks:
         }
         desk.chronicle.tell("fill.check", "", self._symbol, None, told)
         desk.ledger.write(
-            "INSERT INTO fill_checks SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM fill_checks WHERE link_id = ?",
+            "INSERT INTO fill_checks (link_id, n, expected, seen, stop_seen, result, latency_ms, checked_ms)"
+            " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM fill_checks WHERE link_id = ?",
             (
                 check.key,
                 expected,

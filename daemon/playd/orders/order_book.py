@@ -24,6 +24,9 @@ LIVE_STATES: Final = "('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 
 FOREIGN: Final = "foreign"
 """Owner of orders and executions that nobody here decided."""
 
+_CREATE: Final = "create"
+"""The request behind the events of an order's own way; its stop is moved by another."""
+
 ENTRY_ACTIONS: Final = frozenset({Action.ENTER, Action.ADD})
 
 
@@ -45,6 +48,7 @@ class IntentRow:
     parameters_digest: str
     price_ref: Decimal
     target: Decimal | None
+    tif: str
 
     def as_intent(self, account: str) -> Intent:
         """What a further attempt needs of it; the rest of the decision is in the ledger alone."""
@@ -99,8 +103,8 @@ class OrderBook:
         qty, stop, target = text(intent.qty), text(intent.stop), text(intent.target)
         self._ledger.write(
             "INSERT INTO intents (id, instance, account, cause, bar_close_ms, action, leg, class, symbol, side, qty, price_ref,"
-            " band_bps, stop, targets, reason, play_digest, inputs_digest, parameters_digest, gates, created_ms, expires_ms)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " band_bps, stop, targets, reason, play_digest, inputs_digest, parameters_digest, gates, created_ms, expires_ms,"
+            " tif) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 identity,
                 intent.instance_uid,
@@ -124,6 +128,7 @@ class OrderBook:
                 gates.decode(),
                 self._clock.wall_ms(),
                 intent.expires_ms,
+                "" if recovered else intent.time_in_force,
             ),
         )
         self.tell("intent.created", intent.instance_uid, intent.symbol, identity, told_intent(intent))
@@ -172,7 +177,7 @@ class OrderBook:
         )
         self._ledger.write(
             "INSERT INTO order_events (link_id, n, source, request, before, after, received_ms)"
-            " VALUES (?, 1, 'intent', '', '', 'INTENT', ?), (?, 2, 'send', '', 'INTENT', 'SENT', ?)",
+            " VALUES (?, 1, 'intent', '', '', 'INTENT', ?), (?, 2, 'send', 'create', 'INTENT', 'SENT', ?)",
             (row.link_id, now_ms, row.link_id, now_ms),
         )
         self.tell("order.sent", row.owner, row.symbol, identity, told_order(row))
@@ -187,8 +192,9 @@ class OrderBook:
         now_ms = self._clock.wall_ms()
         self._ledger.write(
             "INSERT INTO orders (link_id, intent, attempt, account, owner, action, symbol, position_idx, venue_order_id,"
-            ' parent_link_id, side, type, tif, qty, price, "trigger", reduce_only, protective, state, venue_status, created_ms,'
-            " last_event_ms, venue_ms) VALUES (?,NULL,0,?,?,?,?,?,?,?,?,?,'',?,?,?,?,?,?,?,?,?,?)",
+            ' parent_link_id, side, type, tif, qty, price, "trigger", trigger_by, reduce_only, close_on_trigger, protective,'
+            " state, venue_status, created_ms, last_event_ms, venue_ms)"
+            " VALUES (?,NULL,0,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 key,
                 self.account,
@@ -200,10 +206,13 @@ class OrderBook:
                 order.parent_link_id,
                 order.side,
                 order.order_type,
+                order.time_in_force,
                 text(order.qty),
                 text(order.price),
                 text(order.trigger_price),
+                order.trigger_by,
                 int(order.reduce_only),
+                int(order.close_on_trigger),
                 int(protective),
                 state,
                 order.status,
@@ -212,7 +221,7 @@ class OrderBook:
                 order.updated_ms,
             ),
         )
-        self._write_event(key, "stream", "", "", state, None, order.status, order.updated_ms)
+        self._write_event(key, "stream", "", "", state, None, order.status, order.updated_ms, order.raw_digest)
         self._count_change(order.symbol)
         row = self.need(key)
         if protective:
@@ -239,23 +248,25 @@ class OrderBook:
         event: OrderEvent,
         source: str,
         *,
-        request: str = "",
         code: int | None = None,
         detail: str = "",
         venue_ms: int | None = None,
+        raw_digest: str = "",
         signed_ms: int | None = None,
         **fields: SqlValue,
     ) -> OrderRow:
         """
-        Apply an event: write it to `order_events` and move the order, with `fields` (column=value) changed beside.
+        Apply an event: write it to `order_events` and move the order, with `fields` (column=value) changed beside. `raw_digest`
+        is that of what the venue said.
 
         Returns the row as it is now. Raises `machine.Contradiction`; the event is then stored and the row unchanged.
         """
         current = self.need(row.link_id)
         after = following(current.state, event)
         if after is not current.state or source not in ("stream", "poll"):
+            request, then = _CREATE if source in ("send", "reply") else "", after or current.state
             self._write_event(
-                row.link_id, source, request, current.state, after or current.state, code, detail or event.value, venue_ms
+                row.link_id, source, request, current.state, then, code, detail or event.value, venue_ms, raw_digest
             )
         if after is None:
             raise Contradiction(current.state, event)
@@ -275,16 +286,16 @@ class OrderBook:
         """Keys of the orders that protect a share now."""
         return [row.link_id for row in self.live(symbol) if row.protective and row.owner == owner]
 
-    def note_move(self, stops: list[str], source: str, detail: str, code: int | None = None) -> None:
+    def note_move(self, stops: list[str], source: str, detail: str, code: int | None = None, *, raw_digest: str = "") -> None:
         """A request that moves these stops, or its answer, stands among their events; their state is the venue's to tell."""
         for link in stops:
             state = self.need(link).state
-            self._write_event(link, source, "trading-stop", state, state, code, detail, None)
+            self._write_event(link, source, "trading-stop", state, state, code, detail, None, raw_digest)
 
-    def note_reply(self, link: str, code: int | None, detail: str) -> None:
+    def note_reply(self, link: str, code: int | None, detail: str, *, raw_digest: str = "") -> None:
         """An answer that changes nothing, because the request had no effect and goes out again."""
         state = self.need(link).state
-        self._write_event(link, "reply", "", state, state, code, detail, None)
+        self._write_event(link, "reply", _CREATE, state, state, code, detail, None, raw_digest)
 
     def update(self, link: str, **fields: SqlValue) -> None:
         """Change columns of an order that are not its state machine's business (venue id, quantities, reasons)."""
@@ -393,11 +404,13 @@ class OrderBook:
         code: int | None,
         detail: str,
         venue_ms: int | None,
+        raw_digest: str,
     ) -> None:
         self._ledger.write(
-            "INSERT INTO order_events SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?"
-            " FROM order_events WHERE link_id = ?",
-            (link, source, request, before, after, code, detail, venue_ms, self._clock.wall_ms(), link),
+            "INSERT INTO order_events"
+            " (link_id, n, source, request, before, after, code, detail, venue_ms, received_ms, raw_digest)"
+            " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM order_events WHERE link_id = ?",
+            (link, source, request, before, after, code, detail, venue_ms, self._clock.wall_ms(), raw_digest, link),
         )
 
     def _one(self, where: str, values: tuple[SqlValue, ...]) -> OrderRow | None:
@@ -409,8 +422,18 @@ class OrderBook:
 
 
 def parameters_digest(intent: Intent) -> str:
-    """Digest of what makes two copies of an intent equal; an equal identity with another digest is a contradiction."""
+    """Digest of what an intent asks for, its time in force aside, which stands in a column of its own."""
     return _parameters_digest(intent, text(intent.qty), text(intent.stop), text(intent.target))
+
+
+def is_other(stored: IntentRow, intent: Intent) -> bool:
+    """
+    Whether an intent asks for another order than the one on record under its identity, which is a contradiction.
+
+    Of one that was recovered nobody knows what it asked for, and an older program kept no time in force.
+    """
+    asked = stored.parameters_digest in ("", parameters_digest(intent)) and stored.tif in ("", intent.time_in_force)
+    return not asked
 
 
 def _parameters_digest(intent: Intent, qty: str | None, stop: str | None, target: str | None) -> str:
@@ -434,4 +457,5 @@ def _intent_row(row: sqlite3.Row) -> IntentRow:
         parameters_digest=row["parameters_digest"],
         price_ref=Decimal(row["price_ref"]),
         target=decimal(row["targets"]),
+        tif=row["tif"],
     )

@@ -15,7 +15,7 @@ import anyio
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
-from playd.core.timeframes import DAY_MS
+from playd.orders.blind_clock import BlindClock
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
@@ -28,6 +28,7 @@ from playd.orders.leverage_back import LeverageBack
 from playd.orders.moved import Marks
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
+from playd.orders.recon_rows import Kept, note_kept, worth_usd, write_difference
 from playd.orders.reconcile import (
     BLIND,
     HEDGE,
@@ -62,9 +63,6 @@ _LATER: Final = {
 }
 """Whose business a repair is from here on; each of them reads again what it did."""
 
-_EQUITY_ROW_MS: Final = 60_000
-"""Least time between two stored balances of one UTC day; a fast local market reports thousands."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReconReport:
@@ -84,8 +82,9 @@ class ReconReport:
     kinds: Mapping[str, str] = field(default_factory=dict)
 
 
-def _nobody(_run: int, _inputs: ReconInputs, _planned: Sequence[Repair]) -> None:
+def _nobody(_run: int, _inputs: ReconInputs, _planned: Sequence[Repair]) -> Kept:
     """Nobody keeps what a run had before it."""
+    return Kept()
 
 
 class Reconciler:
@@ -100,8 +99,10 @@ class Reconciler:
         breakers: BreakerWatch,
         books: Books,
         limits: RepairLimits,
+        blind: BlindClock,
     ) -> None:
         self._desk = desk
+        self._blind = blind
         self._limits = limits
         self._books = books
         self._breakers = breakers
@@ -119,17 +120,13 @@ class Reconciler:
         self._inputs: ReconInputs | None = None
         self._money = "blind"
         """What the books said of the wallet of the last reading."""
-        self.on_inputs: Callable[[int, ReconInputs, Sequence[Repair]], None] = _nobody
-        """Hears of every run that was no match: its number, what it had before it, and the plan. Never raises."""
+        self.on_inputs: Callable[[int, ReconInputs, Sequence[Repair]], Kept] = _nobody
+        """Keeps what every run that was no match had before it, by its number, and its plan; says where. Never raises."""
         self.on_judged: Callable[[], None] = lambda: None
         """Hears when a run has said whether books and venue agree, whoever asked for it. Never raises."""
         self.last: ReconReport | None = None
         self.last_mono_s = 0.0
-        self._good_s = 0.0
-        """When the last run that could read everything began."""
         self._stream_turns = 0
-        self._equity_row_ms = 0
-        self._equity_day = -1
 
     async def run(self, trigger: str, *, dry_run: bool = False) -> ReconReport:
         """One full run. With `dry_run` it only says what it would find and do: nothing is booked, repaired or kept of it."""
@@ -149,12 +146,12 @@ class Reconciler:
                 except (VenueError, LinkError) as error:
                     return self._finish(trigger, "blind", (), (), started_s, started_ms, 0, str(error))
             repairs = plan(differences)
-            for repair in repairs:
-                await self._carry_out(repair)
+            became = [await self._carry_out(repair) for repair in repairs]
             await self._leverage.set_back()
             await self._look_at_modes(differences)
             result = "diff" if differences else "match"
-            return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "")
+            self._desk.account_rows.note_modes(self._hedged())
+            return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "", became)
 
     async def _rehearse(self, trigger: str, started_s: float) -> ReconReport:
         """Read, and once more where that shows a difference, which may have been on its way."""
@@ -237,20 +234,7 @@ class Reconciler:
         """Remember the newest balance and when it came."""
         desk = self._desk
         desk.condition.wallet, desk.condition.wallet_mono_s = wallet, desk.clock.mono_s()
-        now_ms, day = desk.clock.wall_ms(), wallet.time_ms // DAY_MS
-        if now_ms - self._equity_row_ms >= _EQUITY_ROW_MS or day != self._equity_day:
-            self._equity_row_ms, self._equity_day = now_ms, day
-            desk.ledger.write(
-                "INSERT OR REPLACE INTO equity VALUES (?,?,?,?,?,?)",
-                (
-                    desk.alias,
-                    wallet.time_ms,
-                    text(wallet.equity_usdt),
-                    text(wallet.balance_usdt),
-                    text(wallet.unrealised_usdt),
-                    "venue",
-                ),
-            )
+        desk.account_rows.note_balance(wallet)
 
     def leverage_seen(self, symbol: str, stated: Decimal) -> None:
         """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
@@ -271,14 +255,15 @@ class Reconciler:
                 desk.fills.book(_baseline(position, missing, desk.alias), link=None, owner=FOREIGN, source="history")
                 desk.chronicle.tell("position.foreign", FOREIGN, position.symbol, None, {"qty": text(missing)})
 
-    async def _carry_out(self, repair: Repair) -> None:
-        """One step of the plan, on record before it and behind it."""
+    async def _carry_out(self, repair: Repair) -> str:
+        """One step of the plan, on record before it and behind it; what became of it."""
         desk = self._desk
         before = desk.journal.append("recon.repair", _as_data(repair), account=desk.alias, symbol=repair.symbol)
         became = await self._repair(repair)
         data: dict[str, Json] = {**_as_data(repair), "became": became}
         desk.journal.append("recon.repair", data, account=desk.alias, symbol=repair.symbol, cause=before)
         desk.publish()
+        return became
 
     async def _repair(self, repair: Repair) -> str:
         """What became of the difference, as far as a reading or our own books prove it now."""
@@ -312,6 +297,11 @@ class Reconciler:
                 if symbol not in self._leverage.odd:
                     scope = symbol_scope(self._desk.alias, symbol)
                     self._desk.incidents.resolve("ACCOUNT_MODE", scope, "it is in one-way mode again")
+
+    def _hedged(self) -> set[str]:
+        """Symbols in hedge mode, as far as the last reading showed."""
+        seen = () if self._inputs is None else self._inputs.venue.positions
+        return {each.symbol for each in seen if each.position_idx} | self._odd_modes
 
     def _book_others(self, symbol: str) -> str:
         """
@@ -368,6 +358,7 @@ class Reconciler:
         started_ms: int,
         booked: int,
         error: str,
+        became: Sequence[str] = (),
     ) -> ReconReport:
         desk = self._desk
         duration_ms = round((desk.clock.mono_s() - started_s) * 1000)
@@ -377,13 +368,12 @@ class Reconciler:
             'INSERT INTO recon_runs (account, "trigger", kinds, started_ms, duration_ms, result) VALUES (?,?,?,?,?,?)',
             (desk.alias, trigger, " ".join(f"{kind}:{of}" for kind, of in kinds.items()), started_ms, duration_ms, result),
         )
-        for n, (difference, repair) in enumerate(zip(differences, repairs, strict=True)):
-            desk.ledger.write(
-                "INSERT INTO recon_diffs (run, n, class, scope, ours, theirs, repair) VALUES (?,?,?,?,?,?,?)",
-                (cursor.lastrowid, n, difference.cls, difference.symbol, difference.ours, difference.theirs, repair.kind),
-            )
+        run = cursor.lastrowid or 0
+        for n, (difference, repair, end) in enumerate(zip(differences, repairs, became, strict=True)):
+            worth = None if self._inputs is None else worth_usd(difference, self._inputs)
+            write_difference(desk.ledger, run, n, difference, repair, end, worth)
         if result != "match" and self._inputs is not None:
-            self.on_inputs(cursor.lastrowid or 0, self._inputs, repairs)
+            note_kept(desk.ledger, run, self.on_inputs(run, self._inputs, repairs))
         if result != "match":
             data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": error}
             desk.journal.append("recon.run", data, account=desk.alias)
@@ -396,13 +386,10 @@ class Reconciler:
     def _note_result(self, report: ReconReport, started_s: float) -> None:
         condition = self._desk.condition
         if report.result == "blind":
-            if condition.blind_since_s is None:
-                # Without the private stream nobody has known anything since it went, or since the last good reading.
-                down_s = condition.stream_down_since_s
-                condition.blind_since_s = started_s if down_s is None else min(started_s, max(down_s, self._good_s))
+            self._blind.failed(started_s)
             condition.reconciled = False
             return
-        self._good_s, condition.blind_since_s = started_s, None
+        self._blind.over(started_s)
         positions = [item for item in report.differences if item.cls is DiffClass.POSITION]
         open_ones = {item.symbol for item in positions if not item.key.startswith(OTHERS)}
         self._others = {item.symbol for item in positions} - open_ones

@@ -115,7 +115,7 @@ def request_of(order: VenueOrder) -> OrderRequest:
         qty=order.qty,
         order_type=order.order_type,
         price=order.price or None,
-        time_in_force="",
+        time_in_force=order.time_in_force,
         reduce_only=order.reduce_only,
         stop=order.stop or None,
         target=order.target or None,

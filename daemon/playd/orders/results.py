@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from playd.core.orders import Execution, Side
+from playd.core.orders import Execution, Side, Wallet
 from playd.core.timeframes import DAY_MS
 from playd.orders.fills import Fills
 from playd.orders.fold import VirtualPosition, add
@@ -39,6 +39,15 @@ class _Mark:
     shares: _Shares
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """The first reading of a day: index, what had been put in (balance less results), whether it is from when the day began."""
+
+    index: Decimal
+    put_in: Decimal
+    is_near: bool
+
+
 class Results:
     """
     Reads of one account's ledger rows; no counter is kept, only the past of the present day is remembered.
@@ -53,7 +62,7 @@ class Results:
         self._time = "received_ms" if by_receipt else "venue_ms"
         self._mark: _Mark | None = None
         self._midnights: dict[int, Decimal] = {}
-        self._starts: dict[int, tuple[Decimal, bool]] = {}
+        self._starts: dict[int, _Start] = {}
 
     def now(self) -> Decimal:
         """Realised results less fees and funding of all owners, foreign ones included, in USDT."""
@@ -131,7 +140,7 @@ class Results:
     def saw_begin(self, time_ms: int) -> bool:
         """Whether a balance is on record from when the UTC day that holds `time_ms` began."""
         start = self._start(time_ms)
-        return start is not None and start[1]
+        return start is not None and start.is_near
 
     def day_start(self, time_ms: int, unbooked: Decimal = _ZERO) -> Decimal | None:
         """
@@ -144,25 +153,38 @@ class Results:
         start = self._start(time_ms)
         if start is None:
             return None
-        reading, is_near = start
-        return reading + unbooked if is_near else max(reading, self.at_midnight(time_ms) + unbooked)
+        if start.is_near:
+            return start.index + unbooked
+        return max(start.index, self.at_midnight(time_ms) + unbooked)
 
-    def _start(self, time_ms: int) -> tuple[Decimal, bool] | None:
-        """The first index of a day that is on record, and whether it is from when the day began."""
+    def put_in_since_midnight(self, wallet: Wallet) -> Decimal | None:
+        """
+        What came in less what went out since the first reading of a balance's UTC day: by how much the balance moved beside
+        what is booked. None while no reading tells.
+        """
+        start = self._start(wallet.time_ms)
+        return None if start is None else wallet.balance_usdt - self.now() - start.put_in
+
+    def _start(self, time_ms: int) -> _Start | None:
+        """The first reading of a day that is on record."""
         day = time_ms // DAY_MS
         if day not in self._starts:
             start = self._find_start(day * DAY_MS, time_ms)
             self._starts = {} if start is None else {day: start}
         return self._starts.get(day)
 
-    def _find_start(self, midnight_ms: int, time_ms: int) -> tuple[Decimal, bool] | None:
+    def _find_start(self, midnight_ms: int, time_ms: int) -> _Start | None:
         first = self._reading("ms >= ? AND ms <= ? ORDER BY ms", midnight_ms, time_ms)
-        if first is not None and first[0] <= midnight_ms + _NEAR_MS:
-            return first[1], True
+        if first is not None and first["ms"] <= midnight_ms + _NEAR_MS:
+            return self._start_of(first, is_near=True)
         before = self._reading("ms >= ? AND ms < ? ORDER BY ms DESC", midnight_ms - _BEFORE_MS, midnight_ms)
         if before is not None:
-            return before[1], True
-        return None if first is None else (first[1], False)
+            return self._start_of(before, is_near=True)
+        return None if first is None else self._start_of(first, is_near=False)
+
+    def _start_of(self, row: sqlite3.Row, *, is_near: bool) -> _Start:
+        results = self.until(int(row["ms"]))
+        return _Start(_opened(row) + results, Decimal(row["wallet_balance"]) - results, is_near)
 
     def readings(self, since_ms: int, until_ms: int) -> list[tuple[int, Decimal]]:
         """(time, index) of stored balances, oldest first."""
@@ -171,9 +193,8 @@ class Results:
         booked = self.at([int(row["ms"]) for row in rows])
         return [(int(row["ms"]), _opened(row) + result) for row, result in zip(rows, booked, strict=True)]
 
-    def _reading(self, where: str, low_ms: int, high_ms: int) -> tuple[int, Decimal] | None:
-        row = self._ledger.row(f"{_BALANCES} {where} LIMIT 1", (self._fills.account, low_ms, high_ms))
-        return None if row is None else (int(row["ms"]), _opened(row) + self.until(int(row["ms"])))
+    def _reading(self, where: str, low_ms: int, high_ms: int) -> sqlite3.Row | None:
+        return self._ledger.row(f"{_BALANCES} {where} LIMIT 1", (self._fills.account, low_ms, high_ms))
 
 
 def _opened(row: sqlite3.Row) -> Decimal:

@@ -7,7 +7,7 @@ before an order leaves: that (instance, cause, action, leg) occurs once is said 
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -16,7 +16,7 @@ CREATE TABLE accounts (
     alias TEXT PRIMARY KEY, environment TEXT NOT NULL, uid TEXT NOT NULL DEFAULT '', margin_mode TEXT NOT NULL DEFAULT '',
     key_fingerprint TEXT NOT NULL DEFAULT '', rights TEXT NOT NULL DEFAULT '', key_expires_ms INTEGER,
     checked_ms INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
-    executions_watermark_ms INTEGER
+    executions_watermark_ms INTEGER, position_mode TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 CREATE TABLE instances (
@@ -49,7 +49,7 @@ CREATE TABLE intents (
     qty TEXT NOT NULL, price_ref TEXT NOT NULL, band_bps TEXT, stop TEXT, targets TEXT, reason TEXT NOT NULL,
     play_digest TEXT NOT NULL,
     inputs_digest TEXT NOT NULL, parameters_digest TEXT NOT NULL, gates TEXT NOT NULL, created_ms INTEGER NOT NULL,
-    expires_ms INTEGER NOT NULL, outcome TEXT NOT NULL DEFAULT '',
+    expires_ms INTEGER NOT NULL, outcome TEXT NOT NULL DEFAULT '', tif TEXT NOT NULL DEFAULT '',
     CHECK (id = instance || '/' || cause || '/' || action || '/' || leg)
 ) WITHOUT ROWID;
 CREATE INDEX intents_open ON intents (account, outcome) WHERE outcome = '';
@@ -76,7 +76,7 @@ CREATE INDEX orders_venue_id ON orders (account, venue_order_id) WHERE venue_ord
 CREATE TABLE order_events (
     link_id TEXT NOT NULL REFERENCES orders (link_id), n INTEGER NOT NULL, source TEXT NOT NULL, request TEXT NOT NULL,
     before TEXT NOT NULL, after TEXT NOT NULL, code INTEGER, detail TEXT NOT NULL DEFAULT '', venue_ms INTEGER,
-    received_ms INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL, raw_digest TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (link_id, n)
 ) WITHOUT ROWID;
 
@@ -86,7 +86,7 @@ CREATE TABLE executions (
     value TEXT NOT NULL, fee TEXT NOT NULL, fee_currency TEXT NOT NULL, exec_type TEXT NOT NULL, create_type TEXT NOT NULL,
     stop_order_type TEXT NOT NULL, closed_size TEXT NOT NULL, exec_pnl TEXT NOT NULL, seq INTEGER NOT NULL,
     is_maker INTEGER NOT NULL, venue_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, source TEXT NOT NULL,
-    owner TEXT NOT NULL,
+    owner TEXT NOT NULL, raw_digest TEXT NOT NULL DEFAULT '',
     UNIQUE (account, exec_id)
 );
 CREATE INDEX executions_owner ON executions (account, owner, symbol, position_idx);
@@ -114,17 +114,19 @@ CREATE TABLE budgets (
 
 CREATE TABLE equity (
     account TEXT NOT NULL, ms INTEGER NOT NULL, equity TEXT NOT NULL, wallet_balance TEXT NOT NULL, unrealised TEXT NOT NULL,
-    source TEXT NOT NULL,
+    source TEXT NOT NULL, transfers TEXT, day_start TEXT, high_water TEXT,
     PRIMARY KEY (account, ms)
 ) WITHOUT ROWID;
 
 CREATE TABLE recon_runs (
     id INTEGER PRIMARY KEY, account TEXT NOT NULL, "trigger" TEXT NOT NULL, kinds TEXT NOT NULL, started_ms INTEGER NOT NULL,
-    duration_ms INTEGER NOT NULL, result TEXT NOT NULL
+    duration_ms INTEGER NOT NULL, result TEXT NOT NULL, inputs_file TEXT NOT NULL DEFAULT '',
+    inputs_digest TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE recon_diffs (
     run INTEGER NOT NULL REFERENCES recon_runs (id), n INTEGER NOT NULL, class TEXT NOT NULL, scope TEXT NOT NULL,
     ours TEXT NOT NULL, theirs TEXT NOT NULL, repair TEXT NOT NULL, repair_link_id TEXT NOT NULL DEFAULT '',
+    value_usd TEXT, explained_by TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (run, n)
 ) WITHOUT ROWID;
 

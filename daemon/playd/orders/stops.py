@@ -106,7 +106,7 @@ class Stops:
             finally:
                 if not is_known:  # its instance is stopped meanwhile: the move was decided all the same
                     self._go_on(identity, move)
-        desk.book.note_move(moved, "reply", reply.text, reply.code)
+        desk.book.note_move(moved, "reply", reply.text, reply.code, raw_digest=reply.raw_digest)
         data = {"stop": text(stop), "target": text(target), "code": reply.code}
         desk.journal.append("stop.moved", data, account=desk.alias, instance=instance.uid, symbol=intent.symbol, cause=identity)
         if _took(reply.reply_class):
@@ -199,7 +199,7 @@ class Stops:
                 continue
             with desk.moving(intent.symbol):
                 reply = await self._once_it_is_known(move, await self._ask(move))
-            desk.book.note_move(moved, "reply", reply.text, reply.code)
+            desk.book.note_move(moved, "reply", reply.text, reply.code, raw_digest=reply.raw_digest)
             if _took(reply.reply_class):
                 return "done"
             if reply.reply_class is ReplyClass.LIMITS and self._is_planned(move):

@@ -22,6 +22,11 @@ class Verdicts:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._deciding: dict[str, tuple[int, str]] = {}
+
+    def deciding(self, instance_uid: str, close_ms: int, bar_digest: str) -> None:
+        """The bar that an instance decides now: its verdict, whoever writes it, bears the digest of the bar."""
+        self._deciding[instance_uid] = close_ms, bar_digest
 
     def record(
         self,
@@ -39,11 +44,14 @@ class Verdicts:
 
         A bar may move a stop or cancel an entry and leave its position beside that: then it has left, whatever was sent first.
         """
+        decided_ms, bar_digest = self._deciding.get(instance_uid, (0, ""))
+        if decided_ms != close_ms:
+            bar_digest = ""
         cursor = self._ledger.write(
-            "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail, intents, late)"
-            " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict, detail = excluded.detail,"
+            "INSERT INTO bars (instance, clock_ms, close_ms, bar_digest, processed_ms, verdict, detail, intents, late)"
+            " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET verdict = excluded.verdict, detail = excluded.detail,"
             " intents = excluded.intents WHERE bars.verdict IN ('AMENDED', 'CANCELLED') AND excluded.verdict = 'EXITED'",
-            (instance_uid, clock_ms, close_ms, self._clock.wall_ms(), verdict, detail, intents, int(late)),
+            (instance_uid, clock_ms, close_ms, bar_digest, self._clock.wall_ms(), verdict, detail, intents, int(late)),
         )
         return cursor.rowcount == 1
 

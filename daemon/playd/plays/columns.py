@@ -19,7 +19,7 @@ from playd.plays.column_image import ColumnImage, packed, unpack
 from playd.plays.graph import derived_fields
 from playd.plays.keep import Keep, alignments, program_digest, reaches
 from playd.plays.node_calls import BLOCK_BARS, BLOCK_ROOM, BlockCall, WholeCall, in_blocks
-from playd.plays.program import Program
+from playd.plays.program import PRICE_FIELDS, Program
 
 _MORE: Final = 2
 """Growth factor of the room, so that growing costs little per bar."""
@@ -351,6 +351,17 @@ class Columns:
             self._connect()
         rows, last = self._rows, self._clocks[clock].count - 1
         return [rows[column].item(last) for column in columns] if last >= 0 else [np.nan for _ in columns]
+
+    def newest_bar(self) -> tuple[int, list[float]]:
+        """
+        Open time and open, high, low, close, volume of the last closed bar of the decision clock. Raises `IndexError` before
+        the first.
+        """
+        rows, last = self._decisions.rows, self._decisions.count - 1
+        if last < 0:
+            raise IndexError("no bar of the decision clock has closed")
+        opened_ms = self._base.open_time_ms[last] if self._decisions is self._base else rows["time"][last]
+        return int(opened_ms), [rows[name].item(last) for name in PRICE_FIELDS]
 
     def open_times_ms(self, clock: int) -> NDArray[np.int64]:
         """Open times of the closed bars of a clock, by its place in `program.clocks`."""

@@ -95,7 +95,8 @@ class Armings:
     def waive(self, name: str, *, reason: str, actor: str, until_ms: int) -> None:
         """Let a check pass that fails, for some days, because a person says so."""
         self._ledger.write(
-            "INSERT OR REPLACE INTO waivers VALUES (?,?,?,?,?)", (name, reason, actor, self._clock.wall_ms(), until_ms)
+            "INSERT OR REPLACE INTO waivers (name, reason, actor, created_ms, until_ms) VALUES (?,?,?,?,?)",
+            (name, reason, actor, self._clock.wall_ms(), until_ms),
         )
         self._ledger.commit()
         self._journal.append("arm.waived", {"check": name, "reason": reason, "until_ms": until_ms}, actor=actor)

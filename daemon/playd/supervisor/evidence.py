@@ -30,7 +30,8 @@ class EvidenceBook:
         body = {"kind": kind, "subject": subject, "numbers": numbers, "passed": passed, "created_ms": created_ms}
         found = Evidence(digest(body), kind, passed, created_ms, created_ms + lasts_ms, numbers)
         self._ledger.write(
-            "INSERT INTO evidence VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+            "INSERT INTO evidence (id, kind, subject, passed, created_ms, expires_ms, body) VALUES (?,?,?,?,?,?,?)"
+            " ON CONFLICT DO NOTHING",
             (found.id, kind, subject, int(passed), created_ms, found.expires_ms, canonical_json(numbers).decode()),
         )
         self._ledger.commit()

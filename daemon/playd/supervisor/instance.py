@@ -34,8 +34,9 @@ from playd.supervisor.corrections import Corrected, Corrections
 from playd.supervisor.counting import RulesMoved, units_of
 from playd.supervisor.inbox import Inbox
 from playd.supervisor.loading import columns_anew
+from playd.supervisor.missed_moves import MissedMoves
 from playd.supervisor.resting_target import RestingTarget
-from playd.supervisor.translate import ADOPTED, Identity, adopted_of, fill_of, intent_of, intent_of_fill
+from playd.supervisor.translate import ADOPTED, Identity, adopted_of, bar_digest, fill_of, intent_of, intent_of_fill
 
 SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED", CANCELLING)
 """Verdicts after which the order path tells the rest of the story as events; after every other one nothing was sent."""
@@ -73,6 +74,10 @@ class OrderPort(Protocol):
         self, intent: Intent, inputs: GateInputs | None = None, again: Callable[[], GateInputs] | None = None
     ) -> Verdict:
         """`inputs` for what a bar decided, which entries need; `again` tells them of a later moment, should it have to wait."""
+        ...
+
+    def deciding(self, close_ms: int, bar_digest: str) -> None:
+        """The bar whose decision is carried out next; its verdict bears this digest."""
         ...
 
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
@@ -211,6 +216,7 @@ class EngineInstance:
         self._moves: deque[tuple[FillEvent, EngineOrder]] = deque()
         """Levels measured from fills that are not at the venue yet."""
         self._bringing = anyio.Lock()
+        self._missed = MissedMoves()
         self._target = RestingTarget(identity, engine, port.submit)
         self._port = port
         self._around = around
@@ -326,10 +332,16 @@ class EngineInstance:
             self._apply_all()
         await self._bring_levels()
         self._around.bar_taken(bar)
+        if not self.caught_up:
+            self._missed.meet(self.engine.position, bar.candle, self.identity.instrument)
         decision = self.engine.on_bar(bar.candle)
         self._around.bar_computed()
         self.last_open_ms = bar.candle.open_time_ms
+        if decision is not None and self._missed.due:
+            decision = self._missed.leaving(decision, self.engine.on_levels_refused)
         if decision is not None:
+            if not self.caught_up:
+                self._missed.note(decision, self.engine.position)
             await self._carry_out(decision, bar)
         if not self.caught_up and self.last_open_ms >= self._missed_until_ms:
             # The next bar may be a minute away: exits and events need not wait for it.
@@ -362,6 +374,7 @@ class EngineInstance:
     async def _carry_out(self, decision: Decision, bar: ClosedBar) -> None:
         """Submit what was decided, first refusal first; write the bar's verdict."""
         verdict, refused, next_ms = decision.verdict, "", None
+        self._port.deciding(decision.close_ms, bar_digest(self.engine.columns))
         for order in decision.orders:
             intent = intent_of(self.identity, decision, order)
             if order.action in _ENTRIES and order.limit_ticks is None:

@@ -142,6 +142,9 @@ class ShadowPort:
         self._remember_levels()
         return Verdict(word if intent.action in (Action.STOP, Action.CANCEL) else "SENT")
 
+    def deciding(self, close_ms: int, bar_digest: str) -> None:
+        self._verdicts.deciding(self._record.uid, close_ms, bar_digest)
+
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
         return self._verdicts.record(self._record.uid, self._clock_ms, close_ms, verdict, detail, late=late)
 

@@ -13,6 +13,7 @@ from playd.engine.messages import Decision, EngineFill, EngineOrder, EnginePosit
 from playd.matching.records import REASON_CODE, REASONS, TP
 from playd.orders.fills import FillEvent
 from playd.orders.rows import plain
+from playd.plays.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,15 @@ def intent_of(identity: Identity, decision: Decision, order: EngineOrder) -> Int
         price=price,
         time_in_force=order.time_in_force,
     )
+
+
+def bar_digest(columns: Columns) -> str:
+    """
+    Digest of the closed bar that was decided, as it stood in the columns: whoever rolls recorded candles up to the same clock
+    gets the same, bit for bit, or was told of another bar.
+    """
+    opened_ms, prices = columns.newest_bar()
+    return digest([opened_ms, *(price.hex() for price in prices)])
 
 
 def intent_of_fill(identity: Identity, event: FillEvent, order: EngineOrder) -> Intent:

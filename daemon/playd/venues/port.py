@@ -73,7 +73,8 @@ class Reply:
     What is known after a write.
 
     `reply_class` decides; `code` is the venue's number (None when no readable answer came); `text` is redacted.
-    `ACCEPTED` only means "request taken": the truth about an order arrives on the private stream.
+    `ACCEPTED` only means "request taken": the truth about an order arrives on the private stream. `raw_digest` is the SHA-256
+    of the answer's bytes, empty where none came.
     """
 
     reply_class: ReplyClass
@@ -81,6 +82,7 @@ class Reply:
     text: str
     venue_order_id: str = ""
     retry_after_s: float = 0.0
+    raw_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

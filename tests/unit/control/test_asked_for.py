@@ -114,7 +114,7 @@ def _filled(
     intent = f"u1/{n}/{action}/0"
     ledger.write(
         "INSERT INTO intents VALUES (?, 'u1', 'main', ?, ?, ?, 0, ?, 'BTCUSDT', ?, '1', ?, NULL, NULL, NULL,"
-        " ?, '', '', '', '', 1, 2, '')",
+        " ?, '', '', '', '', 1, 2, '', '')",
         (intent, str(n), bar_close_ms, action, group, side, decided_at, reason),
     )
     ledger.write(

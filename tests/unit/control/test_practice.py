@@ -86,7 +86,7 @@ def test_demo_counts_from_its_beginning_and_the_testnet_never(environment: str, 
 def executed(ledger: Ledger, n: int, side: str, price: int, time_ms: int, *, heard_after_ms: int = 100) -> None:
     ledger.write(
         "INSERT INTO executions VALUES (?,'shadow-shadow01',?,?,?,'BTCUSDT',0,?,'1',?,?,'0','USDT','Trade','','','0','0',0,0,"
-        "?,?,'shadow','shadow01')",
+        "?,?,'shadow','shadow01','')",
         (n, f"e{n}", f"l{n}", f"v{n}", side, str(price), str(price), time_ms, time_ms + heard_after_ms),
     )
 

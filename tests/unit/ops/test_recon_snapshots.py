@@ -1,6 +1,7 @@
 """A reconciliation that found a difference can be judged again from what it had before it."""
 
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import PurePath
 
 import anyio
@@ -9,6 +10,7 @@ import pytest
 from playd import __version__
 from playd.core.errors import RecordError
 from playd.ops.recon_snapshots import FOLDER, ReconSnapshots
+from playd.orders.recon_rows import Kept
 from playd.orders.reconcile import RepairKind, plan
 from playd.venues.port import Priority
 from tests.simulation.order_world import READY, OrderWorld, build, entry
@@ -29,9 +31,9 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
             snapshots = keeper(life)
             heard: list[int] = []
 
-            def keep(run: int, *rest: object) -> None:
+            def keep(run: int, *rest: object) -> Kept:
                 heard.append(run)
-                snapshots.keep("main", run, *rest)  # type: ignore[arg-type]
+                return snapshots.keep("main", run, *rest)  # type: ignore[arg-type]
 
             life.account.reconciler.on_inputs = keep
             await life.account.reconciler.run("match")
@@ -45,6 +47,9 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
             assert snapshots.runs() == sorted(heard, reverse=True)
             kept, found, planned = snapshots.replay(heard[-1])
             assert (found, planned, kept.account, kept.version) == (report.differences, report.repairs, "main", __version__)
+            row = life.ledger.row("SELECT inputs_file, inputs_digest FROM recon_runs WHERE id = ?", (heard[-1],))
+            assert row is not None
+            assert sha256(life.world.disk.read_bytes(STATE / row["inputs_file"])).hexdigest() == row["inputs_digest"]
             pages, executions = kept.inputs.pages, kept.inputs.executions
             assert len(pages) == 8  # orders, positions, wallet, executions, and once more what differed
             assert all(page.asked_ms < page.answered_ms for page in pages)

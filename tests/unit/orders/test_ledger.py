@@ -124,7 +124,7 @@ def test_a_damaged_file_is_refused_and_never_taken_for_empty(tmp_path: Path) -> 
 def test_a_ledger_that_has_lost_what_its_rows_belong_to_is_refused(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as careless:
-        careless.execute("INSERT INTO order_events VALUES ('pd-lost', 1, 'stream', 'place', '', 'OPEN', 0, '', 1, 1)")
+        careless.execute("INSERT INTO order_events VALUES ('pd-lost', 1, 'stream', 'place', '', 'OPEN', 0, '', 1, 1, '')")
         careless.commit()
     with pytest.raises(StateError, match="a row of order_events belongs to none of orders") as refused:
         open_ledger(tmp_path)

@@ -209,7 +209,7 @@ def test_reconciliations_and_balances_are_thinned(world: VirtualWorld, ledger: L
     old, fresh = (NOW_DAY - BALANCES_DAYS - 2) * DAY_MS, (NOW_DAY - 2) * DAY_MS
     for first in (old, fresh):
         for minute in range(180):
-            ledger.write("INSERT INTO equity VALUES ('m',?,'1','1','0','venue')", (first + minute * MINUTE_MS,))
+            ledger.write("INSERT INTO equity VALUES ('m',?,'1','1','0','venue',NULL,NULL,NULL)", (first + minute * MINUTE_MS,))
     assert through(keeper(world, ledger)) == 2
     assert [row["id"] for row in ledger.rows("SELECT id FROM recon_runs")] == [3]
     assert [row["run"] for row in ledger.rows("SELECT run FROM recon_diffs")] == [3]

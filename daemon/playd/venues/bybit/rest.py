@@ -5,7 +5,7 @@ The order matters: first the token, then the connection, the time stamp, the sig
 a broken connection raises `LinkError`; whatever the venue said comes back as an `Answer`, whose text holds no key.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -55,6 +55,8 @@ class Answer:
     retry_after_s: float = 0.0
     took_s: float = 0.0
     """From the moment the request left to the end of its reply."""
+    raw: bytes = field(default=b"", repr=False)
+    """The reply's body as it came."""
 
     @property
     def written(self) -> list[Row]:
@@ -185,7 +187,7 @@ class RestClient:
             replied = await (self._get if call.method == "GET" else self._post)(call, deadline_s)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise self._link_error(call, deadline_s, error) from None
-        return self._answer(call, replied)
+        return replace(self._answer(call, replied), raw=replied.body)
 
     async def _get(self, call: Call, deadline_s: float) -> RawReply:
         query = _raw_query(call.query)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
+from hashlib import sha256
 from typing import Final
 
 from playd.core.candles import Candle
@@ -138,9 +139,10 @@ class BybitVenue:
         except LinkError as error:
             return Reply(ReplyClass.DOUBT, None, str(error))
         if link_id and (told := text(answer.result, "orderLinkId")) and told != link_id:
-            return Reply(ReplyClass.DOUBT, answer.code, f"the answer is about order {told[:40]}")
-        order_id = text(answer.result, "orderId")
-        return Reply(answer.reply_class, answer.code, answer.text, order_id, answer.retry_after_s)
+            words = f"the answer is about order {told[:40]}"
+            return Reply(ReplyClass.DOUBT, answer.code, words, raw_digest=sha256(answer.raw).hexdigest())
+        order_id, raw_digest = text(answer.result, "orderId"), sha256(answer.raw).hexdigest()
+        return Reply(answer.reply_class, answer.code, answer.text, order_id, answer.retry_after_s, raw_digest)
 
     # --- reads: complete, or an exception ----------------------------------------------------------------------------
 
