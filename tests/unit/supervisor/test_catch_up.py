@@ -35,7 +35,7 @@ class Behind(Stage):
 def test_it_has_caught_up_with_the_last_bar_it_missed(missed: tuple[int, ...], until: int) -> None:
     async def body() -> None:
         stage = cast("Any", Behind(*missed))
-        identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP, rests_target=False))
+        identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP, rests_target=False, instrument=None))
         instance = EngineInstance(identity, stage, stage, stage, anchor_ms=ANCHOR, last_open_ms=3 * STEP, event_n=0)
         async with stage.send, stage.fills, anyio.create_task_group() as life:
             life.start_soon(partial(instance.run, stage, missed_until_ms=until * STEP))
