@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 import anyio
+import pytest
 
 from playd.core.orders import OrderState
-from tests.simulation.order_world import READY, build, entry
+from tests.simulation.order_world import READY, OrderWorld, build, entry
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -57,5 +58,30 @@ def test_a_doubt_that_lasts_over_restarts_is_told_as_old_as_it_is() -> None:
                 await anyio.sleep(waited_s)
                 kinds = [each.kind for each in life.account.desk.incidents.open_ones()]
                 assert [kind for kind in kinds if kind.startswith("UNKNOWN")] == told
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_told_of_an_old_doubt_is_over_with_the_doubt(*, restarted: bool) -> None:
+    def told(life: OrderWorld) -> list[str]:
+        return [each.kind for each in life.account.desk.incidents.open_ones() if each.kind.startswith("UNKNOWN")]
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.script.writes = [WriteFault.LOST_BEFORE]
+            await port.submit(entry(), READY)
+            await anyio.sleep(40.0)
+            assert told(life) == ["UNKNOWN_ORDER_AGE"]
+            if not restarted:
+                await anyio.sleep(60.0)
+        if restarted:
+            life = life.crash()
+            async with life.running():
+                await anyio.sleep(100.0)
+        assert life.account.desk.book.live() == []
+        assert told(life) == []
 
     in_virtual_time(body)

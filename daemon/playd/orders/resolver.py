@@ -31,6 +31,7 @@ _LATE_ROUND_S: Final = 3.0
 _SLOW_S: Final = 30.0
 _WARN_S: Final = 30.0
 _CRITICAL_S: Final = 120.0
+_OLD: Final = "UNKNOWN_ORDER_AGE"
 _TICK_S: Final = 0.25
 _ALARM_EVERY_S: Final = 1.0
 _BESIDE: Final = 8
@@ -129,11 +130,17 @@ class Resolver:
 
     async def _keep_alarms(self) -> None:
         """The clock of a doubt goes on while a look-up waits: for a venue that says nothing, or for the end of a ban."""
+        desk, ours = self._desk, symbol_scope(self._desk.alias, "")
+        told = {each.scope for each in desk.incidents.open_ones() if each.kind == _OLD and each.scope.startswith(ours)}
         while True:
-            now_s = self._desk.clock.mono_s()
-            for row in self._desk.book.live():
+            now_s, doubted = desk.clock.mono_s(), set[str]()
+            for row in desk.book.live():
                 if row.state is OrderState.UNKNOWN:
+                    doubted.add(symbol_scope(desk.alias, row.symbol))
                     self._alarm(row, now_s - self._doubt_of(row, now_s).told_s)
+            for scope in told - doubted:
+                desk.incidents.resolve(_OLD, scope, "no order is in doubt any more")
+            told = doubted
             await anyio.sleep(_ALARM_EVERY_S)
 
     async def _keep_asking(self) -> None:
@@ -283,4 +290,4 @@ class Resolver:
         if age_s >= _CRITICAL_S:
             desk.halt_symbol(row.symbol, Level.HALT, "UNKNOWN_ORDER", note)
         elif age_s >= _WARN_S:
-            desk.incidents.open("UNKNOWN_ORDER_AGE", "warning", symbol_scope(desk.alias, row.symbol), note)
+            desk.incidents.open(_OLD, "warning", symbol_scope(desk.alias, row.symbol), note)
