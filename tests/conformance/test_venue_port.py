@@ -219,6 +219,15 @@ async def test_instruments_are_those_the_venue_lists(opened: Opened) -> None:
         assert rules.status == "Trading"
 
 
+async def test_tiers_begin_with_the_smallest(opened: Opened) -> None:
+    async with opened() as stage:
+        tiers = await stage.port.risk_tiers(SYMBOL)
+        assert tiers
+        assert [*tiers] == sorted(tiers, key=lambda tier: tier.limit_usdt)
+        assert all(0 < tier.mm_rate < 1 for tier in tiers)
+        assert await stage.port.risk_tiers("NOSUCHUSDT") == ()
+
+
 async def test_candles_are_closed_ones_in_the_half_open_range_oldest_first(opened: Opened) -> None:
     async with opened() as stage:
         far_ms = START_MS + 1000 * MINUTE_MS

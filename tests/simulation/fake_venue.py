@@ -28,6 +28,7 @@ from playd.venues.port import (
     Priority,
     PrivateEvent,
     Reply,
+    RiskTier,
     StreamDown,
     StreamUp,
     Transaction,
@@ -52,6 +53,7 @@ class FakeVenue:
         self.key = KeyInfo("1", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
         self.price = Decimal("50000.0")
         self.liquidation = ZERO
+        self.tiers = (RiskTier(Decimal(2_000_000), Decimal("0.005")),)
         self.resting = False
         self.fill_share = Decimal(1)
         self.placed: list[OrderRequest] = []
@@ -303,6 +305,9 @@ class FakeVenue:
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         return {symbol: instrument(symbol) for symbol in symbols}
+
+    async def risk_tiers(self, symbol: str) -> tuple[RiskTier, ...]:
+        return self.tiers
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         return []

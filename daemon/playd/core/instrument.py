@@ -10,8 +10,9 @@ class Instrument:
     Rules of a linear USDT perpetual as the venue lists them.
 
     Prices are multiples of `tick` (USDT), quantities of `step` (base coin). `max_qty` bounds limit orders,
-    `max_market_qty` market orders. `funding_interval_min` is the time between funding stamps in minutes. A time of 0 is
-    not known.
+    `max_market_qty` market orders. Prices lie from `min_price` to `max_price`; a buy at a limit above the mark by more than the
+    part `price_limit_ratio` of it, or a sell so far below, may not be taken as it is. None: the venue states none.
+    `funding_interval_min` is the time between funding stamps in minutes. A time of 0 is not known.
     """
 
     symbol: str
@@ -26,6 +27,9 @@ class Instrument:
     status: str = "Trading"
     delivery_time_ms: int = 0
     launch_time_ms: int = 0
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    price_limit_ratio: Decimal | None = None
 
     @property
     def tick_fraction(self) -> tuple[int, int]:

@@ -197,12 +197,13 @@ class Booking:
         """
         if row.intent is None or not row.state.terminal or row.fills_missing or row.action not in ENTRY_ACTIONS:
             return row
-        if self._book.close_intent(row.intent, row.state.lower()):
+        intent = self._book.intent(row.intent)
+        if intent is not None and not intent.outcome:
             self._caps.release(row)
-            intent = self._book.intent(row.intent)
+            self._book.close_intent(row.intent, row.state.lower())
             if row.state is not OrderState.FILLED:
                 self.end_intent(row, row.state.lower())
-            elif intent is not None and intent.qty > self._fills.received(row.link_id, row.owner):
+            elif intent.qty > self._fills.received(row.link_id, row.owner):
                 self.end_intent(row, "cut")
         return row
 

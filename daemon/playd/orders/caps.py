@@ -2,10 +2,12 @@
 Budgets of opened notional and entries: reserved with the intent, used by fills, released at the order's end.
 
 Notional is counted by the hour, so that a week is its last 168 hours; entries by the UTC day, every one that was sent, whatever
-the venue made of it. Rows exist only while the account has such caps, or may get them. They live in the ledger, so a restart
-forgets nothing.
+the venue made of it. What works is reserved at the most that it was sent for; an execution for which nothing is reserved any
+more, such as one behind the end of its order, takes nothing from what another has reserved. Rows exist only while the account has
+such caps, or may get them. They live in the ledger, so a restart forgets nothing.
 """
 
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -22,6 +24,24 @@ _DAY_USD: Final = "day_usd"
 
 _DAY_ORDERS: Final = "day_orders"
 _ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reserve:
+    """The budget row of an entry, its reference price, and whether it has anything reserved still."""
+
+    kind: str
+    at_ms: int
+    price_ref: Decimal
+    is_open: bool
+
+    def price(self, sent: Decimal | None) -> Decimal:
+        """What one base coin of it is reserved at."""
+        return max(self.price_ref, sent or _ZERO)
+
+    def open_qty(self, row: OrderRow) -> Decimal:
+        """How much of it is reserved."""
+        return max(_ZERO, row.qty - row.cum_qty) if self.is_open else _ZERO
 
 
 class Caps:
@@ -49,57 +69,60 @@ class Caps:
         """Number of entries of the day that holds `bar_close_ms`."""
         return int(self._read(_DAY_ORDERS, bar_close_ms - bar_close_ms % DAY_MS)[1])
 
-    def reserve(self, intent: Intent) -> None:
-        """Reserve an entry's notional and count the entry. Belongs into the transaction that writes the intent."""
+    def reserve(self, intent: Intent, sent: Decimal | None = None) -> None:
+        """
+        Reserve an entry's notional and count the entry. Belongs into the transaction that writes the intent. `sent` is the
+        limit price of its order, if it has one.
+        """
         if not self.counts:
             return
         at_ms, day_ms = hour_ms(intent.bar_close_ms), intent.bar_close_ms - intent.bar_close_ms % DAY_MS
         reserved, used = self._read(_HOUR_USD, at_ms)
-        self._write(_HOUR_USD, at_ms, reserved + intent.qty * intent.price_ref, used, "USD")
+        self._write(_HOUR_USD, at_ms, reserved + intent.qty * max(intent.price_ref, sent or _ZERO), used, "USD")
         _, used = self._read(_DAY_ORDERS, day_ms)
         self._write(_DAY_ORDERS, day_ms, _ZERO, used + 1, "orders")
 
     def consume(self, row: OrderRow, execution: Execution) -> None:
-        """Turn reserved notional into used notional for one execution of an entry."""
+        """Turn reserved notional into used notional for one execution of an entry; `row` is as it was before it."""
         found = self._entry(row)
         if found is None:
             return
-        kind, at_ms, price_ref = found
-        reserved, used = self._read(kind, at_ms)
-        left, used = max(_ZERO, reserved - execution.qty * price_ref), used + execution.qty * execution.price
-        self._write(kind, at_ms, left, used, "USD")
+        reserved, used = self._read(found.kind, found.at_ms)
+        taken = min(execution.qty, found.open_qty(row)) * found.price(row.price)
+        self._write(found.kind, found.at_ms, max(_ZERO, reserved - taken), used + execution.qty * execution.price, "USD")
 
-    def resize(self, row: OrderRow, qty: Decimal) -> None:
-        """Reserve for an entry that works with `qty` base units now. Belongs before the change of its row."""
+    def resize(self, row: OrderRow, qty: Decimal, price: Decimal | None) -> None:
+        """Reserve for an entry that works with `qty` base units at `price` now. Belongs before the change of its row."""
         found = self._entry(row)
         if found is None:
             return
-        kind, at_ms, price_ref = found
-        reserved, used = self._read(kind, at_ms)
-        self._write(kind, at_ms, max(_ZERO, reserved + (qty - row.qty) * price_ref), used, "USD")
+        reserved, used = self._read(found.kind, found.at_ms)
+        before, after = found.open_qty(row), found.open_qty(replace(row, qty=qty))
+        change = after * found.price(price) - before * found.price(row.price)
+        self._write(found.kind, found.at_ms, max(_ZERO, reserved + change), used, "USD")
 
     def release(self, row: OrderRow) -> None:
-        """Give back what an ended entry reserved and did not use."""
+        """Give back what an ended entry reserved and did not use. Belongs before its intent has an outcome."""
         found = self._entry(row)
         if found is None:
             return
-        kind, at_ms, price_ref = found
-        reserved, used = self._read(kind, at_ms)
-        rest = max(_ZERO, row.qty - row.cum_qty) * price_ref
-        self._write(kind, at_ms, max(_ZERO, reserved - rest), used, "USD")
+        reserved, used = self._read(found.kind, found.at_ms)
+        rest = found.open_qty(row) * found.price(row.price)
+        self._write(found.kind, found.at_ms, max(_ZERO, reserved - rest), used, "USD")
 
-    def _entry(self, row: OrderRow) -> tuple[str, int, Decimal] | None:
-        """Kind and begin of the budget row of an order, and its reference price; None for what is no entry, or not counted."""
+    def _entry(self, row: OrderRow) -> "_Reserve | None":
+        """Where the notional of an order is reserved; None for what is no entry, or not counted."""
         if not self.counts or row.intent is None:
             return None
-        found = self._ledger.row("SELECT bar_close_ms, price_ref FROM intents WHERE id = ? AND class = 'entry'", (row.intent,))
+        sql = "SELECT bar_close_ms, price_ref, outcome FROM intents WHERE id = ? AND class = 'entry'"
+        found = self._ledger.row(sql, (row.intent,))
         if found is None:
             return None
-        close_ms, price_ref = found["bar_close_ms"], Decimal(found["price_ref"])
+        close_ms, price_ref, is_open = found["bar_close_ms"], Decimal(found["price_ref"]), not found["outcome"]
         at_ms, day_ms = hour_ms(close_ms), close_ms - close_ms % DAY_MS
         if not self._is_there(_HOUR_USD, at_ms) and self._is_there(_DAY_USD, day_ms):
-            return _DAY_USD, day_ms, price_ref  # an older program reserved it
-        return _HOUR_USD, at_ms, price_ref
+            return _Reserve(_DAY_USD, day_ms, price_ref, is_open)  # an older program reserved it
+        return _Reserve(_HOUR_USD, at_ms, price_ref, is_open)
 
     def _is_there(self, kind: str, window_ms: int) -> bool:
         sql = "SELECT 1 FROM budgets WHERE scope = ? AND kind = ? AND window_start_ms = ?"

@@ -38,7 +38,7 @@ from playd.orders.rule_changes import DELIVERY, changes, described
 from playd.orders.settings import OrderSettings
 from playd.orders.verdicts import Verdicts
 from playd.settings.limits_model import Risk
-from playd.venues.port import Budget, Reply, VenuePort
+from playd.venues.port import Budget, Reply, RiskTier, VenuePort
 from playd.world.ports import Clock
 
 
@@ -107,6 +107,8 @@ class Desk:
     instruments: dict[str, Instrument] = field(default_factory=dict)
     leverage: dict[str, Decimal] = field(default_factory=dict)
     """Of symbols in use while they are flat, as the venue has it; one that is not here is not known."""
+    tiers: dict[str, tuple[RiskTier, ...]] = field(default_factory=dict)
+    """Risk tiers of symbols in use, as they were last read; one that is not here was not read yet."""
     rules_mono_s: dict[str, float] = field(default_factory=dict)
     """When the rules of each symbol were last read."""
     rules_read: set[str] = field(default_factory=set)
@@ -153,6 +155,12 @@ class Desk:
         limits = self.settings.limits
         bounded = limits.counts or any(own.within(limits).counts for own in self._own.values())
         self.caps.counts = self.environment is not Environment.LOCAL or bounded
+
+    @property
+    def weighs_exposure(self) -> bool:
+        """Whether anything here is judged by what is open, an instance's own keys included."""
+        limits = self.settings.limits
+        return limits.weigh_exposure or any(own.within(limits).weigh_exposure for own in self._own.values())
 
     def settings_of(self, instance_uid: str) -> OrderSettings:
         """The numbers that hold for the entries of one instance; made once for each pair of its limits and the account's."""

@@ -68,9 +68,10 @@ class Facts:
             bar_s=clock_ms / 1000,
             hour_until_ms=self._hour_until_ms(hour, intent.instance_uid, limits, own_of_hour, of_hour),
             trips=self._trips(intent.instance_uid),
-            holdings=self._holdings() if limits.bound_exposure else (),
-            working=self._working(intent) if limits.bound_exposure else (),
+            holdings=self._holdings() if limits.weigh_exposure else (),
+            working=self._working(intent) if limits.weigh_exposure else (),
             leverage=self._leverage(intent.symbol),
+            tiers=desk.tiers.get(intent.symbol, ()),
             rules_age_s=now_s - desk.rules_mono_s.get(intent.symbol, -math.inf),
             real_money=desk.environment is Environment.LIVE,
             im_rate=wallet.im_rate if wallet is not None else None,
@@ -131,7 +132,8 @@ class Facts:
     def _price(self, row: OrderRow) -> Decimal | None:
         stored = self._desk.book.intent(row.intent) if row.intent is not None else None
         decided = stored.price_ref if stored is not None else None
-        return row.price or row.trigger or decided or self._mark(row.symbol)
+        known = [price for price in (row.price, row.trigger, decided) if price]
+        return max(known) if known else self._mark(row.symbol)
 
     def _mark(self, symbol: str) -> Decimal | None:
         seen = self._protection.last_seen(symbol) if self._protection is not None else None

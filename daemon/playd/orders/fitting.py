@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
+from playd.core.orders import Side
+
 if TYPE_CHECKING:  # a case brings its fitted size along
     from playd.orders.gates import Case
 
@@ -45,7 +47,7 @@ def fitted_qty(case: "Case") -> Fitted:
 
 def _ceilings(case: "Case") -> Iterator[tuple[str, Decimal, Decimal]]:
     """(setting, its value, the quantity it allows in base coin) of every ceiling that is set."""
-    limits, price = case.settings.limits, case.intent.price_ref
+    limits, price = case.settings.limits, worst_price(case)
     equity, leverage = case.facts.equity_usdt or _ZERO, case.facts.leverage or _ZERO
     if limits.order_usd is not None:
         yield "micro_order_usd", limits.order_usd, limits.order_usd / price
@@ -55,6 +57,21 @@ def _ceilings(case: "Case") -> Iterator[tuple[str, Decimal, Decimal]]:
         yield "notional_per_trade_pct", notional, equity * notional / 100 / price
     if (margin := limits.margin_per_trade_pct) is not None:
         yield "margin_per_trade_pct", margin, equity * margin / 100 * leverage / price
+
+
+def sent_price(case: "Case") -> Decimal:
+    """What an entry is sent with: its own limit, else the best opposite price and the band, its reference where it has none."""
+    intent, quote = case.intent, case.inputs.ask if case.intent.side is Side.BUY else case.inputs.bid
+    if intent.price is not None or quote is None or case.settings.plain_market:
+        return intent.price_ref if intent.price is None else intent.price
+    band = case.settings.entry_band_bps / 10_000
+    return quote * (1 + band if intent.side is Side.BUY else 1 - band)
+
+
+def worst_price(case: "Case") -> Decimal:
+    """What one base coin of an entry may be worth when it opens, in USDT: caps are kept at that price too."""
+    quote = case.inputs.bid if case.intent.price is None and not case.settings.plain_market else None
+    return max(case.intent.price_ref, sent_price(case), quote or _ZERO)
 
 
 def _unit_risk(case: "Case") -> Decimal:

@@ -23,6 +23,7 @@ from playd.orders.halts import Halt, Level, ends_ms
 from playd.orders.opened import HOUR_MS, Opened
 from playd.orders.policy_windows import closed_by, opens_ms
 from playd.orders.settings import OrderSettings
+from playd.venues.port import RiskTier
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class AccountFacts:
     leverage: Decimal | None = None
     rules_age_s: float = 0.0
     real_money: bool = False
+    tiers: tuple[RiskTier, ...] = ()
+    """Of the symbol, smallest first; empty while the venue has not told them."""
     im_rate: Decimal | None = None
     mm_rate: Decimal | None = None
     """Margin rates of the account as ratios; None where the venue states none, as with isolated margin."""

@@ -251,7 +251,7 @@ class Gateway:
             row = desk.book.insert_order(allowed, identity, 0, self.entry_request(allowed, case.inputs))
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", detail, intents=identity)
             desk.judged.keep(judged)
-            desk.caps.reserve(allowed)
+            desk.caps.reserve(allowed, row.price)
         desk.ledger.commit()
         if fitted.why:
             data: dict[str, Json] = {"intent": identity, "asked": str(intent.qty), "sent": str(fitted.qty), "why": fitted.why}

@@ -29,10 +29,10 @@ from playd.orders.exposure import Holding
 from playd.orders.gates import AccountFacts, Case, GateInputs, Refusal
 from playd.orders.opened import HOUR_MS, hour_ms, of_day, total, within_week
 from playd.orders.pipeline import PIPELINE
-from playd.orders.risk_gates import maintenance_rate
 from playd.orders.settings import OrderSettings
 from playd.plays.model import Play
 from playd.plays.program import Program
+from playd.venues.port import RiskTier
 
 GATES: Final = (
     "window",
@@ -97,7 +97,7 @@ def run_limited(
     if first:
         engine.warm(loaded.between(int(loaded.open_time_ms[0]), int(window.open_time_ms[0])))
     book = ShadowBook(play, instrument, play.backtest.slippage_bps)
-    run = _Run(engine, book, instrument, settings, LimitedResult(window, play.backtest.equity_usdt))
+    run = _Run(play, engine, book, instrument, settings, LimitedResult(window, play.backtest.equity_usdt))
     row = first
     while run.live(loaded.at(row)) and row + 1 < len(loaded):
         row += 1
@@ -108,13 +108,21 @@ class _Run:
     """An engine, its book, and what an account would remember of both."""
 
     def __init__(
-        self, engine: PlayEngine, book: ShadowBook, instrument: Instrument, settings: OrderSettings, result: LimitedResult
+        self,
+        play: Play,
+        engine: PlayEngine,
+        book: ShadowBook,
+        instrument: Instrument,
+        settings: OrderSettings,
+        result: LimitedResult,
     ) -> None:
         self._engine = engine
         self._book = book
         self._instrument = instrument
         self._settings = settings
         self._result = result
+        self._tier = RiskTier(Decimal("Infinity"), Decimal(repr(play.account.maintenance_margin_rate)))
+        """The Play's own rate: a backtest knows no other."""
         self._start = Decimal(repr(result.start_equity_usdt))
         self._taken = 0
         self._opened: dict[int, Decimal] = {}
@@ -239,7 +247,7 @@ class _Run:
         held = self._book.signed_qty_steps * self._instrument.step
         leverage = self._settings.leverage
         margin = abs(held) * mark / leverage if leverage else _ZERO
-        maintenance = abs(held) * mark * maintenance_rate(self._instrument)
+        maintenance = abs(held) * mark * self._tier.mm_rate
         rates = (margin / equity, maintenance / equity) if equity > 0 else (None, None)
         standing = self._worths.standing(*rates)
         return AccountFacts(
@@ -261,6 +269,7 @@ class _Run:
             trips=self._trips(standing),
             holdings=(Holding(self._instrument.symbol, held, mark),) if held else (),
             leverage=leverage,
+            tiers=(self._tier,),
             im_rate=standing.im_rate,
             mm_rate=standing.mm_rate,
             now_ms=close_ms,

@@ -32,7 +32,7 @@ class LostOrders:
         if self._book.intent(identity) is None:
             self._book.insert_intent(intent, b"{}", recovered=True)
             if intent.intent_class is IntentClass.ENTRY:
-                self._caps.reserve(intent)
+                self._caps.reserve(intent, order.price or None)
             elif not origin.is_proved:
                 # What it was to close, and whether that is open still, nobody knows: driven on it might sell a later position.
                 self._book.close_intent(identity, "recovered")

@@ -1,16 +1,18 @@
 """Gates over money: sizes, caps, exposure, breakers. Pure, and each off where its limit is None."""
 
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from playd.core.instrument import Instrument
 from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS
 from playd.orders.exposure import Working, worst_case
+from playd.orders.fitting import sent_price, worst_price
 from playd.orders.gates import Case, Refusal
 from playd.orders.halts import Level
 from playd.orders.opened import falls_to_ms
 from playd.orders.risk_limits import RiskLimits
+from playd.venues.port import RiskTier
 
 _LEAST_STOP_TICKS: Final = 3
 _DAY_MIN: Final = 1440
@@ -62,7 +64,7 @@ def size(case: Case) -> Refusal | None:
 
 def order_cap(case: Case) -> Refusal | None:
     """Worth at the price it may execute at, which lies a band beyond the quote."""
-    hard, notional = case.settings.limits.hard_order_usd, case.fitted.qty * max(case.intent.price_ref, _sent_price(case))
+    hard, notional = case.settings.limits.hard_order_usd, case.fitted.qty * worst_price(case)
     if hard is not None and notional > hard:
         return Refusal("ORDER_CAP", "order is larger than any may be", f"{notional:.2f}", str(hard), "USD")
     return None
@@ -70,7 +72,7 @@ def order_cap(case: Case) -> Refusal | None:
 
 def day_cap(case: Case) -> Refusal | None:
     limits, facts = case.settings.limits, case.facts
-    wanted_usd, tomorrow_ms = case.fitted.qty * case.intent.price_ref, _next_day_ms(case.intent.bar_close_ms)
+    wanted_usd, tomorrow_ms = case.fitted.qty * worst_price(case), _next_day_ms(case.intent.bar_close_ms)
     after_usd = facts.day_usd + wanted_usd
     caps = [cap for cap in (limits.day_usd, _share_of(facts.equity_usdt, limits.day_notional_pct)) if cap is not None]
     if caps and after_usd > min(caps):
@@ -94,7 +96,7 @@ def week_exposure(case: Case) -> Refusal | None:
     if pct is None or equity is None:
         return None
     cap = equity * pct / 100
-    wanted_usd, least_usd = case.fitted.qty * case.intent.price_ref, cap * (1 - _LAST_SHARE)
+    wanted_usd, least_usd = case.fitted.qty * worst_price(case), cap * (1 - _LAST_SHARE)
     after_usd = case.facts.week_usd + wanted_usd
     if after_usd <= cap and case.facts.week_usd <= least_usd:
         return None
@@ -111,13 +113,14 @@ def exposure(case: Case) -> Refusal | None:
 
 def liquidation(case: Case) -> Refusal | None:
     """The stop must be reached long before the venue's liquidation, even if the position is alone with its margin."""
-    limits, intent = case.settings.limits, case.intent
-    leverage = case.facts.leverage
+    limits, intent, facts = case.settings.limits, case.intent, case.facts
+    leverage = facts.leverage
     if limits.liquidation_safety is None or intent.stop is None:
         return None
     if leverage is None:
         return Refusal("LIQUIDATION", "the leverage at the venue is unknown, and with it where liquidation lies")
-    room = max(Decimal(0), 1 / leverage - maintenance_rate(case.instrument))
+    held = worst_case(facts.holdings, (*facts.working, _wanted(case))).symbols.get(intent.symbol, Decimal(0))
+    room = max(Decimal(0), 1 / leverage - maintenance_rate(facts.tiers, held, leverage))
     allowed = intent.price_ref * room * limits.liquidation_safety
     distance = abs(intent.price_ref - intent.stop)
     if distance <= allowed:
@@ -126,7 +129,10 @@ def liquidation(case: Case) -> Refusal | None:
 
 
 def band(case: Case) -> Refusal | None:
-    """A limit far from the market, or a market that does not agree with itself, is somebody's mistake."""
+    """
+    A limit far from the market, or a market that does not agree with itself, is somebody's mistake. One that the venue does not
+    take as it is would be moved to where it takes it, and be another order than the one that was decided.
+    """
     limits, mark, last = case.settings.limits, case.inputs.mark, case.inputs.last
     asked, tick = case.intent.price, case.instrument.tick
     if asked is not None and asked % tick:
@@ -134,7 +140,7 @@ def band(case: Case) -> Refusal | None:
     if limits.fat_finger_pct is not None:
         if mark is None or mark <= 0:
             return Refusal("PRICE_BAND", "there is no mark price")
-        price = _sent_price(case)
+        price = sent_price(case)
         away_pct = abs(price - mark) / mark * 100
         if away_pct > limits.fat_finger_pct:
             return Refusal("PRICE_BAND", "price is far from mark", f"{away_pct:.2f}", str(limits.fat_finger_pct), "%")
@@ -145,16 +151,30 @@ def band(case: Case) -> Refusal | None:
         if apart_pct > limits.max_mark_divergence_pct:
             limit = str(limits.max_mark_divergence_pct)
             return Refusal("PRICE_BAND", "last and mark price differ", f"{apart_pct:.2f}", limit, "%")
-    return None
+    return None if case.settings.plain_market and asked is None else _not_taken(case)
 
 
-def _sent_price(case: Case) -> Decimal:
-    """What an entry is sent with: its own limit, else the best opposite price and the band, its reference where it has none."""
-    intent, quote = case.intent, case.inputs.ask if case.intent.side is Side.BUY else case.inputs.bid
-    if intent.price is not None or quote is None or case.settings.plain_market:
-        return intent.price_ref if intent.price is None else intent.price
-    band = case.settings.entry_band_bps / 10_000
-    return quote * (1 + band if intent.side is Side.BUY else 1 - band)
+def _not_taken(case: Case) -> Refusal | None:
+    """
+    Whether the limit of an entry lies where the venue takes none of its side. Around the mark that is reckoned without index
+    and premium, which only ever leave a limit more room.
+    """
+    rules, mark, price = case.instrument, case.inputs.mark, sent_price(case)
+    buys, ratio = case.intent.side is Side.BUY, rules.price_limit_ratio
+    if ratio is not None and (mark is None or mark <= 0):
+        return Refusal("PRICE_BAND", "there is no mark price, which limits are bound to")
+    edge = None if ratio is None or mark is None else mark * (1 + ratio if buys else 1 - ratio)
+    highest = [bound for bound in (rules.max_price, edge if buys else None) if bound is not None]
+    lowest = [bound for bound in (rules.min_price, None if buys else edge) if bound is not None]
+    if highest and price > min(highest):
+        limit = min(highest) // rules.tick * rules.tick
+        text = f"the venue takes no {case.intent.side} at a limit so high, the highest is {limit.normalize():f}"
+    elif lowest and price < max(lowest):
+        limit = (max(lowest) / rules.tick).to_integral_value(ROUND_CEILING) * rules.tick
+        text = f"the venue takes no {case.intent.side} at a limit so low, the lowest is {limit.normalize():f}"
+    else:
+        return None
+    return Refusal("PRICE_BAND", text, f"{price:f}", f"{limit.normalize():f}", "USDT")
 
 
 def minimum(case: Case) -> Refusal | None:
@@ -186,7 +206,8 @@ def stop(case: Case) -> Refusal | None:
     if wanted is None:
         return Refusal("NO_STOP", "an entry without a stop is not sent")
     losing = wanted < reference if case.intent.side is Side.BUY else wanted > reference
-    if wanted <= 0 or wanted % case.instrument.tick or not losing:
+    least, most = case.instrument.min_price or 0, case.instrument.max_price or wanted
+    if wanted <= 0 or wanted % case.instrument.tick or not losing or not least <= wanted <= most:
         return Refusal("NO_STOP", "stop is not a valid price on the losing side", str(wanted), str(reference), "USDT")
     mark = case.inputs.mark
     if mark is None or case.settings.plain_market or case.intent.order_type != "Market":
@@ -199,8 +220,7 @@ def stop(case: Case) -> Refusal | None:
 def _added_up(case: Case) -> Refusal | None:
     """Everything held, working or in doubt, and this order, each in its worst direction."""
     limits, facts, intent = case.settings.limits, case.facts, case.intent
-    wanted = Working(intent.symbol, intent.side, case.fitted.qty, intent.price_ref)
-    after = worst_case(facts.holdings, (*facts.working, wanted))
+    after = worst_case(facts.holdings, (*facts.working, _wanted(case)))
     of_symbol = after.symbols.get(intent.symbol, Decimal(0))
     for value, pct, what in (
         (after.gross, limits.gross_pct, "gross exposure"),
@@ -215,6 +235,10 @@ def _added_up(case: Case) -> Refusal | None:
     return None
 
 
+def _wanted(case: Case) -> Working:
+    return Working(case.intent.symbol, case.intent.side, case.fitted.qty, worst_price(case))
+
+
 def _margin(case: Case, limits: RiskLimits) -> Refusal | None:
     """
     The account's margin rates with this entry. What was opened since the balance was read may be missing in the venue's rates:
@@ -224,11 +248,13 @@ def _margin(case: Case, limits: RiskLimits) -> Refusal | None:
     if (facts.im_rate is None or limits.max_im_rate is None) and (facts.mm_rate is None or limits.max_mm_rate is None):
         return None  # such as with isolated margin, for which the venue states none
     equity, held = facts.equity_usdt or Decimal(0), worst_case(facts.holdings, facts.working).gross
-    wanted = case.fitted.qty * case.intent.price_ref
+    wanted = case.fitted.qty * worst_price(case)
+    after_usd = worst_case(facts.holdings, (*facts.working, _wanted(case))).symbols.get(case.intent.symbol, Decimal(0))
+    maintenance = maintenance_rate(facts.tiers, after_usd, facts.leverage or Decimal(1))
     initial = 1 / facts.leverage if facts.leverage else Decimal(1)
     for stated, most, per_usd, what in (
         (facts.im_rate, limits.max_im_rate, initial, "initial margin rate"),
-        (facts.mm_rate, limits.max_mm_rate, maintenance_rate(case.instrument), "maintenance margin rate"),
+        (facts.mm_rate, limits.max_mm_rate, maintenance, "maintenance margin rate"),
     ):
         if stated is None or most is None:
             continue
@@ -238,9 +264,15 @@ def _margin(case: Case, limits: RiskLimits) -> Refusal | None:
     return None
 
 
-def maintenance_rate(rules: Instrument) -> Decimal:
-    """Of the first tier of a symbol: half of the initial rate at its highest leverage."""
-    return 1 / (2 * rules.max_leverage)
+def maintenance_rate(tiers: Sequence[RiskTier], value_usdt: Decimal, leverage: Decimal) -> Decimal:
+    """
+    What part of its value a position needs as maintenance margin, at most: the rate of the tier that its value falls into,
+    beyond the last one that one's. The venue takes something off for the lower tiers; that is left aside. Without tiers it is
+    half of the initial margin, more than which no tier that has such a leverage asks for.
+    """
+    if not tiers:
+        return 1 / (2 * leverage)
+    return next((tier.mm_rate for tier in tiers if value_usdt <= tier.limit_usdt), tiers[-1].mm_rate)
 
 
 def _tripped(case: Case, code: str, next_ms: int | None = None) -> Refusal | None:

@@ -63,6 +63,11 @@ class RiskLimits:
         """Whether anything bounds what entries add up to, so that somebody must add it up."""
         return (self.gross_pct, self.net_pct, self.symbol_pct, self.max_positions) != (None, None, None, None)
 
+    @property
+    def weigh_exposure(self) -> bool:
+        """Whether anything is judged by what is open, its margin and liquidation included."""
+        return self.bound_exposure or (self.max_im_rate, self.max_mm_rate, self.liquidation_safety) != (None, None, None)
+
     @classmethod
     def from_settings(cls, settings: Settings, environment: Environment) -> "RiskLimits":
         """The limits of an account. On the local exchange only those that somebody wrote down."""

@@ -40,6 +40,8 @@ def misfit(row: OrderRow, rules: Instrument, *, no_entry_h: int | None, now_ms: 
     for name, price in (("price", row.price), ("stop", row.stop), ("target", row.target)):
         if price is not None and price % rules.tick:
             return f"{name} {price} is no multiple of the tick {rules.tick}"
+        if price is not None and not (rules.min_price or 0) <= price <= (rules.max_price or price):
+            return f"{name} {price} is not from {rules.min_price} to {rules.max_price}"
     if row.qty % rules.step:
         return f"quantity {row.qty} is no multiple of the step {rules.step}"
     if not rules.min_qty <= row.qty <= rules.max_qty:

@@ -85,7 +85,7 @@ class Sights:
         moved = row.price is not None and order.price > 0 and order.price != row.price
         if order.qty <= 0 or (order.qty == row.qty and not moved):
             return
-        self._caps.resize(row, order.qty)
+        self._caps.resize(row, order.qty, order.price if moved else row.price)
         self._book.update(row.link_id, qty=plain(order.qty), **({"price": text(order.price)} if moved else {}))
         note = f"entry {row.link_id} of {row.qty} at {row.price} was changed at the venue to {order.qty} at {order.price}"
         self.alarm("MANUAL_AMEND", "warning", row.symbol, note, Level.PAUSE)

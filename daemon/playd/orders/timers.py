@@ -16,6 +16,7 @@ from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, KeyWatch
 from playd.orders.protection import Protection
 from playd.orders.reconciler import Reconciler
+from playd.orders.risk_tiers import RiskTiers
 from playd.orders.second_look import SecondLook
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority
@@ -69,6 +70,7 @@ class Timers:
         self._books = books
         self._second_look = SecondLook(desk, protection)
         self._exposure = ExposureCheck(desk, protection)
+        self._tiers = RiskTiers(desk)
         self.looked_s: float | None = None
         """When books and levels were last looked at, None before the first time."""
         self._seen_well = False
@@ -153,6 +155,8 @@ class Timers:
         elif now_s >= due.key_s:
             await self._key.look_again()
             due.key_s = desk.clock.mono_s() + (REFUSED_EVERY_S if desk.condition.refused else LOOK_EVERY_S)
+        elif symbol := self._tiers.next:
+            await self._tiers.read(symbol)
         elif self._modes:
             await self._look_at_modes(self._modes.pop())
 

@@ -114,6 +114,14 @@ class AccountInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskTier:
+    """Positions worth more than in the tier before, up to `limit_usdt`, need the part `mm_rate` of it as maintenance margin."""
+
+    limit_usdt: Decimal
+    mm_rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """
     One row of the venue's log of everything that changed the wallet, in USDT; `type` is the venue's word, e.g. `TRADE`.
@@ -259,6 +267,10 @@ class VenuePort(Protocol):
         ...
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]: ...
+
+    async def risk_tiers(self, symbol: str) -> tuple[RiskTier, ...]:
+        """Tiers of a symbol, smallest first; none where it is not listed."""
+        ...
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> Sequence[Candle]:
         """Closed one-minute candles that open in `[start_ms, end_ms)`, oldest first."""

@@ -216,5 +216,6 @@ def test_an_instrument_without_a_largest_market_order_and_an_account_of_an_older
     )
     assert (rules.max_market_qty, rules.min_notional_usdt, rules.max_leverage) == (100, 1, 10)
     assert rules.funding_interval_min == 480
+    assert (rules.min_price, rules.max_price, rules.price_limit_ratio) == (Decimal("0.01"), 1000, None)
     info = account_info_from({"marginMode": "REGULAR_MARGIN", "unifiedMarginStatus": 4, "updatedTime": NOW, "timeWindow": 10})
     assert (info.margin_mode, info.unified_status) == ("REGULAR_MARGIN", 4)

@@ -20,8 +20,10 @@ from playd.venues.bybit.rows import (
     order_from,
     position_from,
     tells_of_usdt,
+    tier_from,
     wallet_from,
 )
+from playd.venues.port import RiskTier
 
 
 @pytest.mark.parametrize("row", [{}, {"x": ""}, {"x": None}])
@@ -102,6 +104,22 @@ def test_funding_is_an_execution_that_says_so() -> None:
     row = {"execId": "f", "symbol": "BTCUSDT", "side": "Buy", "execType": "Funding", "execQty": "3", "execFee": "-0.5"}
     funding = execution_from({**row, "orderLinkId": "", "stopOrderType": "UNKNOWN", "seq": 12})
     assert (funding.exec_type, funding.fee, funding.stop_order_type, funding.seq) == ("Funding", Decimal("-0.5"), "", 12)
+
+
+def test_price_limits_are_read_where_the_venue_states_them() -> None:
+    row = {"symbol": "X", "priceFilter": {"tickSize": "0.1"}, "lotSizeFilter": {"qtyStep": "1"}}
+    stated = instrument_from({**row, "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"}})
+    silent = instrument_from({**row, "riskParameters": {"priceLimitRatioX": "", "priceLimitRatioY": ""}})
+    assert (stated.price_limit_ratio, silent.price_limit_ratio) == (Decimal("0.01"), None)
+
+
+@pytest.mark.parametrize(("limit", "rate"), [("0", "0.005"), ("2000000", "0"), ("2000000", "0.5%"), ("2000000", "1"), ("", "")])
+def test_a_tier_whose_rate_is_no_part_of_a_position_is_not_read(limit: str, rate: str) -> None:
+    assert tier_from({"riskLimitValue": "2000000", "maintenanceMargin": "0.005"}) == RiskTier(
+        Decimal(2_000_000), Decimal("0.005")
+    )
+    with pytest.raises(Doubtful):
+        tier_from({"symbol": "X", "riskLimitValue": limit, "maintenanceMargin": rate})
 
 
 def test_a_kline_row_and_a_broken_one() -> None:

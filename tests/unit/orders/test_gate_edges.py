@@ -64,6 +64,7 @@ def stopped(at: str, **limits: Any) -> Case:
 
 
 HALF = Decimal("0.5")
+SHORT: dict[str, Any] = {"intent_side": Side.SELL, "intent_stop": Decimal(50_500)}
 PATIENT = with_(replace(OPEN, settings=replace(OPEN.settings, entry_max_age_s=300.0)), facts_bar_s=60.0)
 """Signals of five minutes may be followed here, on bars of one."""
 LONG = Holding("ETHUSDT", Decimal(1), Decimal(100))
@@ -73,6 +74,28 @@ PRICED = with_(QUOTED, intent_order_type="Limit", intent_price=Decimal(49_900))
 
 def margined(stated: str) -> Case:
     return with_(limited(max_im_rate=Decimal("0.6")), facts_im_rate=Decimal(stated), facts_leverage=Decimal(2))
+
+
+def tiered(stop: str, held: str, *, told: bool = True) -> Case:
+    """Beside a position of so many coins at 50 000."""
+    case = with_(stopped(stop, liquidation_safety=HALF), facts_holdings=(Holding("BTCUSDT", Decimal(held), Decimal(50_000)),))
+    return case if told else with_(case, facts_tiers=())
+
+
+def at_limit(price: str, side: Side = Side.BUY) -> Case:
+    """A limit order where the venue takes limits up to a hundredth from a mark of 50 000."""
+    case = with_(ruled(price_limit_ratio=Decimal("0.01")), intent_order_type="Limit", intent_price=Decimal(price))
+    return with_(case, intent_side=side, inputs_mark=Decimal(50_000))
+
+
+def bounded(**rules: Any) -> Case:
+    return replace(PRICED, instrument=replace(instrument(), **rules))
+
+
+def quoted(ask: str) -> Case:
+    """An entry at the market, which is sent with a limit beyond the best ask."""
+    case = replace(QUOTED, instrument=replace(instrument(), price_limit_ratio=Decimal("0.01")))
+    return with_(case, inputs_ask=Decimal(ask), inputs_mark=Decimal(50_000))
 
 
 def own_loss(usd: str) -> Case:
@@ -193,6 +216,11 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
     "liquidation": [
         (stopped("41791.7", liquidation_safety=HALF), stopped("41791.6", liquidation_safety=HALF)),
         (limited(liquidation_safety=HALF), with_(limited(liquidation_safety=HALF), facts_leverage=None)),
+        # The tier that the whole position of the symbol falls into: 1500 USDT beside these 500 are in the first one.
+        (tiered("41791.7", "0.03"), tiered("41791.7", "0.031")),
+        (tiered("42166.7", "0.031"), tiered("42166.6", "0.031")),  # the second one's 0.02
+        (tiered("42166.7", "0.1"), tiered("42166.6", "0.1")),  # beyond the last one the last one's
+        (tiered("45833.4", "0", told=False), tiered("45833.3", "0", told=False)),  # half of the initial margin
     ],
     "band": [
         (
@@ -203,6 +231,13 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
             with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal(50_500)),
             with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal("50500.1")),
         ),
+        (at_limit("50500"), at_limit("50500.1")),
+        (at_limit("49500", Side.SELL), at_limit("49499.9", Side.SELL)),
+        (at_limit("40000"), with_(at_limit("40000"), inputs_mark=None)),  # a buy below the market has no such bound
+        (at_limit("60000", Side.SELL), with_(at_limit("60000", Side.SELL), inputs_mark=Decimal(0))),
+        (bounded(max_price=Decimal(49_900)), bounded(max_price=Decimal("49899.9"))),
+        (bounded(min_price=Decimal(49_900)), bounded(min_price=Decimal("49900.1"))),
+        (quoted("50399.2"), quoted("50399.3")),  # 50 500 is 20 bps beyond the ask
     ],
     "minimum": [
         (ruled(min_qty=Decimal("0.010")), ruled(min_qty=Decimal("0.011"))),
@@ -213,6 +248,8 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (with_(OPEN, intent_stop=Decimal("49999.9")), with_(OPEN, intent_stop=Decimal(50_000))),
         (with_(OPEN, intent_stop=Decimal("0.1")), with_(OPEN, intent_stop=Decimal(0))),
         (with_(OPEN, intent_stop=Decimal("49500.1")), with_(OPEN, intent_stop=Decimal("49500.15"))),
+        (ruled(min_price=Decimal(49_500)), ruled(min_price=Decimal("49500.1"))),
+        (with_(ruled(max_price=Decimal(50_500)), **SHORT), with_(ruled(max_price=Decimal("50499.9")), **SHORT)),
         (OPEN, with_(OPEN, intent_stop=None)),
     ],
 }

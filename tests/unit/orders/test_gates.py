@@ -21,6 +21,7 @@ from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.settings.limits_model import PolicyWindow, Risk
 from playd.settings.model import Settings
+from playd.venues.port import RiskTier
 from tests.simulation.order_world import READY, entry
 from tests.simulation.venue_rows import instrument
 
@@ -62,11 +63,14 @@ def test_an_entry_without_anything_against_it_passes() -> None:
     assert judge(QUOTED) is None
 
 
+TIERS = (RiskTier(Decimal(2_000), Decimal("0.005")), RiskTier(Decimal(4_000), Decimal("0.02")))
+
+
 def limited(case: Case = OPEN, **limits: Any) -> Case:
     """A case under these limits alone, with quotes, funding and leverage that none of them minds."""
     settings = replace(case.settings, limits=RiskLimits(**limits))
     inputs = replace(case.inputs, mark=Decimal(50_000), last=Decimal(50_000), funding_rate=Decimal("0.0001"))
-    return replace(case, settings=settings, inputs=inputs, facts=replace(case.facts, leverage=Decimal(3)))
+    return replace(case, settings=settings, inputs=inputs, facts=replace(case.facts, leverage=Decimal(3), tiers=TIERS))
 
 
 def delivered_in(hours: float) -> Case:
@@ -97,6 +101,13 @@ def windowed(*windows: dict[str, Any], close_ms: int = 60_000) -> Case:
 NIGHT = {"kind": "allow", "days": ["wed"], "from": "22:00", "to": "00:02"}
 MORNING = {"kind": "block", "days": ["thu"], "from": "00:01", "to": "08:00", "reason": "rollover"}
 LIVE = with_(OPEN, facts_real_money=True)
+PRICED = with_(
+    replace(OPEN, instrument=replace(instrument(), price_limit_ratio=Decimal("0.01"))),
+    inputs_mark=Decimal(50_000),
+    intent_order_type="Limit",
+    intent_price=Decimal("50500"),
+)
+"""A buy at the highest limit that the venue takes."""
 IN_DOUBT = Working("BTCUSDT", Side.BUY, Decimal("0.002"), Decimal(50_000))
 PASSES = [
     with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal(9_500)),
@@ -214,6 +225,8 @@ REFUSALS = [
     ("CHURN", with_(CAPPED, facts_entries_hour_instance=2)),
     ("CHURN", with_(CAPPED, facts_entries_hour_account=4)),
     ("PRICE_BAND", with_(OPEN, intent_order_type="Limit", intent_price=Decimal("49999.95"))),
+    ("PRICE_BAND", with_(PRICED, inputs_mark=None)),
+    ("PRICE_BAND", with_(PRICED, intent_price=Decimal("50500.1"))),
     ("ORDER_CAP", with_(limited(QUOTED, hard_order_usd=Decimal("500.5")), inputs_ask=Decimal(50_010))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), min_qty=Decimal("0.02")))),
     ("BELOW_MINIMUM", replace(OPEN, instrument=replace(instrument(), min_notional_usdt=Decimal(501)))),
@@ -240,6 +253,29 @@ def test_a_cap_names_value_limit_and_unit() -> None:
 
     assert refusal is not None
     assert (refusal.value, refusal.limit, refusal.unit) == ("500.00", "499", "USD")
+
+
+SOLD = with_(PRICED, intent_side=Side.SELL, intent_stop=Decimal(50_600), intent_price=Decimal("49499.9"))
+
+
+@pytest.mark.parametrize(
+    ("case", "value", "nearest"),
+    [
+        (with_(PRICED, intent_price=Decimal("50500.1")), "50500.1", "the highest is 50500"),
+        (with_(PRICED, inputs_mark=Decimal("49999.99")), "50500", "the highest is 50499.9"),  # on the tick, inside
+        (SOLD, "49499.9", "the lowest is 49500"),
+        (with_(SOLD, inputs_mark=Decimal("50000.01")), "49499.9", "the lowest is 49500.1"),
+        (replace(PRICED, instrument=replace(instrument(), max_price=Decimal(50_000))), "50500", "the highest is 50000"),
+        (replace(PRICED, instrument=replace(instrument(), min_price=Decimal(60_000))), "50500", "the lowest is 60000"),
+    ],
+)
+def test_a_limit_that_the_venue_does_not_take_is_told_the_nearest_that_it_takes(case: Case, value: str, nearest: str) -> None:
+    refusal = judge(case)
+
+    assert refusal is not None
+    assert (refusal.code, refusal.value, refusal.unit) == ("PRICE_BAND", value, "USDT")
+    assert refusal.text.endswith(nearest)
+    assert refusal.limit == nearest.split()[-1]
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from playd.venues.bybit.announced import Maintenance, announced
 from playd.venues.bybit.calls import CALLS, Call
 from playd.venues.bybit.numbers import Row, decimal, integer
 from playd.venues.bybit.rest import RestClient
-from playd.venues.bybit.rows import candle_from, instrument_from
+from playd.venues.bybit.rows import candle_from, instrument_from, tier_from
 from playd.venues.bybit.venue_clock import VenueClock
-from playd.venues.port import Priority
+from playd.venues.port import Priority, RiskTier
 from playd.world.ports import Clock
 
 SETTLED_MS: Final = 2000
@@ -81,6 +81,12 @@ class BybitMarketData:
             rows = [row for row in listed if row.get("symbol") in wanted]
         there = {row["symbol"] for row in rows}
         return [*rows, *[row for each in symbols if each not in there for row in await self._instrument_rows(each)]]
+
+    async def risk_tiers(self, symbol: str) -> tuple[RiskTier, ...]:
+        """Tiers of a symbol, smallest first: the venue's list has no order. None where it is not listed."""
+        call = CALLS.get_risk_limit(category="linear", symbol=symbol)
+        rows = await self._rows_of(call, symbol)
+        return tuple(sorted(map(tier_from, rows), key=lambda tier: tier.limit_usdt))
 
     async def funding_rates(self, symbol: str) -> dict[int, float]:
         """The newest rates that were stamped, at most two hundred, by their time in epoch ms."""
@@ -187,7 +193,10 @@ class BybitMarketData:
         return offset_ms, round_trip_ms
 
     async def _instrument_rows(self, symbol: str) -> list[Row]:
-        call = CALLS.get_instruments_info(category="linear", symbol=symbol)
+        return await self._rows_of(CALLS.get_instruments_info(category="linear", symbol=symbol), symbol)
+
+    async def _rows_of(self, call: Call, symbol: str) -> list[Row]:
+        """The rows about a symbol in an answer about it; none where the venue does not list it."""
         try:
             answer = await self._rest.read(call, priority=Priority.RECONCILE)
         except Refused as refusal:

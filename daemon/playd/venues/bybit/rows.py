@@ -14,7 +14,7 @@ from playd.core.errors import Doubtful
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
 from playd.venues.bybit.numbers import ZERO, Row, decimal, integer, optional_decimal, text
-from playd.venues.port import AccountInfo, KeyInfo, Transaction
+from playd.venues.port import AccountInfo, KeyInfo, RiskTier, Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -221,6 +221,15 @@ def instrument_from(row: Row) -> Instrument:
         # The venue's other ratio is the wider one, which no limit price reaches before this one.
         price_limit_ratio=optional_decimal(row.get("riskParameters") or {}, "priceLimitRatioX"),
     )
+
+
+@_or_doubt
+def tier_from(row: Row) -> RiskTier:
+    """One row of `risk-limit`. Raises `Doubtful` for rates that are no part of a position's value."""
+    limit, rate = decimal(row, "riskLimitValue"), decimal(row, "maintenanceMargin")
+    if limit <= 0 or not 0 < rate < 1:
+        raise Doubtful(f"tier of {row.get('symbol')} goes up to {limit} USDT at rate {rate}")
+    return RiskTier(limit, rate)
 
 
 def candle_from(row: Sequence[Any]) -> Candle:

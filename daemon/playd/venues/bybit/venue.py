@@ -31,7 +31,7 @@ from playd.venues.bybit.rows import (
 )
 from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
 from playd.venues.bybit.venue_clock import VenueClock
-from playd.venues.port import AccountInfo, Budget, KeyInfo, Priority, Reply, Transaction
+from playd.venues.port import AccountInfo, Budget, KeyInfo, Priority, Reply, RiskTier, Transaction
 from playd.world.ports import World
 
 _WINDOW_MS: Final = 7 * DAY_MS
@@ -238,6 +238,10 @@ class BybitVenue:
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         """Rules of the symbols the venue lists; unknown ones are absent."""
         return await self.market.instruments(symbols)
+
+    async def risk_tiers(self, symbol: str) -> tuple[RiskTier, ...]:
+        """Tiers of a symbol, smallest first; none where it is not listed."""
+        return await self.market.risk_tiers(symbol)
 
     async def candles(self, symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         """Closed candles of the base step that open in `[start_ms, end_ms)`, oldest first."""

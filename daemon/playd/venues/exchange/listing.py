@@ -25,7 +25,7 @@ LEVERAGE_STEP: Final = Decimal("0.01")
 
 PRICE_LIMIT_X: Final = 0.01
 PRICE_LIMIT_Y: Final = 0.02
-"""How far from the price limit orders (the smaller one) and market orders (Y) may go: `riskParameters` of every symbol."""
+"""How far from the price limit orders (the smaller one) and market orders (Y) may go: `riskParameters` where a band holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,15 @@
 from typing import Any, Final
 
 from playd.venues.exchange import rest_prices
-from playd.venues.exchange.listing import LEVERAGE_STEP, MAINTENANCE_RATE, MAX_PRICE, Listing, RiskTier
+from playd.venues.exchange.listing import (
+    LEVERAGE_STEP,
+    MAINTENANCE_RATE,
+    MAX_PRICE,
+    PRICE_LIMIT_X,
+    PRICE_LIMIT_Y,
+    Listing,
+    RiskTier,
+)
 from playd.venues.exchange.margin import deduction_of
 from playd.venues.exchange.requests import Ask, PublicHandler
 from playd.venues.exchange.rows import RISK_LIMIT_TEXT, Row
@@ -80,8 +88,8 @@ def tier_rows(listing: Listing) -> list[Row]:
 
 
 def instrument_row(ask: Ask, listing: Listing) -> Row:
-    """Rules of a symbol as a row of `instruments-info`."""
-    rules = listing.instrument
+    """Rules of a symbol as a row of `instruments-info`. The ratios of price limits are empty where none hold."""
+    rules, limited = listing.instrument, ask.floor.books.terms.price_band
     base = rules.symbol.removesuffix("USDT")
     return {
         "symbol": rules.symbol,
@@ -116,7 +124,10 @@ def instrument_row(ask: Ask, listing: Listing) -> Row:
         "lowerFundingRate": "-0.005",
         "isPreListing": False,
         "preListingInfo": None,
-        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
+        "riskParameters": {
+            "priceLimitRatioX": float_text(PRICE_LIMIT_X) if limited else "",
+            "priceLimitRatioY": float_text(PRICE_LIMIT_Y) if limited else "",
+        },
         "displayName": "",
         "symbolType": "",
     }
