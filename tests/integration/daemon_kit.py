@@ -19,6 +19,8 @@ from typing import IO, Any, Final
 from unittest.mock import patch
 
 from playd.cli.playctl import main as playctl
+from playd.control.client import ControlClient
+from tests.answers import check_answer
 from tests.crash.nursery import Life, Nursery
 
 ROOT: Final = Path(__file__).parents[2]
@@ -52,11 +54,22 @@ def run(name: str, *arguments: str, state: Path, cwd: Path = ROOT) -> "subproces
     )
 
 
+_call: Final = ControlClient.call
+
+
+async def _checked(client: ControlClient, method: str, params: dict[str, Any], **how: Any) -> dict[str, Any]:
+    """A call whose answer is what its schema says, whichever command asked for it and whatever state the daemon is in."""
+    result = await _call(client, method, params, **how)
+    check_answer(result)
+    return result
+
+
 def ctl(state: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """
     `playctl` against the daemon of a state directory, from its entry point on but in this process.
 
-    A test asks dozens of times, and what a process of its own takes half a second for is its start. `run` starts one.
+    A test asks dozens of times, and what a process of its own takes half a second for is its start. `run` starts one. Every
+    answer on the way is held against its schema.
     """
     said, told = StringIO(), StringIO()
     with (
@@ -64,6 +77,7 @@ def ctl(state: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         patch.dict(os.environ, environment(state), clear=True),
         patch.object(sys, "argv", ["playctl", *arguments]),
         patch.object(sys, "stdin", nobody),
+        patch.object(ControlClient, "call", _checked),
         redirect_stdout(said),
         redirect_stderr(told),
     ):

@@ -89,7 +89,7 @@ async def _main(world: World, options: FlattenOptions) -> int:
     else:
         print(
             render_rows(
-                rows["positions"],
+                [{**each} for each in rows["positions"]],
                 PANIC,
                 Output.TABLE,
                 empty="nothing was open" if rows["flat"] else "no position could be read",

@@ -68,7 +68,7 @@ def counts(result: BacktestResult) -> JsonObject:
     found = bar_statistics(result.play, result.columns, verdicts_of(result))
     if found is None:
         raise CandleError("no execution bar closes in the window")
-    return statistics_object(found)
+    return {**statistics_object(found)}
 
 
 def bar(result: BacktestResult, at_ms: int | None) -> JsonObject:
@@ -86,4 +86,5 @@ def bar(result: BacktestResult, at_ms: int | None) -> JsonObject:
         raise CandleError(f"the candles end before {rfc3339(at_ms)}; the last close loaded is {rfc3339(int(closes[-1]))}")
     verdicts, close_ms = verdicts_of(result), int(closes[row])
     is_late = bool(verdicts) and min(verdicts) < close_ms < max(verdicts)
-    return explanation(result.play, result.columns, close_ms, verdicts.get(close_ms, LATE_DATA if is_late else None))
+    told = explanation(result.play, result.columns, close_ms, verdicts.get(close_ms, LATE_DATA if is_late else None))
+    return {**told}

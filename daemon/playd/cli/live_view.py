@@ -73,7 +73,7 @@ def _header(daemon: Daemon) -> str:
 def _status(daemon: Daemon) -> Table:
     table = _table(STATUS)
     for slot in sorted(daemon.supervisor.slots.values(), key=lambda slot: slot.name):
-        row = rows.status_row(daemon, slot)
+        row = {**rows.status_row(daemon, slot)}
         cells = [column.cell(row) for column in STATUS if not column.wide]
         table.add_row(*(Text(cell, style=_COLOUR.get(cell, "")) for cell in cells))
     return table
@@ -82,7 +82,7 @@ def _status(daemon: Daemon) -> Table:
 def _fills(daemon: Daemon) -> Table:
     table = _table(FILLS)
     for view in latest_fills(daemon.ledger, Wanted(), limit=LAST_FILLS):
-        row = rows.fill_row(daemon, view)
+        row = {**rows.fill_row(daemon, view)}
         table.add_row(*(column.cell(row) for column in FILLS if not column.wide))
     return table
 

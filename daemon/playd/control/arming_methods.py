@@ -5,11 +5,13 @@ from typing import Any, Final
 
 import orjson
 
+from playd.control import arming_answers as a
 from playd.control import params as p
 from playd.control.asked_for import account_named
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339
+from playd.control.look_answers import WaiverRow
 from playd.control.practice import readiness_facts
 from playd.control.preflight import preflight
 from playd.control.protocol import Code, JsonObject, RpcError
@@ -36,14 +38,14 @@ IMPORTED: Final = ("backtest", "parity", "drill")
 """Kinds of evidence that come from another process; the daemon makes the others itself, from what it saw."""
 
 
-async def run_preflight(daemon: Daemon, params: p.Preflight, call: Call) -> JsonObject:
+async def run_preflight(daemon: Daemon, params: p.Preflight, call: Call) -> a.Looked:
     """The look before a start, for one instance; what it found is evidence."""
     slot = _of(daemon, params.name, params.account)
     checks = await _look(daemon, slot)
     return {"name": slot.name, "ready": not blockers(checks), "checks": [check_row(daemon, each) for each in checks]}
 
 
-async def get_readiness(daemon: Daemon, params: p.Readiness, call: Call) -> JsonObject:
+async def get_readiness(daemon: Daemon, params: p.Readiness, call: Call) -> a.Shown:
     """What has been shown over time, with the earliest date for what is lacking. Every instance begins at the first rung."""
     slot = daemon.supervisor.find(params.name)
     if params.rung not in ("", FIRST_RUNG):
@@ -59,7 +61,7 @@ async def get_readiness(daemon: Daemon, params: p.Readiness, call: Call) -> Json
     }
 
 
-async def arm(daemon: Daemon, params: p.Arm, call: Call) -> JsonObject:
+async def arm(daemon: Daemon, params: p.Arm, call: Call) -> a.Permission:
     """Allow one instance to open positions with real money, for some days. Refused with everything that stands against it."""
     slot = daemon.supervisor.find(params.name)
     record, name = slot.record, slot.name
@@ -110,7 +112,7 @@ async def arm(daemon: Daemon, params: p.Arm, call: Call) -> JsonObject:
     return arming_row(daemon, slot, held)
 
 
-async def disarm(daemon: Daemon, params: p.Disarm, call: Call) -> JsonObject:
+async def disarm(daemon: Daemon, params: p.Disarm, call: Call) -> a.Permission:
     """Take the permission back at once: what rests of entries is cancelled, exits and stops go on. Needs no phrase."""
     slot = daemon.supervisor.find(params.name)
     held = daemon.armings.held(slot.record.uid)
@@ -122,7 +124,7 @@ async def disarm(daemon: Daemon, params: p.Disarm, call: Call) -> JsonObject:
     return arming_row(daemon, slot, held)
 
 
-async def waive(daemon: Daemon, params: p.Waive, call: Call) -> JsonObject:
+async def waive(daemon: Daemon, params: p.Waive, call: Call) -> WaiverRow:
     """Let one check of readiness pass that fails, until a time at most a week away."""
     now_ms = daemon.clock.wall_ms()
     if params.check not in WAIVABLE:
@@ -138,7 +140,7 @@ async def waive(daemon: Daemon, params: p.Waive, call: Call) -> JsonObject:
     return {"check": params.check, "reason": params.reason, "until": rfc3339(params.until_ms)}
 
 
-async def list_evidence(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+async def list_evidence(daemon: Daemon, params: p.Nothing, call: Call) -> list[a.EvidenceRow]:
     now_ms = daemon.clock.wall_ms()
     return [
         {
@@ -154,7 +156,7 @@ async def list_evidence(daemon: Daemon, params: p.Nothing, call: Call) -> list[J
     ]
 
 
-async def import_evidence(daemon: Daemon, params: p.ImportEvidence, call: Call) -> JsonObject:
+async def import_evidence(daemon: Daemon, params: p.ImportEvidence, call: Call) -> a.Imported:
     """Take over what `playd drill run` or `playd backtest --evidence` wrote. Raises `RpcError` for anything else."""
     try:
         found: Any = orjson.loads(params.content)
@@ -215,7 +217,7 @@ def note_rehearsal(daemon: Daemon, alias: str, report: PanicReport) -> None:
         daemon.evidence.add("panic_rehearsal", alias, numbers, passed=True, created_ms=now_ms, lasts_ms=KEPT_MS)
 
 
-def arming_row(daemon: Daemon, slot: Slot, held: Held) -> JsonObject:
+def arming_row(daemon: Daemon, slot: Slot, held: Held) -> a.Permission:
     """One record for people."""
     arming, link = held.arming, daemon.chain(slot.record)
     ends_ms = arming.ends_ms(daemon.ops.loaded.settings.arming.max_days)
@@ -236,7 +238,7 @@ def arming_row(daemon: Daemon, slot: Slot, held: Held) -> JsonObject:
     }
 
 
-def check_row(daemon: Daemon, check: Check) -> JsonObject:
+def check_row(daemon: Daemon, check: Check) -> a.CheckRow:
     """One check for people."""
     shown = daemon.evidence.named(check.evidence) if check.evidence else None
     return {

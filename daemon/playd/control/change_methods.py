@@ -9,8 +9,11 @@ from pydantic import ValidationError
 from playd.control import rows
 from playd.control.arming_methods import confirm_live
 from playd.control.asked_for import ban_words, banned_text, open_account, refuse_while_banned
+from playd.control.change_answers import Gone, LifecycleRow, NotStopped, Stopped
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
+from playd.control.look_answers import ListRow
+from playd.control.look_answers import OrderRow as OrderAnswer
 from playd.control.look_methods import chosen
 from playd.control.panic_rows import panic_rows
 from playd.control.params import (
@@ -24,7 +27,8 @@ from playd.control.params import (
     Start,
     Stop,
 )
-from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.protocol import Code, RpcError
+from playd.control.record_answers import DifferenceRow, Reconciled
 from playd.core.modes import Environment, Mode
 from playd.orders.account import Account
 from playd.orders.order_book import FOREIGN
@@ -44,10 +48,10 @@ CANCEL_WITHIN_S: Final = 10.0
 """How long a cancel waits for the venue's last word before it answers with what is known."""
 
 
-async def add(daemon: Daemon, params: Add, call: Call) -> JsonObject:
+async def add(daemon: Daemon, params: Add, call: Call) -> ListRow:
     capital = _capital(params.capital_usd)
     wish = Wish(params.name, params.play, Mode(params.mode), params.account, risk=_own_risk(params.risk), capital_usd=capital)
-    return rows.list_row(daemon.commands.add(wish))
+    return rows.list_row(await daemon.commands.add(wish))
 
 
 def _capital(given: str | None) -> str:
@@ -75,16 +79,16 @@ def _own_risk(given: dict[str, Any]) -> str:
         raise RpcError(Code.INVALID_PARAMS, f"risk: {'; '.join(wrong)}") from None
 
 
-async def remove(daemon: Daemon, params: Remove, call: Call) -> JsonObject:
+async def remove(daemon: Daemon, params: Remove, call: Call) -> Gone:
     record = await daemon.commands.remove(params.name, call.actor)
     return {"name": record.name, "uid": record.uid}
 
 
-async def set_enabled(daemon: Daemon, params: SetEnabled, call: Call) -> JsonObject:
+async def set_enabled(daemon: Daemon, params: SetEnabled, call: Call) -> ListRow:
     return rows.list_row(daemon.commands.set_enabled(params.name, params.enabled))
 
 
-async def start(daemon: Daemon, params: Start, call: Call) -> JsonObject:
+async def start(daemon: Daemon, params: Start, call: Call) -> LifecycleRow:
     found = daemon.supervisor.find(params.name)
     if found.record.mode is Mode.LIVE:
         await confirm_live(daemon, found, params.confirm, call)
@@ -95,7 +99,7 @@ async def start(daemon: Daemon, params: Start, call: Call) -> JsonObject:
     return lifecycle_row(daemon, slot)
 
 
-async def restart(daemon: Daemon, params: Restart, call: Call) -> JsonObject:
+async def restart(daemon: Daemon, params: Restart, call: Call) -> LifecycleRow:
     if ban := _ban_over(daemon, daemon.supervisor.find(params.name)):
         raise RpcError(Code.REFUSED, ban, reason="banned", hint="it could not begin again before; the same command afterwards")
     slot = await daemon.commands.restart(params.name, call.actor)
@@ -111,13 +115,13 @@ def _ban_over(daemon: Daemon, slot: Slot) -> str:
     return ban_words(left_s, daemon.clock.wall_ms()) if left_s > 0 else ""
 
 
-async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
+async def stop(daemon: Daemon, params: Stop, call: Call) -> Stopped:
     """Per instance what became of it; one refusal of a single target is the call's refusal."""
     slots = chosen(daemon, params.target)
     if params.target != "all" and len(slots) == 1:
         return {"stopped": [await _stop_one(daemon, slots[0], params.variant, call)], "failed": []}
-    stopped: dict[str, JsonObject] = {}
-    failed: dict[str, JsonObject] = {}
+    stopped: dict[str, LifecycleRow] = {}
+    failed: dict[str, NotStopped] = {}
     # One after the other on an account, whose venue is asked; none waits for another account's. Whoever is managed until it is
     # flat waits for its market: the last of many is told at once, not behind the others' waits.
     managed = params.variant == "manage"
@@ -142,17 +146,17 @@ async def stop(daemon: Daemon, params: Stop, call: Call) -> JsonObject:
     }
 
 
-async def _stop_one(daemon: Daemon, slot: Slot, variant: str | None, call: Call) -> JsonObject:
+async def _stop_one(daemon: Daemon, slot: Slot, variant: str | None, call: Call) -> LifecycleRow:
     """The row of a stopped instance, with the statistics of the life that ended, its last trade included."""
     await daemon.commands.stop(slot.name, variant, call.actor)
     return lifecycle_row(daemon, slot)
 
 
-async def reset_failed(daemon: Daemon, params: ResetFailed, call: Call) -> JsonObject:
+async def reset_failed(daemon: Daemon, params: ResetFailed, call: Call) -> LifecycleRow:
     return lifecycle_row(daemon, daemon.commands.reset_failed(params.name, call.actor))
 
 
-async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> JsonObject:
+async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> OrderAnswer:
     """Take one working order back. A stop is never taken from its position by this: close the position instead."""
     found = [(account, row) for account in rows.all_accounts(daemon) for row in account.views.orders()]
     match = [(account, row) for account, row in found if params.id in (row.link_id, row.venue_order_id)]
@@ -188,12 +192,12 @@ async def take_back(account: Account, row: OrderRow, call: Call) -> OrderRow:
     return after
 
 
-async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> JsonObject:
+async def reconcile(daemon: Daemon, params: Reconcile, call: Call) -> Reconciled:
     """One account, or all: one of those that is not open is told as unread, and makes the result `blind`."""
     accounts = [*rows.all_accounts(daemon)] if params.account is None else [open_account(daemon, params.account)]
     for account in accounts:
         refuse_while_banned(account, "it is reconciled by itself afterwards")
-    differences: list[JsonObject] = []
+    differences: list[DifferenceRow] = []
     held = daemon.accounts.held if params.account is None else {}
     closed = {alias: each for alias, each in held.items() if each.account is None}
     unread = {alias: each.refused or rows.account_step(daemon, each) for alias, each in closed.items()}
@@ -230,7 +234,7 @@ def _value_usdt(account: Account, each: Difference) -> str | None:
     return f"{abs(Decimal(each.theirs) - Decimal(each.ours)) * seen[0].mark_price:.2f}"
 
 
-def lifecycle_row(daemon: Daemon, slot: Slot) -> JsonObject:
+def lifecycle_row(daemon: Daemon, slot: Slot) -> LifecycleRow:
     """What start and stop answer: where the instance stands, what is at the venue, what its present or last life came to."""
     account, held = rows.held_of(daemon, slot)
     engine = slot.engine.engine if slot.engine is not None else None

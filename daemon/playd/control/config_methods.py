@@ -3,16 +3,17 @@
 from playd.control import params as p
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
-from playd.control.protocol import Code, JsonObject, RpcError
-from playd.settings.reload import Outcome
+from playd.control.ops_answers import ChangeRow, Changes
+from playd.control.protocol import Code, RpcError
+from playd.settings.reload import Change, Outcome, Takes
 
 
-async def check(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+async def check(daemon: Daemon, params: p.Nothing, call: Call) -> Changes:
     """What a reload would take over, what waits for a start, what needs the phrase. Raises `SettingsError` for wrong files."""
     return _rows(daemon.reload.look())
 
 
-async def reload(daemon: Daemon, params: p.Reload, call: Call) -> JsonObject:
+async def reload(daemon: Daemon, params: p.Reload, call: Call) -> Changes:
     """Take the files over; what is looser is refused by name until the phrase is there, and all else holds by then."""
     outcome = daemon.reload.reload(call.actor, confirm=params.confirm)
     await daemon.journal.synced()
@@ -28,9 +29,13 @@ async def reload(daemon: Daemon, params: p.Reload, call: Call) -> JsonObject:
     return _rows(outcome)
 
 
-def _rows(outcome: Outcome) -> JsonObject:
-    words = (("now", outcome.taken), ("restart", outcome.waiting), ("phrase", outcome.refused))
-    rows = [
+def _rows(outcome: Outcome) -> Changes:
+    words: tuple[tuple[Takes, tuple[Change, ...]], ...] = (
+        ("now", outcome.taken),
+        ("restart", outcome.waiting),
+        ("phrase", outcome.refused),
+    )
+    rows: list[ChangeRow] = [
         {"key": change.name, "before": _said(change.before), "after": _said(change.after), "takes": word}
         for word, found in words
         for change in found

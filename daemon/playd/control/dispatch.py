@@ -2,7 +2,7 @@
 From a request to an answer: the method is known, its parameters are right, a repeated request id repeats the answer.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -22,7 +22,10 @@ from playd.world.ports import Clock
 FOUND_MAX: Final = 60
 """Characters of a wrong parameter that are said again."""
 
-Handler = Callable[[Any, "Call"], Awaitable[JsonObject | list[JsonObject]]]
+Answer = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""What a method answers, as the modules `*_answers` declare it."""
+
+Handler = Callable[[Any, "Call"], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,11 @@ class CommandStore(Protocol):
         ...
 
 
+def schema_name(method: str) -> str:
+    """What the results of a method are called, with the number of their form."""
+    return f"playd.{method}/1"
+
+
 class Dispatch:
     """Answers requests from a table of methods. Implements the server's `Dispatcher`."""
 
@@ -132,7 +140,7 @@ class Dispatch:
             del self._running[key]
             done.set()
 
-    async def _run(self, method: Method, params: Params, call: Call) -> JsonObject | list[JsonObject]:
+    async def _run(self, method: Method, params: Params, call: Call) -> Answer:
         try:
             return await method.handler(params, call)
         except RpcError:
@@ -144,9 +152,9 @@ class Dispatch:
             self._on_bug(call.method, error)
             raise RpcError(Code.INTERNAL, f"{call.method} failed: {type(error).__name__}: {error}") from error
 
-    def _envelope(self, call: Call, data: JsonObject | list[JsonObject]) -> JsonObject:
+    def _envelope(self, call: Call, data: Answer) -> JsonObject:
         return {
-            "schema": f"playd.{call.method}/1",
+            "schema": schema_name(call.method),
             "ts": rfc3339(self._clock.wall_ms()),
             "data": data,
             "warnings": [{"code": code, "text": text} for code, text in call.warnings],

@@ -1,13 +1,15 @@
 """The look at host and installation, asked of a process of its own: reading every file would hold the loop that trades."""
 
 from pathlib import PurePath
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
 from playd.control import params as p
+from playd.control.arming_answers import DoctorRow
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
+from playd.control.ops_answers import Checkup
 from playd.control.practice import alerts_verified
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.core.modes import Environment
@@ -16,7 +18,7 @@ MODULE: Final = "playd.cli.doctor"
 DIRECTORY: Final = "evidence"
 
 
-async def run_doctor(daemon: Daemon, params: p.Doctor, call: Call) -> JsonObject:
+async def run_doctor(daemon: Daemon, params: p.Doctor, call: Call) -> Checkup:
     """Every check of the host, and what only the daemon knows; the report stays among the evidence."""
     world, places = daemon.ops.world, daemon.ops.loaded.locations
     report = daemon.ops.state_dir / DIRECTORY / f"doctor-{world.clock.wall_ms()}.json"
@@ -29,10 +31,11 @@ async def run_doctor(daemon: Daemon, params: p.Doctor, call: Call) -> JsonObject
         raise RpcError(Code.INTERNAL, f"no report: {error}", hint="`playd doctor` says why") from error
     data["checks"] += _known_here(daemon)
     data["healthy"] = all(row["result"] in ("pass", "n/a") for row in data["checks"])
-    return {**data, "report": str(PurePath(report).relative_to(daemon.ops.state_dir))}
+    data["report"] = str(PurePath(report).relative_to(daemon.ops.state_dir))
+    return cast("Checkup", data)
 
 
-def _known_here(daemon: Daemon) -> list[JsonObject]:
+def _known_here(daemon: Daemon) -> list[DoctorRow]:
     """What only the daemon can say. A guardian that nobody needs and routes that nobody has are not broken."""
     age_s, guardian_s = daemon.ops.chain.verified_age_s(), daemon.guardian.age_s
     live = any(each.environment is Environment.LIVE for each in daemon.ops.loaded.settings.accounts.values())
@@ -46,7 +49,7 @@ def _known_here(daemon: Daemon) -> list[JsonObject]:
     ]
 
 
-def _row(check: str, good: bool | None, age_s: float | None, detail: str, fix: str) -> JsonObject:
+def _row(check: str, good: bool | None, age_s: float | None, detail: str, fix: str) -> DoctorRow:
     """`good` is None for what is not there at all."""
     result = "n/a" if good is None else "pass" if good else "fail"
     return {"check": check, "result": result, "age_s": age_s, "detail": detail, "fix": fix if good is False else ""}

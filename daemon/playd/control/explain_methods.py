@@ -1,7 +1,6 @@
 """`explain.get`: why a running instance acted at a bar or did not, from its own columns and the verdicts in the ledger."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import PurePath
 from typing import Final
 
@@ -12,7 +11,8 @@ from playd.control.dispatch import Call
 from playd.control.explain_rows import bar_row, explanation, statistics_object
 from playd.control.figures import rfc3339, rounded
 from playd.control.params import Explain
-from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.protocol import Code, RpcError
+from playd.control.record_answers import BarRow, Explained, GateRow, Gates, JudgedEntry, LastGate
 from playd.engine.records import VERDICTS
 from playd.engine.statistics import bar_statistics
 from playd.engine.verdicts import said
@@ -33,7 +33,7 @@ _BY_GATES: Final = tuple(word for word in VERDICTS if word != "ENTERED")
 """Verdicts that the gates have no part in; of every other one they have the last word."""
 
 
-async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
+async def explain(daemon: Daemon, params: Explain, call: Call) -> Explained:
     """One bar with its trees, lines of the newest bars, or counts. Without columns what is on record of an entry alone."""
     slot = daemon.supervisor.find(params.name)
     if params.at_ms is not None and (params.last is not None or params.stats):
@@ -71,7 +71,7 @@ async def explain(daemon: Daemon, params: Explain, call: Call) -> JsonObject:
     return {**head, "explanation": told, **_gates(daemon, slot, close_ms)}
 
 
-def _head(daemon: Daemon, slot: Slot, play: str, timeframe: str | None) -> JsonObject:
+def _head(daemon: Daemon, slot: Slot, play: str, timeframe: str | None) -> Explained:
     """What every answer has; each kind fills in its own."""
     return {
         "instance": slot.name,
@@ -88,7 +88,7 @@ def _head(daemon: Daemon, slot: Slot, play: str, timeframe: str | None) -> JsonO
     }
 
 
-def _on_record(daemon: Daemon, slot: Slot, at_ms: int | None, no_columns: str) -> JsonObject | None:
+def _on_record(daemon: Daemon, slot: Slot, at_ms: int | None, no_columns: str) -> Explained | None:
     """
     The last bar that was decided at a time, if an entry was judged at it; without a time the last one at which an entry was.
     `no_columns` says why nothing more is told.
@@ -112,7 +112,7 @@ def _too_early(at_ms: int, columns: Columns) -> str:
     return f"{rfc3339(at_ms)} is older than what a running instance keeps; {since}. `playd play explain` says it from candles"
 
 
-def _lines(daemon: Daemon, slot: Slot, columns: Columns, closes_ms: Iterable[int]) -> list[JsonObject]:
+def _lines(daemon: Daemon, slot: Slot, columns: Columns, closes_ms: Iterable[int]) -> list[BarRow]:
     """A line for each of these closes."""
     assert slot.engine is not None
     play, stored = slot.engine.engine.play, _stored(daemon, slot, limit=LISTED)
@@ -127,7 +127,7 @@ def _stored(daemon: Daemon, slot: Slot, *, limit: int, up_to_ms: int = 2**62) ->
     return {row["close_ms"]: (row["verdict"], row["detail"]) for row in found}
 
 
-def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> JsonObject:
+def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> Gates:
     """
     What each gate says to the entry that a bar decided, in their order, asked again about what they had before them then; None
     where none was judged, where its case is not kept any more, or this program cannot read it.
@@ -137,18 +137,33 @@ def _gates(daemon: Daemon, slot: Slot, close_ms: int) -> JsonObject:
         return {"gates": None, "judged": None}
     answers = None if again.answers is None else [_gate_row(name, refusal) for name, refusal in again.answers]
     verdict, detail = _stored(daemon, slot, limit=1, up_to_ms=close_ms).get(close_ms, (None, ""))
-    judged = {"time": rfc3339(close_ms), "verdict": verdict, "detail": detail, "program": again.program}
-    return {"gates": answers, "judged": {**judged, "said": again.said or "passed", "note": again.note}}
+    judged: JudgedEntry = {
+        "time": rfc3339(close_ms),
+        "verdict": verdict,
+        "detail": detail,
+        "program": again.program,
+        "said": again.said or "passed",
+        "note": again.note,
+    }
+    return {"gates": answers, "judged": judged}
 
 
-def _gate_row(name: str, refusal: Refusal | None) -> JsonObject:
-    said = asdict(refusal or Refusal("", "passed"))
-    next_ms, age_s = said.pop("next_ms"), said.pop("age_s")
-    later = rfc3339(next_ms) if next_ms is not None else None
-    return {"gate": name, "passed": refusal is None, **said, "age_s": rounded(age_s), "next_possible": later}
+def _gate_row(name: str, refusal: Refusal | None) -> GateRow:
+    said = refusal or Refusal("", "passed")
+    return {
+        "gate": name,
+        "passed": refusal is None,
+        "code": said.code,
+        "text": said.text,
+        "value": said.value,
+        "limit": said.limit,
+        "unit": said.unit,
+        "age_s": rounded(said.age_s),
+        "next_possible": rfc3339(said.next_ms) if said.next_ms is not None else None,
+    }
 
 
-def _last_gate(daemon: Daemon, slot: Slot) -> JsonObject | None:
+def _last_gate(daemon: Daemon, slot: Slot) -> LastGate | None:
     """What the gates said to the newest entry among the last bars: that it passed, or which of them refused it."""
     newest = "SELECT close_ms, verdict, detail FROM bars WHERE instance = ? AND clock_ms = ? ORDER BY close_ms DESC LIMIT ?"
     words = ", ".join("?" * len(_BY_GATES))

@@ -1,7 +1,7 @@
 """Explanations as JSON values, the same from a backtest and from a running instance."""
 
 from playd.control.figures import rfc3339
-from playd.control.protocol import JsonObject
+from playd.control.record_answers import ActionRow, BarRow, ExplainedBar, Node, Statistics
 from playd.engine.explain import ActionTruth, Explainer, NodeTruth
 from playd.engine.notes import NoteReader
 from playd.engine.readings import Readings
@@ -14,14 +14,14 @@ from playd.plays.rule_tree import action_rules
 SHARE_PLACES = 2
 
 
-def bar_row(play: Play, columns: Columns, close_ms: int, verdict: str | None, detail: str = "") -> JsonObject:
+def bar_row(play: Play, columns: Columns, close_ms: int, verdict: str | None, detail: str = "") -> BarRow:
     """
     One close of the decision clock in a line: its verdict and, for one without a signal, the clause that stopped the entry
     with its operands; for an entry the rule that fired.
 
     `verdict` None: the bar was not decided (history before the window, or before the instance lived).
     """
-    line: JsonObject = {
+    line: BarRow = {
         "time": rfc3339(close_ms),
         "bar": (close_ms - 1) // columns.program.exec_step_ms,
         "verdict": verdict,
@@ -52,7 +52,7 @@ def _entered_by(play: Play, columns: Columns, close_ms: int) -> str | None:
     return rules.pop() if len(rules) == 1 else None
 
 
-def explanation(play: Play, columns: Columns, close_ms: int, verdict: str | None, detail: str = "") -> JsonObject:
+def explanation(play: Play, columns: Columns, close_ms: int, verdict: str | None, detail: str = "") -> ExplainedBar:
     """One close of the decision clock with the condition tree of every action."""
     explainer = Explainer(columns, close_ms)
     return {
@@ -61,7 +61,7 @@ def explanation(play: Play, columns: Columns, close_ms: int, verdict: str | None
     }
 
 
-def _action(action: ActionTruth) -> JsonObject:
+def _action(action: ActionTruth) -> ActionRow:
     stopped = action.stopped_by
     return {
         "action": action.action,
@@ -72,7 +72,7 @@ def _action(action: ActionTruth) -> JsonObject:
     }
 
 
-def _node(node: NodeTruth) -> JsonObject:
+def _node(node: NodeTruth) -> Node:
     unknown = node.unknown
     return {
         "path": node.path,
@@ -85,7 +85,7 @@ def _node(node: NodeTruth) -> JsonObject:
     }
 
 
-def statistics_object(found: BarStatistics) -> JsonObject:
+def statistics_object(found: BarStatistics) -> Statistics:
     """Verdicts and clauses over a stretch of bars; shares are percent of its bars."""
 
     def share(bars: int) -> float:

@@ -4,20 +4,20 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from playd.control.protocol import JsonObject
+from playd.control.answer_parts import Figure
 
 Source = Literal["venue", "ledger", "computed", "stream"]
 
 
 def figure(
     value: Decimal | float | str | None, unit: str, source: Source, age_s: float | None, why_missing: str = ""
-) -> JsonObject:
+) -> Figure:
     """
     One figure for the wire; the value as decimal text, or null with the reason.
 
     `age_s` is the time since `source` last said so, None when it never did.
     """
-    body: JsonObject = {"value": plain(value), "unit": unit, "source": source, "age_s": rounded(age_s)}
+    body: Figure = {"value": plain(value), "unit": unit, "source": source, "age_s": rounded(age_s)}
     if body["value"] is None:
         body["why"] = why_missing or "unknown"
     return body

@@ -4,9 +4,9 @@ from decimal import Decimal
 from statistics import median
 from typing import Final
 
+from playd.control.answer_parts import Figure
 from playd.control.context import Daemon
 from playd.control.figures import figure
-from playd.control.protocol import JsonObject
 from playd.core.orders import Side
 from playd.supervisor.records import InstanceRecord
 
@@ -25,7 +25,7 @@ resting target and a close by hand bear the price of the entry, and an intent th
 """
 
 
-def shortfall_figure(daemon: Daemon, record: InstanceRecord) -> JsonObject:
+def shortfall_figure(daemon: Daemon, record: InstanceRecord) -> Figure:
     """Median of what the newest fills cost beside their decision's price, in bps; positive is worse."""
     rows = daemon.ledger.rows(_NEWEST, (record.account, record.uid, record.symbol, FILLS))
     decided = [(row["side"], Decimal(row["price"]), Decimal(row["price_ref"])) for row in rows]

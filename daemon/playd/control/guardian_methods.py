@@ -96,7 +96,7 @@ class GuardianMethods:
         self._guardian.beat(
             str(params.get("daemon_id", "")), str(params.get("plan_digest", "")), stopping=params.get("stopping") is True
         )
-        return {**self._presence(), "closing": list[Json](self._guardian.closing)}
+        return {**self._presence(), "closing": list[Json](self._guardian.closing), "accounts": self._guardian.account_rows()}
 
     async def _status(self, params: JsonObject, session: Session) -> JsonObject:
         return {**self._presence(), **self._guardian.status()}
@@ -141,7 +141,7 @@ class GuardianMethods:
         self._voice.record("panic.result", result, "", "", actor)
         if not report["flat"]:
             raise RpcError(Code.INCOMPLETE, str(report["text"]), reason="position_may_remain", scope=text, details=report)
-        return report
+        return {**report}
 
     async def _flatten(
         self, parts: list[Part], push: Callable[[str], Awaitable[None]]

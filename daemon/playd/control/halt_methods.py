@@ -13,11 +13,13 @@ import anyio
 
 from playd.control import rows
 from playd.control.arming_methods import note_rehearsal
+from playd.control.change_answers import PanicReport as PanicAnswer
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
+from playd.control.look_answers import HaltRow, Lifted
 from playd.control.panic_rows import panic_rows
 from playd.control.params import LiftHalt, Panic, RaiseHalt
-from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.protocol import Code, RpcError
 from playd.control.scopes import Scope, parse_scope, scopes_around
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Environment, Mode
@@ -36,7 +38,7 @@ ENTRIES_WITHIN_S: Final = 2.0
 """Whoever halts is answered by then, whatever a ban or a silent venue holds up: accounts go on taking entries back."""
 
 
-async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> JsonObject:
+async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> HaltRow:
     """Refuse risk, on record when this returns. Real money asks for a reason, which whoever lifts it will need."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
     level = LEVELS[params.level]
@@ -63,7 +65,7 @@ async def _take_entries_back(account: Account, share: PanicScope) -> None:
         await account.cancel_entries(instance_uid=share.instance_uid, symbol=share.symbol)
 
 
-async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
+async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> Lifted:
     """Lift one scope. From level 2 up: with a reason, the phrase, and books that agree twice; after a panic a flat scope."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
     held = daemon.halts.in_force(scope.stored)
@@ -99,7 +101,7 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> JsonObject:
     }
 
 
-async def panic(daemon: Daemon, params: Panic, call: Call) -> JsonObject:
+async def panic(daemon: Daemon, params: Panic, call: Call) -> PanicAnswer:
     """Cancel entries, flatten reduce-only, verify flat at the venue; the report per position, or error -32010."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
     if scope.kind != "instance" and params.confirm != (phrase := f"PANIC {scope.text}"):

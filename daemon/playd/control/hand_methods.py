@@ -4,6 +4,8 @@ from decimal import Decimal, InvalidOperation
 
 from playd.control import rows
 from playd.control.asked_for import banned_text, open_account
+from playd.control.change_answers import Closed as ClosedAnswer
+from playd.control.change_answers import ClosedRow, ResetRow
 from playd.control.change_methods import YES, lifecycle_row
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
@@ -13,7 +15,7 @@ from playd.core.modes import Environment
 from playd.orders.closing import Closed
 
 
-async def close_position(daemon: Daemon, params: ClosePosition, call: Call) -> JsonObject:
+async def close_position(daemon: Daemon, params: ClosePosition, call: Call) -> ClosedAnswer:
     """Close a part of what instances hold of a symbol; nothing is halted. Error -32010 while some of it may remain."""
     account = open_account(daemon, params.account)
     pct = _percent(params.pct)
@@ -31,7 +33,7 @@ async def close_position(daemon: Daemon, params: ClosePosition, call: Call) -> J
         details: JsonObject = {"phrase": phrase, "preview": preview}
         raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)
     found = await account.closing.close(params.symbol, pct, key=call.key)
-    data: JsonObject = {"positions": [_row(daemon, account.alias, params.symbol, each) for each in found]}
+    data: ClosedAnswer = {"positions": [_row(daemon, account.alias, params.symbol, each) for each in found]}
     await daemon.journal.synced()
     if not all(each.is_done for each in found):
         driven = f"not everything is gone yet; it is driven on. {banned_text(account)}".rstrip(". ")
@@ -40,7 +42,7 @@ async def close_position(daemon: Daemon, params: ClosePosition, call: Call) -> J
     return data
 
 
-async def reset_state(daemon: Daemon, params: ResetState, call: Call) -> JsonObject:
+async def reset_state(daemon: Daemon, params: ResetState, call: Call) -> ResetRow:
     """Set the kept state of an instance aside: its next start builds it anew from its anchor and the ledger."""
     slot = daemon.supervisor.find(params.name)
     if params.confirm != (phrase := f"RESET {slot.name}"):
@@ -64,7 +66,7 @@ def _percent(given: str) -> Decimal:
     return pct
 
 
-def _row(daemon: Daemon, account: str, symbol: str, each: Closed) -> JsonObject:
+def _row(daemon: Daemon, account: str, symbol: str, each: Closed) -> ClosedRow:
     return {
         "account": account,
         "symbol": symbol,

@@ -7,7 +7,7 @@ from typing import Final
 from playd.control import rows
 from playd.control.context import Daemon
 from playd.control.figures import rounded
-from playd.control.protocol import JsonObject
+from playd.control.ops_answers import Health, HealthCheck, InstanceHealth
 from playd.control.slices import in_slices
 from playd.control.tables import say_age
 from playd.core.modes import Environment
@@ -36,7 +36,7 @@ class Check:
     reason: str
     age_s: float | None = None
 
-    def as_json(self) -> JsonObject:
+    def as_json(self) -> HealthCheck:
         return {"name": self.name, "ok": self.ok, "reason": self.reason, "age_s": rounded(self.age_s)}
 
 
@@ -168,18 +168,28 @@ def _feeds(daemon: Daemon) -> Iterator[Check]:
         yield Check(f"feed {symbol}", good, f"{state}" if age_s is not None else "nothing was heard yet", age_s)
 
 
-def instance_health(daemon: Daemon, slot: Slot) -> JsonObject:
+def instance_health(daemon: Daemon, slot: Slot) -> InstanceHealth:
     """One instance: whether it is well, and the figures that say so."""
     row = rows.status_row(daemon, slot)
     record = slot.record
     halt = daemon.halts.highest(*scopes_of(record.uid, record.account, record.symbol))
     level = int(halt.level) if halt is not None else 0
-    wanted = ("name", "mode", "state", "reasons", "feed_age_s", "bar_age_s", "position", "stop_at_venue", "last_verdict")
-    healthy = slot.state in HEALTHY and level == 0
-    return {"healthy": healthy, **{name: row[name] for name in wanted}, "halt_level": level}
+    return {
+        "healthy": slot.state in HEALTHY and level == 0,
+        "name": row["name"],
+        "mode": row["mode"],
+        "state": row["state"],
+        "reasons": row["reasons"],
+        "feed_age_s": row["feed_age_s"],
+        "bar_age_s": row["bar_age_s"],
+        "position": row["position"],
+        "stop_at_venue": row["stop_at_venue"],
+        "last_verdict": row["last_verdict"],
+        "halt_level": level,
+    }
 
 
-async def health(daemon: Daemon) -> JsonObject:
+async def health(daemon: Daemon) -> Health:
     """Everything: alive, ready with its checks, and every instance, live ones first."""
     checks = ready_checks(daemon)
     slots = sorted(daemon.supervisor.slots.values(), key=lambda slot: (slot.record.mode != "live", slot.name))

@@ -1,6 +1,6 @@
 """Methods that answer with lines, the newest page first: the daemon's log from memory, and the records of its journal."""
 
-from typing import Final
+from typing import Final, cast
 
 import anyio
 import anyio.lowlevel
@@ -12,6 +12,7 @@ from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339
 from playd.control.log_lines import LineFilter
+from playd.control.ops_answers import JournalRecord, LogLine
 from playd.control.params import EventQuery, LogQuery
 from playd.control.protocol import MORE, JsonObject
 from playd.control.record_filter import RecordFilter
@@ -28,7 +29,7 @@ PAGE_BYTES: Final = REPLY_LINE_BYTES // 4
 """Of lines in one answer, which is made in about ten milliseconds; what is added to each line fits in the rest."""
 
 
-async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonObject]:
+async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[LogLine]:
     """Log lines that pass every filter, oldest first: the newest ones, or those before the line that `cursor` names."""
     wanted = LineFilter(**params.model_dump(exclude={"limit", "cursor"}))
     found = daemon.query_logs(limit=params.limit, wanted=wanted, before=_before(params.cursor))
@@ -41,11 +42,11 @@ async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[JsonO
         size += len(orjson.dumps(found[at - 1]))
         if size > PAGE_BYTES and at < len(found):
             _say_more(call)
-            return found[at:]
-    return found
+            return cast("list[LogLine]", found[at:])
+    return cast("list[LogLine]", found)
 
 
-async def query_events(daemon: Daemon, params: EventQuery, call: Call) -> list[JsonObject]:
+async def query_events(daemon: Daemon, params: EventQuery, call: Call) -> list[JournalRecord]:
     """
     Journal records that pass every filter, oldest first: the newest ones, or those before the record that `cursor` names. The
     newest files are looked through.
@@ -80,10 +81,10 @@ async def query_events(daemon: Daemon, params: EventQuery, call: Call) -> list[J
         _say_more(call)
     elif left <= 0 and len(found) < params.limit:
         call.warnings.append(("not_all", f"only the newest {SCANNED_BYTES // 2**20} MiB of the journal were looked through"))
-    return [
-        {**record, "time": rfc3339(record["ts_ms"]), "name": rows.owner_name(daemon, record["instance"] or "")}
-        for record in reversed(found)
-    ]
+    named = (
+        {"time": rfc3339(each["ts_ms"]), "name": rows.owner_name(daemon, each["instance"] or "")} for each in reversed(found)
+    )
+    return cast("list[JournalRecord]", [{**record, **names} for record, names in zip(reversed(found), named, strict=True)])
 
 
 def _before(cursor: str | None) -> int | None:

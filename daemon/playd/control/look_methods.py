@@ -2,7 +2,9 @@
 
 from typing import Any, Final
 
+from playd.control import look_answers as a
 from playd.control import rows
+from playd.control.arming_answers import Permission
 from playd.control.arming_methods import arming_row
 from playd.control.asked_for import account_named, names_in_messages, owner_of, warn_of_more, warn_of_symbol
 from playd.control.context import Daemon
@@ -20,9 +22,10 @@ from playd.control.params import (
     Unsubscribe,
 )
 from playd.control.pipeline_rows import pipeline_rows, setting_rows
-from playd.control.protocol import PROTOCOL, Code, JsonObject, RpcError
+from playd.control.protocol import PROTOCOL, Code, RpcError
 from playd.control.slices import in_slices
 from playd.control.streams import by_instance
+from playd.control.trade_rows import trade_row
 from playd.core.modes import Mode
 from playd.core.orders import OrderState
 from playd.orders.halts import ALL
@@ -63,7 +66,7 @@ def chosen(daemon: Daemon, target: str | None) -> list[Slot]:
     return sorted((slots[name] for name in names), key=lambda slot: (slot.record.mode != "live", slot.name))
 
 
-async def hello(daemon: Daemon, params: Hello, call: Call) -> JsonObject:
+async def hello(daemon: Daemon, params: Hello, call: Call) -> a.Hello:
     if params.protocol != PROTOCOL:
         text = f"protocol {params.protocol} was asked for, this daemon speaks {PROTOCOL}"
         raise RpcError(Code.INVALID_REQUEST, text, hint="use the playctl of the daemon's version")
@@ -78,7 +81,7 @@ async def hello(daemon: Daemon, params: Hello, call: Call) -> JsonObject:
     }
 
 
-async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
+async def status(daemon: Daemon, params: Target, call: Call) -> a.Status:
     daemon.supervisor.look_around()
     shown = chosen(daemon, params.target)
     counts: dict[str, int] = {}
@@ -87,7 +90,7 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
     highest, gravest = daemon.halts.highest(ALL), next(iter(daemon.halts.in_force()), None)
     seq, head = daemon.journal.head
     market_ms = daemon.market_ms()
-    header: JsonObject = {
+    header: a.DaemonLine = {
         "version": daemon.version,
         "daemon_id": daemon.daemon_id,
         "uptime_s": rounded(daemon.clock.mono_s() - daemon.started_s),
@@ -118,7 +121,7 @@ async def status(daemon: Daemon, params: Target, call: Call) -> JsonObject:
     return {"healthy": healthy, "daemon": header, "instances": [row async for row in in_slices(made, daemon.clock)]}
 
 
-def _account_line(daemon: Daemon, alias: str) -> JsonObject:
+def _account_line(daemon: Daemon, alias: str) -> a.AccountLine:
     held = daemon.accounts.held[alias]
     account = held.account
     not_ready = held.refused or (account.desk.condition.not_ready() if account is not None else rows.account_step(daemon, held))
@@ -147,7 +150,7 @@ def _venue_ms(daemon: Daemon) -> float | None:
     return rounded(max((venue.clock.round_trip_ms or 0.0 for venue in daemon.ops.venue_times), default=0.0)) or None
 
 
-async def _rates(daemon: Daemon) -> JsonObject:
+async def _rates(daemon: Daemon) -> a.Rates:
     """How much of each rate limit the present window has used: of each account that of its fullest endpoint, of the address."""
     used: dict[str, int] = {}
     async for row in in_slices(daemon.ops.limits(), daemon.clock):
@@ -157,7 +160,7 @@ async def _rates(daemon: Daemon) -> JsonObject:
     return {"rate_used_pct": max(used.values(), default=0), "rates_used_pct": used}
 
 
-def _incidents(daemon: Daemon) -> JsonObject:
+def _incidents(daemon: Daemon) -> a.IncidentCount:
     """How many go on, and how many critical ones nobody has seen."""
     found = daemon.ops.incidents.open_ones()
     unseen = sum(each.severity == "critical" and each.acked_ms is None for each in found)
@@ -173,11 +176,11 @@ def _repairs_today(daemon: Daemon) -> int:
     return 0 if row is None else int(row["n"])
 
 
-async def list_instances(daemon: Daemon, params: Selector, call: Call) -> list[JsonObject]:
+async def list_instances(daemon: Daemon, params: Selector, call: Call) -> list[a.ListRow]:
     return [rows.list_row(slot) for slot in chosen(daemon, params.selector)]
 
 
-async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject:
+async def get_instance(daemon: Daemon, params: ByName, call: Call) -> a.Instance:
     slot = daemon.supervisor.find(params.name)
     record, account = slot.record, daemon.accounts.find(slot.record.account)
     positions = [view for view in rows.all_positions(daemon) if view.owner == record.uid]
@@ -203,7 +206,7 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
         "orders": [rows.order_row(daemon, record.account, row) for row in orders],
         "intents": _intents(daemon, "i.account = ? AND i.instance = ?", (record.account, record.uid), SHOWN_INTENTS),
         "verdicts": [{"time": rfc3339(each.close_ms), "verdict": each.verdict, "detail": each.detail} for each in verdicts],
-        "trades": [trade.as_json() for trade in engine.engine.trades[-10:]] if engine is not None else [],
+        "trades": [trade_row(trade) for trade in engine.engine.trades[-10:]] if engine is not None else [],
         "pipeline": (pipeline := pipeline_rows(daemon, slot)),
         "settings": setting_rows(pipeline),
         "limits": None if account is None else named(LIMITS, account.desk.settings_of(record.uid))[0],
@@ -212,7 +215,7 @@ async def get_instance(daemon: Daemon, params: ByName, call: Call) -> JsonObject
     }
 
 
-def _arming(daemon: Daemon, slot: Slot) -> JsonObject | None:
+def _arming(daemon: Daemon, slot: Slot) -> Permission | None:
     """The newest permission of an instance with real money, None for others and where nobody gave one."""
     held = daemon.armings.held(slot.record.uid) if slot.record.mode is Mode.LIVE else None
     return None if held is None else arming_row(daemon, slot, held)
@@ -233,7 +236,7 @@ def _next_action(daemon: Daemon, slot: Slot) -> str:
     }.get(slot.state, "nothing to do")
 
 
-async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[JsonObject]:
+async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[a.PositionRow]:
     wanted = _wanted(daemon, params)
     found = [rows.position_row(daemon, view) for view in rows.all_positions(daemon) if _fits(wanted, view.account, view)]
     if not found:
@@ -241,7 +244,7 @@ async def list_positions(daemon: Daemon, params: Rows, call: Call) -> list[JsonO
     return found
 
 
-async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
+async def list_orders(daemon: Daemon, params: Rows, call: Call) -> a.Orders:
     wanted, behind = _wanted(daemon, params), _place(params)
     if params.state == "all":
         found = await latest_orders(daemon.ledger, wanted, limit=PAGE, behind=behind)
@@ -257,7 +260,7 @@ async def list_orders(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
     return {"rows": shown, "cursor": f"{last.created_ms}:{last.link_id}" if last is not None else None}
 
 
-async def list_fills(daemon: Daemon, params: Rows, call: Call) -> JsonObject:
+async def list_fills(daemon: Daemon, params: Rows, call: Call) -> a.Fills:
     views = latest_fills(daemon.ledger, _wanted(daemon, params), limit=PAGE, before_n=_cursor(params) or None)
     if not views:
         warn_of_symbol(daemon, params.symbol, call)
@@ -308,30 +311,30 @@ def _fits(wanted: Wanted, account: str, row: PositionView | OrderRow) -> bool:
     )
 
 
-async def list_accounts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
+async def list_accounts(daemon: Daemon, params: Nothing, call: Call) -> list[a.BalanceRow]:
     """Wallets as their venues last stated them, and by name every account that is configured or was wanted and is not open."""
     found = [rows.balance_row(daemon, account) for account in rows.all_accounts(daemon)]
     closed = {alias: held for alias, held in daemon.accounts.held.items() if held.account is None}
     for alias, held in sorted(closed.items()):
-        found.append(rows.closed_row(daemon, alias, str(held.plan.environment), held.refused or held.step))
+        found.append(rows.closed_row(daemon, alias, held.plan.environment, held.refused or held.step))
     for alias, account in sorted(daemon.ops.loaded.settings.accounts.items()):
         if account.has_key and alias not in daemon.accounts.held:
             why = "not open: refused, or no instance trades on it; `playctl incident list` says which"
-            found.append(rows.closed_row(daemon, alias, str(account.environment), why))
+            found.append(rows.closed_row(daemon, alias, account.environment, why))
     return found
 
 
-async def list_halts(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
+async def list_halts(daemon: Daemon, params: Nothing, call: Call) -> list[a.HaltRow]:
     return [rows.halt_row(daemon, halt) for halt in daemon.halts.in_force()]
 
 
-async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[JsonObject]:
+async def list_intents(daemon: Daemon, params: Intents, call: Call) -> list[a.IntentRow]:
     found = _intents(daemon, "i.outcome = ''" if params.unresolved else "1", (), PAGE)
     warn_of_more(call, len(found), PAGE)
     return found
 
 
-def _intents(daemon: Daemon, where: str, values: tuple[str, ...], limit: int) -> list[JsonObject]:
+def _intents(daemon: Daemon, where: str, values: tuple[str, ...], limit: int) -> list[a.IntentRow]:
     """Intents with what became of them, newest first."""
     newest = "(SELECT {} FROM orders o WHERE o.intent = i.id ORDER BY o.attempt DESC LIMIT 1)"
     order = f"{newest.format('o.state')} AS order_state, {newest.format('o.link_id')} AS link_id"
@@ -352,7 +355,7 @@ def _intents(daemon: Daemon, where: str, values: tuple[str, ...], limit: int) ->
     ]
 
 
-def _resolving(daemon: Daemon, row: Any) -> JsonObject:
+def _resolving(daemon: Daemon, row: Any) -> a.Resolving:
     """How often the resolver has asked about the intent's newest order, and what comes next; nothing for one without doubt."""
     account = daemon.accounts.find(row["account"])
     doubt = account.resolver.progress(row["link_id"]) if account is not None and row["link_id"] else None
@@ -364,12 +367,12 @@ def _resolving(daemon: Daemon, row: Any) -> JsonObject:
     return {"round": 0, "next": "asked at once" if account is not None else f"account {row['account']} is not open"}
 
 
-async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> JsonObject:
+async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> a.Following:
     names = () if params.instance is None else names_in_messages(daemon, params.instance)
     return {"id": call.session.subscribe(frozenset(params.topics), by_instance(*names))}
 
 
-async def unsubscribe(daemon: Daemon, params: Unsubscribe, call: Call) -> JsonObject:
+async def unsubscribe(daemon: Daemon, params: Unsubscribe, call: Call) -> a.Following:
     if not call.session.unsubscribe(params.id):
         raise RpcError(Code.NOT_FOUND, f"no subscription {params.id!r}")
     return {"id": params.id}

@@ -19,18 +19,18 @@ from playd.control import record_methods as records
 from playd.control import stranger_methods as strangers
 from playd.control.change_methods import as_rpc
 from playd.control.context import Daemon
-from playd.control.dispatch import Call, Method
+from playd.control.dispatch import Answer, Call, Method
 from playd.control.doctor_methods import run_doctor
 from playd.control.explain_methods import explain
 from playd.control.params import Params
-from playd.control.protocol import JsonObject
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
 
 TOLD_MAX: Final = 1000
 """Characters of a parameter that its record holds; a record has 16 KiB for all of them."""
 
-Body = Callable[[Daemon, Any, Call], Awaitable[JsonObject | list[JsonObject]]]
+Body = Callable[[Daemon, Any, Call], Awaitable[Answer]]
+"""A method; its return type is the declaration of what it answers, of which the schemas are made."""
 
 LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "hello": (params.Hello, look.hello),
@@ -116,7 +116,7 @@ def bind(daemon: Daemon) -> dict[str, Method]:
     return looks | changes
 
 
-async def _answer(daemon: Daemon, body: Body, params: Any, call: Call) -> JsonObject | list[JsonObject]:
+async def _answer(daemon: Daemon, body: Body, params: Any, call: Call) -> Answer:
     try:
         return await body(daemon, params, call)
     except (CommandRefused, NoSuchInstance, NotRunning, Incomplete) as error:
@@ -130,7 +130,7 @@ def told_of(value: str) -> str:
     return f"{len(value)} characters, sha256 {sha256(value.encode()).hexdigest()}"
 
 
-async def _record(daemon: Daemon, body: Body, params: Any, call: Call) -> JsonObject | list[JsonObject]:
+async def _record(daemon: Daemon, body: Body, params: Any, call: Call) -> Answer:
     """A change: on record before it runs, and its end on record before it is acknowledged."""
     told = {name: told_of(str(value)) for name, value in params.model_dump(exclude={"request_id", "confirm"}).items()}
     cause = daemon.journal.append("command.received", {"method": call.method, **told}, cause=call.key, actor=call.actor)

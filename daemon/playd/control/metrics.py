@@ -11,10 +11,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from playd.control import rows
+from playd.control.answer_parts import Figure
 from playd.control.context import Daemon
-from playd.control.figures import plain
 from playd.control.health import ready_checks
-from playd.control.protocol import JsonObject
 from playd.control.slices import in_slices
 from playd.core.orders import OrderState, Side
 from playd.ops.meters import BY_NAME, METRICS, Labels, Meters
@@ -189,6 +188,5 @@ def _watches(daemon: Daemon) -> Iterator[Value]:
         yield "backup_age_seconds", (), backup_s
 
 
-def _number(figure: JsonObject) -> float | None:
-    value = plain(figure["value"])
-    return None if value is None else float(value)
+def _number(figure: Figure) -> float | None:
+    return None if figure["value"] is None else float(figure["value"])

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import anyio
 import orjson
 
+from playd.control import ops_answers as a
 from playd.control import params as p
 from playd.control import rows
 from playd.control.asked_for import warn_of_more
@@ -16,7 +17,7 @@ from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
 from playd.control.health import health as health_of
 from playd.control.metrics import metrics_text
-from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.protocol import Code, RpcError
 from playd.control.slices import in_slices
 from playd.control.slo_readings import readings
 from playd.core.errors import LinkError, OperatorError, VenueError
@@ -41,16 +42,16 @@ CODE_KEY: Final = "notify_code"
 VERIFIED_KEY: Final = "notify_verified"
 
 
-async def health(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+async def health(daemon: Daemon, params: p.Nothing, call: Call) -> a.Health:
     return await health_of(daemon)
 
 
-async def metrics(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+async def metrics(daemon: Daemon, params: p.Nothing, call: Call) -> a.Metrics:
     return {"text": await metrics_text(daemon)}
 
 
-async def list_slos(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
-    found = []
+async def list_slos(daemon: Daemon, params: p.Nothing, call: Call) -> list[a.SloRow]:
+    found: list[a.SloRow] = []
     for reading in readings(daemon):
         objective = daemon.ops.breaches.objectives[reading.name]
         breach = daemon.ops.breaches.open.get((reading.name, reading.scope))
@@ -79,24 +80,25 @@ def _budget_left_pct(objective: Objective, value: float | None) -> int | None:
     return round(100.0 * (1.0 - (100.0 - value) / may_fail))
 
 
-async def list_limits(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+async def list_limits(daemon: Daemon, params: p.Nothing, call: Call) -> list[a.RateRow]:
     names, alone = _owners(daemon)
-    made = (
-        {
-            "bucket": f"{line.account or 'public'} {line.endpoint}",
-            "limit": line.limit,
-            "usable": line.usable,
-            "used": line.used,
-            "left": max(0, line.usable - line.used),
-            "blocked_s": rounded(line.blocked_s),
-            "wait_p50_ms": round(line.wait_p50_ms, 1),
-            "wait_p99_ms": round(line.wait_p99_ms, 1),
-            "refused": line.refusals,
-            "used_by": _used_by(line, names | alone.get(line.account, {})),
-        }
-        for line in daemon.ops.limits()
-    )
+    made = (_rate_row(line, names | alone.get(line.account, {})) for line in daemon.ops.limits())
     return [row async for row in in_slices(made, daemon.clock)]
+
+
+def _rate_row(line: LimitRow, names: Mapping[str, str]) -> a.RateRow:
+    return {
+        "bucket": f"{line.account or 'public'} {line.endpoint}",
+        "limit": line.limit,
+        "usable": line.usable,
+        "used": line.used,
+        "left": max(0, line.usable - line.used),
+        "blocked_s": rounded(line.blocked_s),
+        "wait_p50_ms": round(line.wait_p50_ms, 1),
+        "wait_p99_ms": round(line.wait_p99_ms, 1),
+        "refused": line.refusals,
+        "used_by": _used_by(line, names),
+    }
 
 
 def _owners(daemon: Daemon) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -110,7 +112,7 @@ def _owners(daemon: Daemon) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     return {record.uid: record.name for record in records}, alone
 
 
-def _used_by(line: LimitRow, names: Mapping[str, str]) -> list[JsonObject]:
+def _used_by(line: LimitRow, names: Mapping[str, str]) -> list[a.UsedBy]:
     """
     Whose requests of today used a bucket, the most first: instances by name. What is sent for a symbol, such as its stop,
     counts to the instance that alone trades it here, else to the symbol; what is for nobody in particular to the account.
@@ -124,7 +126,7 @@ def _used_by(line: LimitRow, names: Mapping[str, str]) -> list[JsonObject]:
 # --- incidents ------------------------------------------------------------------------------------------------------------
 
 
-async def list_incidents(daemon: Daemon, params: p.Incidents, call: Call) -> list[JsonObject]:
+async def list_incidents(daemon: Daemon, params: p.Incidents, call: Call) -> list[a.IncidentRow]:
     found = daemon.ops.incidents.open_ones() if params.state == "open" else daemon.ops.incidents.latest(PAGE)
     if params.state != "open":
         warn_of_more(call, len(found), PAGE)
@@ -135,7 +137,7 @@ async def list_incidents(daemon: Daemon, params: p.Incidents, call: Call) -> lis
     ]
 
 
-async def get_incident(daemon: Daemon, params: p.ById, call: Call) -> JsonObject:
+async def get_incident(daemon: Daemon, params: p.ById, call: Call) -> a.Incident:
     found = _incident(daemon, params.id)
     known = kind_of(found.kind)
     told = [_alert_row(daemon, each) for each in daemon.ops.alerts.rows.latest(PAGE) if f"{found.id}:" in f"{each.dedup}:"]
@@ -148,24 +150,24 @@ async def get_incident(daemon: Daemon, params: p.ById, call: Call) -> JsonObject
     }
 
 
-async def ack_incident(daemon: Daemon, params: p.Noted, call: Call) -> JsonObject:
+async def ack_incident(daemon: Daemon, params: p.Noted, call: Call) -> a.IncidentRow:
     """Seen by a person; nothing is resumed by it, and a second time changes nothing."""
     daemon.ops.incidents.acknowledge(_incident(daemon, params.id), call.actor, params.note)
     return await _written(daemon, params.id)
 
 
-async def note_incident(daemon: Daemon, params: p.Noted, call: Call) -> JsonObject:
+async def note_incident(daemon: Daemon, params: p.Noted, call: Call) -> a.IncidentRow:
     daemon.ops.incidents.note(_incident(daemon, params.id), call.actor, params.note)
     return await _written(daemon, params.id)
 
 
-async def resolve_incident(daemon: Daemon, params: p.Noted, call: Call) -> JsonObject:
+async def resolve_incident(daemon: Daemon, params: p.Noted, call: Call) -> a.IncidentRow:
     found = _incident(daemon, params.id)
     daemon.ops.incidents.resolve_by_hand(found, call.actor, params.note)
     return await _written(daemon, found.name)
 
 
-async def _written(daemon: Daemon, name: str) -> JsonObject:
+async def _written(daemon: Daemon, name: str) -> a.IncidentRow:
     daemon.ledger.commit()
     await daemon.journal.synced()
     return _incident_row(daemon, _incident(daemon, name))
@@ -183,7 +185,7 @@ def _incident(daemon: Daemon, wanted: str) -> Incident:
     raise RpcError(Code.NOT_FOUND, not_found("incident", wanted, [each.name for each in opened]))
 
 
-def _incident_row(daemon: Daemon, each: Incident) -> JsonObject:
+def _incident_row(daemon: Daemon, each: Incident) -> a.IncidentRow:
     return {
         "id": each.name,
         "number": each.id,
@@ -206,9 +208,9 @@ def _incident_row(daemon: Daemon, each: Incident) -> JsonObject:
 # --- alerts ---------------------------------------------------------------------------------------------------------------
 
 
-async def list_alerts(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObject:
+async def list_alerts(daemon: Daemon, params: p.Nothing, call: Call) -> a.Alerts:
     desk, now_ms = daemon.ops.alerts, daemon.clock.wall_ms()
-    routes = []
+    routes: list[a.RouteRow] = []
     for name in desk.routes:
         verified_ms = int(daemon.ledger.meta(f"{VERIFIED_KEY}:{name}") or 0)
         routes.append({"route": name, "verified": bool(verified_ms) and now_ms - verified_ms < VERIFIED_MS})
@@ -217,7 +219,7 @@ async def list_alerts(daemon: Daemon, params: p.Nothing, call: Call) -> JsonObje
     return {"routes": routes, "rows": [_alert_row(daemon, each) for each in found]}
 
 
-async def retry_alert(daemon: Daemon, params: p.AlertId, call: Call) -> JsonObject:
+async def retry_alert(daemon: Daemon, params: p.AlertId, call: Call) -> a.AlertRow:
     desk = daemon.ops.alerts
     if not desk.rows.retry(params.id, daemon.clock.wall_ms()):
         raise RpcError(Code.NOT_FOUND, f"no undelivered alert {params.id}")
@@ -225,14 +227,14 @@ async def retry_alert(daemon: Daemon, params: p.AlertId, call: Call) -> JsonObje
     return _alert_now(daemon, params.id, poke=True)
 
 
-async def drop_alert(daemon: Daemon, params: p.AlertId, call: Call) -> JsonObject:
+async def drop_alert(daemon: Daemon, params: p.AlertId, call: Call) -> a.AlertRow:
     if not daemon.ops.alerts.rows.drop(params.id, call.actor, daemon.clock.wall_ms()):
         raise RpcError(Code.NOT_FOUND, f"no undelivered alert {params.id}")
     daemon.ledger.commit()
     return _alert_now(daemon, params.id, poke=False)
 
 
-async def test_alerts(daemon: Daemon, params: p.AlertTest, call: Call) -> list[JsonObject]:
+async def test_alerts(daemon: Daemon, params: p.AlertTest, call: Call) -> list[a.AlertTest]:
     """Send each route a code that only its receiver can know, and say whether it was taken."""
     desk = daemon.ops.alerts
     if not desk.routes:
@@ -245,7 +247,7 @@ async def test_alerts(daemon: Daemon, params: p.AlertTest, call: Call) -> list[J
         code = f"{int(daemon.ops.world.random.token(8), 16) % CODE_DIGITS:06d}"
         daemon.ledger.set_meta(f"{CODE_KEY}:{route.name}", sha256(code.encode()).hexdigest())
         keys[route.name] = desk.queue_test(route, code)
-    results = []
+    results: list[a.AlertTest] = []
     with anyio.move_on_after(SENT_WITHIN_S):
         for name, key in keys.items():
             await desk.outcome(name, key)
@@ -256,7 +258,7 @@ async def test_alerts(daemon: Daemon, params: p.AlertTest, call: Call) -> list[J
     return results
 
 
-async def verify_alert(daemon: Daemon, params: p.AlertVerify, call: Call) -> JsonObject:
+async def verify_alert(daemon: Daemon, params: p.AlertVerify, call: Call) -> a.Verified:
     """A person typed the code: the route reaches somebody. Worth something for seven days."""
     digest = sha256(params.code.encode()).hexdigest()
     for name in daemon.ops.alerts.routes:
@@ -268,7 +270,7 @@ async def verify_alert(daemon: Daemon, params: p.AlertVerify, call: Call) -> Jso
     raise RpcError(Code.NOT_FOUND, f"code {params.code} was not sent by any route", hint="playctl notify test")
 
 
-def _alert_now(daemon: Daemon, alert_id: int, *, poke: bool) -> JsonObject:
+def _alert_now(daemon: Daemon, alert_id: int, *, poke: bool) -> a.AlertRow:
     found = daemon.ops.alerts.rows.find(alert_id)
     if found is None:
         raise RpcError(Code.NOT_FOUND, f"no alert {alert_id}")
@@ -277,7 +279,7 @@ def _alert_now(daemon: Daemon, alert_id: int, *, poke: bool) -> JsonObject:
     return _alert_row(daemon, found)
 
 
-def _alert_row(daemon: Daemon, each: AlertRow) -> JsonObject:
+def _alert_row(daemon: Daemon, each: AlertRow) -> a.AlertRow:
     body: dict[str, Any] = orjson.loads(each.body)
     return {
         "id": each.id,
@@ -295,20 +297,21 @@ def _alert_row(daemon: Daemon, each: AlertRow) -> JsonObject:
 # --- backups, journal, settings ---------------------------------------------------------------------------------------------
 
 
-async def make_backup(daemon: Daemon, params: p.Make, call: Call) -> JsonObject:
+async def make_backup(daemon: Daemon, params: p.Make, call: Call) -> a.BackupRow:
     try:
         made = await daemon.ops.backups.make()
     except BackupFailed as error:
         raise RpcError(Code.INTERNAL, str(error), reason="backup_failed") from error
-    return describe(made, daemon.clock.wall_ms())
+    return cast("a.BackupRow", describe(made, daemon.clock.wall_ms()))
 
 
-async def list_backups(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+async def list_backups(daemon: Daemon, params: p.Nothing, call: Call) -> list[a.BackupRow]:
     backups = daemon.ops.backups
-    return [describe(each, daemon.clock.wall_ms(), backups.verified_ms.get(each.name, 0)) for each in backups.listed()]
+    verified_ms, now_ms = backups.verified_ms, daemon.clock.wall_ms()
+    return [cast("a.BackupRow", describe(each, now_ms, verified_ms.get(each.name, 0))) for each in backups.listed()]
 
 
-async def verify_backup(daemon: Daemon, params: p.ById, call: Call) -> JsonObject:
+async def verify_backup(daemon: Daemon, params: p.ById, call: Call) -> a.BackupVerified:
     names = [each.name for each in daemon.ops.backups.listed()]
     if params.id not in names:
         raise RpcError(Code.NOT_FOUND, not_found("backup", params.id, names))
@@ -318,7 +321,7 @@ async def verify_backup(daemon: Daemon, params: p.ById, call: Call) -> JsonObjec
     return {"id": params.id, "whole": whole}
 
 
-async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> JsonObject:
+async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> a.Chain:
     """The journal against itself and against the head that was published last, by a process of its own."""
     found = await daemon.ops.chain.verify(since=params.since, anchor=params.anchor)
     said = "" if found == "whole" else await daemon.ops.chain.words(since=params.since, anchor=params.anchor)
@@ -326,7 +329,7 @@ async def verify_chain(daemon: Daemon, params: p.Verify, call: Call) -> JsonObje
     return {"result": found, "said": said, "head_seq": seq, "head_hash": digest}
 
 
-async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> JsonObject:
+async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> a.Key:
     """What the venue says about the key of an account, asked now; nothing is changed by it."""
     held = daemon.accounts.held.get(params.account)
     if held is None:
@@ -350,7 +353,7 @@ async def check_key(daemon: Daemon, params: p.OfAccount, call: Call) -> JsonObje
     }
 
 
-async def reload_key(daemon: Daemon, params: p.ReloadKey, call: Call) -> JsonObject:
+async def reload_key(daemon: Daemon, params: p.ReloadKey, call: Call) -> a.KeyChange:
     """Take the key that the account's source holds now; the old one stays in use unless the new one was proved."""
     if params.account not in daemon.accounts.held:
         raise RpcError(Code.NOT_FOUND, not_found("account", params.account, [*daemon.accounts.held]))
@@ -359,10 +362,10 @@ async def reload_key(daemon: Daemon, params: p.ReloadKey, call: Call) -> JsonObj
     except OperatorError as error:
         raise RpcError(Code.REFUSED, str(error), reason="key_not_changed", hint="playctl creds check") from error
     await daemon.journal.synced()
-    return said
+    return cast("a.KeyChange", said)
 
 
-async def get_config(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+async def get_config(daemon: Daemon, params: p.Nothing, call: Call) -> list[a.ConfigRow]:
     """Every key with its value, where it was set, and since when it holds: the start, or the reload that brought it."""
     started_ms = daemon.clock.wall_ms() - round((daemon.clock.mono_s() - daemon.started_s) * 1000)
     return [

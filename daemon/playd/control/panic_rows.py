@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from playd.control.change_answers import PanicReport as PanicAnswer
+from playd.control.change_answers import PanicRow
 from playd.control.figures import figure, rounded
-from playd.control.protocol import JsonObject
 from playd.core.orders import Side, VenuePosition
 from playd.orders.panic_report import PanicReport
 
@@ -17,12 +18,12 @@ def worded(position: VenuePosition) -> str:
 
 def panic_rows(
     scope: str, reports: Sequence[tuple[str, PanicReport]], unread: Sequence[str], *, verified: str = "at the venue"
-) -> JsonObject:
+) -> PanicAnswer:
     """
     The report over one or more accounts; `unread` are accounts of the scope that could not be looked at. `verified` says where
     flat was read, empty where nothing is booked and nobody was asked.
     """
-    positions = [
+    positions: list[PanicRow] = [
         {
             "account": alias,
             "symbol": each.symbol,

@@ -12,6 +12,7 @@ from playd.control.dispatch import Call
 from playd.control.figures import rfc3339, rounded
 from playd.control.look_methods import chosen
 from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.record_answers import Alike, Compared, ParityRow
 from playd.core.modes import Environment
 from playd.core.timeframes import DAY_MS
 from playd.market.recorded_days import FOLDER, market_of
@@ -24,7 +25,7 @@ KIND: Final = "parity"
 DIRECTORY: Final = "evidence"
 
 
-async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> JsonObject:
+async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> Compared:
     """
     Replay recorded days of the instances through the backtest and through the daemon's own parts, decision by decision.
 
@@ -35,7 +36,7 @@ async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> JsonObject:
         raise RpcError(Code.BUSY, "a comparison runs already", hint="playctl parity show, when it is done")
     end_ms = params.end_ms if params.end_ms is not None else daemon.clock.wall_ms()
     found: dict[tuple[str, str, str], JsonObject] = {}
-    rows = []
+    rows: list[ParityRow] = []
     async with daemon.ops.comparing:
         for slot in chosen(daemon, params.target):
             folder = daemon.ops.state_dir / FOLDER / market_of(daemon.environment_of(slot.record))
@@ -47,7 +48,7 @@ async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> JsonObject:
     return {"rows": rows}
 
 
-async def get(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+async def get(daemon: Daemon, params: p.Nothing, call: Call) -> list[ParityRow]:
     """The newest comparison of each instance's Play."""
     slots = sorted(daemon.supervisor.slots.values(), key=lambda slot: slot.name)
     return [_kept(daemon, slot, daemon.evidence.newest(KIND, slot.record.play_digest)) for slot in slots]
@@ -78,14 +79,14 @@ async def _compare(daemon: Daemon, slot: Slot, folder: PurePath, end_ms: int, da
     return {**data, "kept": kept}
 
 
-async def _row(daemon: Daemon, slot: Slot, found: JsonObject) -> JsonObject:
+async def _row(daemon: Daemon, slot: Slot, found: JsonObject) -> ParityRow:
     if "error" in found:
         return {"name": slot.name, "result": "not_compared", "what": found["error"]}
     decided = {int(close_ms): verdict for close_ms, verdict in found["verdicts"]}
     return {**_kept(daemon, slot, found["kept"]), **await _decided_itself(daemon, slot, decided)}
 
 
-def _kept(daemon: Daemon, slot: Slot, kept: Evidence | None) -> JsonObject:
+def _kept(daemon: Daemon, slot: Slot, kept: Evidence | None) -> ParityRow:
     """One piece of evidence for people."""
     if kept is None:
         return {"name": slot.name, "result": "unknown", "what": f"nothing was compared: playctl parity run {slot.name}"}
@@ -106,7 +107,7 @@ def _kept(daemon: Daemon, slot: Slot, kept: Evidence | None) -> JsonObject:
     }
 
 
-async def _decided_itself(daemon: Daemon, slot: Slot, decided: dict[int, str]) -> JsonObject:
+async def _decided_itself(daemon: Daemon, slot: Slot, decided: dict[int, str]) -> Alike:
     """How many bars of that time the instance itself has on record, and how many of them with the backtest's verdict."""
     bars = alike = 0
     first_ms, last_ms = min(decided, default=0), max(decided, default=-1)

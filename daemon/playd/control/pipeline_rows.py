@@ -3,7 +3,7 @@
 from typing import Final
 
 from playd.control.context import Daemon
-from playd.control.protocol import JsonObject
+from playd.control.look_answers import PipelineRow, SettingRow
 from playd.core.modes import Mode
 from playd.orders.account import Account
 from playd.orders.pipeline import PIPELINE, Step, bounds_of
@@ -24,7 +24,7 @@ _BY_STEP: Final = {
 _ELSEWHERE: Final = {"feed_stale_s": "market.stale_s", "max_im_rate": "breakers.im_rate", "max_mm_rate": "breakers.mm_rate"}
 
 
-def pipeline_rows(daemon: Daemon, slot: Slot) -> list[JsonObject]:
+def pipeline_rows(daemon: Daemon, slot: Slot) -> list[PipelineRow]:
     """One row per gate. `bounds` and `origins` are None while the account is not open and nobody knows them."""
     shadow = slot.record.mode is Mode.SHADOW
     account = None if shadow else daemon.accounts.find(slot.record.account)
@@ -41,9 +41,9 @@ def pipeline_rows(daemon: Daemon, slot: Slot) -> list[JsonObject]:
     ]
 
 
-def setting_rows(pipeline: list[JsonObject]) -> list[JsonObject]:
+def setting_rows(pipeline: list[PipelineRow]) -> list[SettingRow]:
     """Every limit that holds for an instance, once, with its value and who set it; nothing while its account is not open."""
-    found: dict[str, JsonObject] = {}
+    found: dict[str, SettingRow] = {}
     for row in pipeline:
         origins = row["origins"] or {}
         for name, value in (row["bounds"] or {}).items():

@@ -23,7 +23,6 @@ from playd.orders.order_book import FOREIGN
 from playd.settings.policy import Policy
 from playd.supervisor.checks import Check, judged
 from playd.supervisor.loading import load_program
-from playd.supervisor.plays import read_play
 from playd.supervisor.slot import Slot
 from playd.venues.port import KeyInfo, Priority
 
@@ -169,7 +168,7 @@ async def _warm_up(daemon: Daemon, slot: Slot) -> Check:
     hub = daemon.find_hub(slot.record)
     if hub is None:
         return Check("warm_up", "unknown", "its market is not open")
-    play = read_play(daemon.ops.world.disk, PurePath(slot.record.play_path))
+    play = await daemon.commands.read_play(PurePath(slot.record.play_path))
     await daemon.compile_for(play)
     program = await load_program(play, MINUTE_MS, anyio.lowlevel.checkpoint)
     try:

@@ -2,12 +2,14 @@
 The lines of the control socket: JSON-RPC 2.0, one UTF-8 object per line. Pure: bytes in, values out, values in, bytes out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
 import orjson
 
+from playd.control.answer_parts import Error, Fault
 from playd.core.limits import REPLY_LINE_BYTES
 
 PROTOCOL: Final = 1
@@ -80,7 +82,7 @@ class RpcError(Exception):
         reason: str = "",
         hint: str = "",
         scope: str = "",
-        details: JsonObject | None = None,
+        details: Mapping[str, Any] | None = None,
         closes: bool = False,
     ) -> None:
         super().__init__(message)
@@ -89,12 +91,12 @@ class RpcError(Exception):
         self.reason = reason or code.name.lower()
         self.hint = hint
         self.scope = scope
-        self.details = details or {}
+        self.details: JsonObject = dict(details or {})
         self.closes = closes
 
-    def as_json(self) -> JsonObject:
+    def as_json(self) -> Error:
         """The `error` member of a reply."""
-        data = {"reason": self.reason, "hint": self.hint, "scope": self.scope, "details": self.details}
+        data: Fault = {"reason": self.reason, "hint": self.hint, "scope": self.scope, "details": self.details}
         return {"code": int(self.code), "message": self.message, "data": data}
 
     @classmethod

@@ -8,12 +8,13 @@ import anyio.lowlevel
 import orjson
 
 from playd.control import params as p
+from playd.control import record_answers as a
 from playd.control import rows
 from playd.control.asked_for import account_named, owner_of, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import figure, rfc3339
-from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.protocol import Code, RpcError
 from playd.control.results import Results
 from playd.core.errors import RecordError
 from playd.core.orders import Side
@@ -30,7 +31,7 @@ PAGE: Final = 1000
 """Executions folded between two turns of the loop: about ten milliseconds."""
 
 
-async def why(daemon: Daemon, params: p.LinkId, call: Call) -> JsonObject:
+async def why(daemon: Daemon, params: p.LinkId, call: Call) -> a.Why:
     """An order by link id or by the venue's id: bar, clause, intent, requests, fills, checks, with the ms between."""
     ledger = daemon.ledger
     order = ledger.row("SELECT * FROM orders WHERE link_id = ?", (params.link_id,)) or ledger.row(
@@ -117,7 +118,7 @@ def _bar(daemon: Daemon, intent: Any) -> Any:
     )
 
 
-async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) -> list[JsonObject]:
+async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) -> list[a.ReconRow]:
     """The newest reconciliations of all accounts, newest first, each with what it found and what was planned about it."""
     runs = daemon.ledger.rows("SELECT * FROM recon_runs ORDER BY id DESC LIMIT ?", (RUNS,))
     oldest = runs[-1]["id"] if runs else 0
@@ -140,7 +141,7 @@ async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) ->
     ]
 
 
-async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Call) -> JsonObject:
+async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Call) -> a.Replayed:
     """What a kept reconciliation had before it, judged and planned again: the same plan, or another by newer code."""
     keep_days = daemon.ops.loaded.settings.recon.snapshot_keep_days
     snapshots = ReconSnapshots(daemon.ops.world.disk, daemon.clock, daemon.ops.state_dir, keep_days)
@@ -184,7 +185,7 @@ async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Cal
     }
 
 
-async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:
+async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[a.PnlRow]:
     """Results of a time by day, by instance or by symbol, what is open now beside them."""
     names = {row["uid"]: row["name"] for row in daemon.ledger.rows("SELECT uid, name FROM instances")}
     owner = None if params.owner is None else owner_of(daemon, params.owner)
@@ -198,7 +199,7 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[JsonObject]:
         await anyio.lowlevel.checkpoint()
     open_now = _open_now(daemon, params, wanted)
     keys = sorted(results.buckets.keys() | open_now.keys())
-    shown = []
+    shown: list[a.PnlRow] = []
     if not keys:
         warn_of_symbol(daemon, params.symbol, call)
     for key in keys:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+from playd.control import look_answers as a
+from playd.control.answer_parts import Figure, Reason
 from playd.control.context import Daemon
 from playd.control.figures import Source, figure, rfc3339, rounded
 from playd.control.fill_quality import shortfall_figure
 from playd.control.halt_causes import Cause, cause_of
-from playd.control.protocol import JsonObject
 from playd.control.shadow_rows import NOTHING_THERE, shadow_position, shadow_records
 from playd.core.modes import Environment, Mode
 from playd.core.orders import Side
@@ -34,7 +35,7 @@ TEXT_MAX: Final = 1000
 """Characters of one reason in a list of instances: five hundred of these stay far below what one answer may have."""
 
 
-def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
+def status_row(daemon: Daemon, slot: Slot) -> a.StatusRow:
     """One instance as `status` shows it."""
     record, now_s = slot.record, daemon.clock.mono_s()
     account, held = held_of(daemon, slot)
@@ -70,7 +71,7 @@ def status_row(daemon: Daemon, slot: Slot) -> JsonObject:
     }
 
 
-def _reasons(daemon: Daemon, slot: Slot) -> list[JsonObject]:
+def _reasons(daemon: Daemon, slot: Slot) -> list[Reason]:
     """Why an instance does not simply run. While the daemon starts, one that shall run has been stopped by nobody."""
     record, progress = slot.record, daemon.progress
     if not progress.ready and not slot.active and slot.facts.failed is None and record.enabled and record.desired != "stopped":
@@ -78,12 +79,12 @@ def _reasons(daemon: Daemon, slot: Slot) -> list[JsonObject]:
     return _reasons_in_short(slot)
 
 
-def _reasons_in_short(slot: Slot) -> list[JsonObject]:
+def _reasons_in_short(slot: Slot) -> list[Reason]:
     """Of each as much as a line of a table can hold: every fault of a file is in `show`."""
     return [{**row, "text": in_short(row["text"], f"playctl show {slot.name}")} for row in reason_rows(slot)]
 
 
-def reason_rows(slot: Slot) -> list[JsonObject]:
+def reason_rows(slot: Slot) -> list[Reason]:
     """Why it is not simply running; of what outlives the daemon also since when."""
     return [{"code": each.code, "text": each.text, "since": _time(each.since_ms)} for each in slot.reasons]
 
@@ -103,15 +104,15 @@ def account_step(daemon: Daemon, held: OpenAccount) -> str:
     return f"{held.step}, for {age_s:.0f} s" if held.step_since_s else held.step
 
 
-def _parity(daemon: Daemon, record: InstanceRecord) -> JsonObject | None:
+def _parity(daemon: Daemon, record: InstanceRecord) -> a.Comparison | None:
     """The newest comparison of this very Play with its backtest that was brought here; None for none."""
     found = daemon.evidence.newest("parity", record.play_digest)
     if found is None:
         return None
-    return {"same": found.passed, "age_s": rounded((daemon.clock.wall_ms() - found.created_ms) / 1000)}
+    return {"same": found.passed, "age_s": round((daemon.clock.wall_ms() - found.created_ms) / 1000, 3)}
 
 
-def list_row(slot: Slot) -> JsonObject:
+def list_row(slot: Slot) -> a.ListRow:
     """One instance as `list` shows it."""
     record = slot.record
     return {
@@ -132,7 +133,7 @@ def list_row(slot: Slot) -> JsonObject:
     }
 
 
-def position_row(daemon: Daemon, view: PositionView) -> JsonObject:
+def position_row(daemon: Daemon, view: PositionView) -> a.PositionRow:
     """One share of a position: what the venue says beside what the ledger books. A shadow's figures are computed."""
     is_shadow = view.account == own_account(Mode.SHADOW, view.owner)
     source: Source = "computed" if is_shadow else "venue"
@@ -171,7 +172,7 @@ def position_row(daemon: Daemon, view: PositionView) -> JsonObject:
     }
 
 
-def order_row(daemon: Daemon, account: str, row: OrderRow) -> JsonObject:
+def order_row(daemon: Daemon, account: str, row: OrderRow) -> a.OrderRow:
     """One order of the ledger."""
     age_s = (daemon.clock.wall_ms() - row.created_ms) / 1000
     return {
@@ -194,7 +195,7 @@ def order_row(daemon: Daemon, account: str, row: OrderRow) -> JsonObject:
     }
 
 
-def fill_row(daemon: Daemon, view: FillView) -> JsonObject:
+def fill_row(daemon: Daemon, view: FillView) -> a.FillRow:
     """One execution, of a venue or computed."""
     source: Source = "computed" if view.source == SHADOW else "venue"
     execution = view.execution
@@ -217,12 +218,13 @@ def fill_row(daemon: Daemon, view: FillView) -> JsonObject:
     }
 
 
-def balance_row(daemon: Daemon, account: Account) -> JsonObject:
+def balance_row(daemon: Daemon, account: Account) -> a.BalanceRow:
     """The wallet of an account as the venue last stated it."""
     view, wallet = account.views.balance(), account.desk.condition.wallet
     return {
         "account": view.account,
-        "mode": view.environment,
+        "mode": mode_of(daemon, account.alias),
+        "environment": view.environment,
         "uid": _uid_of(daemon, account.alias),
         "equity": figure(view.equity_usdt, USDT, "venue", view.age_s, "not read yet"),
         "available": figure(view.available_usdt, USDT, "venue", view.age_s, "not stated"),
@@ -233,23 +235,24 @@ def balance_row(daemon: Daemon, account: Account) -> JsonObject:
     }
 
 
-def closed_row(daemon: Daemon, alias: str, environment: str, why: str) -> JsonObject:
+def closed_row(daemon: Daemon, alias: str, environment: Environment, why: str) -> a.BalanceRow:
     """An account whose wallet nobody can read now."""
-    figures = {
-        name: figure(None, "ratio" if name.endswith("rate") else USDT, "venue", None, "account is not open")
-        for name in ("equity", "available", "im_rate", "mm_rate")
-    }
+    money, ratio = (figure(None, unit, "venue", None, "account is not open") for unit in (USDT, "ratio"))
     return {
         "account": alias,
-        "mode": environment,
+        "mode": _MODE_OF[environment],
+        "environment": str(environment),
         "uid": _uid_of(daemon, alias),
-        **figures,
+        "equity": money,
+        "available": money,
+        "im_rate": ratio,
+        "mm_rate": ratio,
         "not_ready": in_short(why, "playctl status"),
         "age_s": None,
     }
 
 
-def halt_row(daemon: Daemon, halt: Halt) -> JsonObject:
+def halt_row(daemon: Daemon, halt: Halt) -> a.HaltRow:
     """One halt in force. Scopes of instances are said by name."""
     cause = cause_of(daemon, halt)
     return {
@@ -288,7 +291,7 @@ def ticker_of(daemon: Daemon, record: InstanceRecord) -> Ticker | None:
     return hub.ticker(record.symbol) if hub is not None else None
 
 
-def position_figure(daemon: Daemon, slot: Slot, held: PositionView | None) -> JsonObject:
+def position_figure(daemon: Daemon, slot: Slot, held: PositionView | None) -> Figure:
     """Signed quantity of an instance, as booked; what the venue says of it is in `positions`."""
     record = slot.record
     signed = daemon.supervisor.booked_qty(record)
@@ -296,7 +299,7 @@ def position_figure(daemon: Daemon, slot: Slot, held: PositionView | None) -> Js
     return figure(signed, _base_coin(record.symbol), "ledger", age_s)
 
 
-def stop_figure(slot: Slot, account: Account | None, held: PositionView | None) -> JsonObject:
+def stop_figure(slot: Slot, account: Account | None, held: PositionView | None) -> Figure:
     """The stop as confirmed at the venue. A shadow has nothing there; the stop of its book is in `positions`."""
     if slot.record.mode is Mode.SHADOW:
         return figure(None, USDT, "computed", 0.0, NOTHING_THERE)
@@ -367,7 +370,7 @@ def unrealised_of(held: PositionView | None, ticker: Ticker | None) -> Decimal |
     return (price - held.entry_price) * (held.qty if held.side is Side.BUY else -held.qty)
 
 
-def day_figure(daemon: Daemon, record: InstanceRecord, unrealised: Decimal | None) -> JsonObject:
+def day_figure(daemon: Daemon, record: InstanceRecord, unrealised: Decimal | None) -> Figure:
     """Result since 00:00 UTC of the market's day: realised, fees, funding, and what is open now."""
     market_ms = daemon.market_ms()
     if market_ms is None or unrealised is None:
@@ -395,7 +398,7 @@ def _result(daemon: Daemon, record: InstanceRecord, before_ms: int | None) -> De
     return position.realised - position.fees - position.funding
 
 
-def drawdown_figure(slot: Slot, ticker: Ticker | None, age_s: float | None) -> JsonObject:
+def drawdown_figure(slot: Slot, ticker: Ticker | None, age_s: float | None) -> Figure:
     """How far the engine's equity lies below its peak, in percent."""
     price = (ticker.mark or ticker.last) if ticker is not None else None
     if slot.engine is None or price is None:
@@ -436,7 +439,7 @@ def _unresolved(daemon: Daemon, record: InstanceRecord) -> int:
     return 0 if row is None else int(row["n"])
 
 
-def _last_verdict(slot: Slot) -> JsonObject | None:
+def _last_verdict(slot: Slot) -> a.VerdictInShort | None:
     decided = slot.engine.last_decided if slot.engine is not None else None
     if decided is None:
         return None

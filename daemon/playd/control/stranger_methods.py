@@ -7,11 +7,12 @@ from typing import Final
 from playd.control import change_methods as change
 from playd.control import rows
 from playd.control.asked_for import open_account, refuse_while_banned
+from playd.control.change_answers import Adopted, OrphanClosed, OrphanRow
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rounded
 from playd.control.params import Adopt, CancelOrder, CloseOrphan, Nothing
-from playd.control.protocol import Code, JsonObject, RpcError
+from playd.control.protocol import Code, RpcError
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Mode
 from playd.core.orders import Side
@@ -25,12 +26,12 @@ from playd.supervisor.slot import Slot
 ORPHANS: Final = "playctl orphan list"
 
 
-async def list_orphans(daemon: Daemon, params: Nothing, call: Call) -> list[JsonObject]:
+async def list_orphans(daemon: Daemon, params: Nothing, call: Call) -> list[OrphanRow]:
     """Every position and working order that nobody here decided, of all open accounts."""
     return [_row(daemon, account.alias, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
 
 
-async def adopt(daemon: Daemon, params: Adopt, call: Call) -> JsonObject:
+async def adopt(daemon: Daemon, params: Adopt, call: Call) -> Adopted:
     """Hand a position that nobody here opened over to an instance, under a stop that the venue has shown."""
     slot = daemon.supervisor.find(params.to)
     account = open_account(daemon, slot.record.account if params.account is None else params.account)
@@ -71,7 +72,7 @@ async def adopt(daemon: Daemon, params: Adopt, call: Call) -> JsonObject:
     }
 
 
-async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> JsonObject:
+async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> OrphanClosed:
     """Cancel an order, or close a position, that nobody here decided. Reduce-only; a stop goes only with its position."""
     found = [(account, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
     match = [(account, each) for account, each in found if params.id in (each.id, each.id.removeprefix("v:"))]
@@ -94,7 +95,7 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> JsonO
         left = await account.strangers.close(stranger.symbol, key=call.key)
     except (StrangerRefused, VenueError, LinkError) as error:
         raise _refusal(error) from error
-    row = {**_row(daemon, account.alias, stranger), "left": text(abs(left))}
+    row: OrphanClosed = {**_row(daemon, account.alias, stranger), "left": text(abs(left))}
     if left:
         note = f"{abs(left)} of {stranger.symbol} is still open; it is driven on"
         raise RpcError(Code.INCOMPLETE, note, reason="position_may_remain", details=row)
@@ -134,7 +135,7 @@ def _refusal(error: StrangerRefused | VenueError | LinkError) -> RpcError:
     return RpcError(Code.DEGRADED, f"the venue cannot be read: {error}", reason="blind")
 
 
-def _row(daemon: Daemon, account: str, stranger: Stranger) -> JsonObject:
+def _row(daemon: Daemon, account: str, stranger: Stranger) -> OrphanRow:
     market_ms = daemon.market_ms()
     age_s = None if market_ms is None or not stranger.since_ms else rounded(max(0, market_ms - stranger.since_ms) / 1000)
     return {
