@@ -12,6 +12,7 @@ import pytest
 from playd.core.modes import Environment
 from playd.core.orders import OrderState, Side
 from playd.orders.desk import OwnLimits
+from playd.orders.fitting import Fitted
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.second_look import LOOK_EVERY_S, SecondLook
@@ -78,18 +79,86 @@ def test_an_entry_during_a_halt_is_told_and_its_symbol_halted(monkeypatch: pytes
         (RiskLimits(symbol_pct=Decimal(4)), "500.00 USDT of BTCUSDT are open with it, at most 400.00 may be (INV-17)"),
         (RiskLimits(day_notional_pct=Decimal(4)), "500.00 USDT were opened on its day, at most 400.00 may be (INV-17)"),
         (RiskLimits(week_notional_pct=Decimal(4)), "500.00 USDT were opened in its week, at most 400.00 may be (INV-17)"),
-        (RiskLimits(hard_order_usd=Decimal(500), gross_pct=Decimal(5), net_pct=Decimal(5), symbol_pct=Decimal(5)), ""),
+        (RiskLimits(order_usd=Decimal(400)), "it is worth 500.00 USDT, an order of its step may be worth 400 (INV-17)"),
+        (RiskLimits(notional_per_trade_pct=Decimal(4)), "it is worth 500.00 USDT, one entry may be worth 400 (INV-17)"),
+        (RiskLimits(risk_per_trade_pct=Decimal("0.04")), "it may lose 5.00 USDT, one entry may lose 4 (INV-17)"),
+        (RiskLimits(margin_per_trade_pct=Decimal(1)), "it is worth 500.00 USDT, its margin allows 300 (INV-17)"),
+        (RiskLimits(day_usd=Decimal(400)), "it and its day are worth 500.00 USDT, a day of its step may be worth 400 (INV-17)"),
+        (RiskLimits(day_orders=0), "0 entries of its day went before it, 0 may be with it (INV-17)"),
+        (RiskLimits(size_share_pct=Decimal(50)), "it is 0.010 of 0.010, its step allows 50 % of them (INV-17)"),
+        (RiskLimits(max_leverage=Decimal(2)), "the leverage was 3, at most 2 is allowed (INV-17)"),
+        (
+            RiskLimits(liquidation_safety=Decimal("0.02")),
+            "its stop is 500 away, liquidation allows 328.33 (INV-17)",
+        ),
+        (RiskLimits(max_im_rate=Decimal("0.1")), "the im_rate was 0.2, at most 0.1 is allowed (INV-17)"),
+        (RiskLimits(max_mm_rate=Decimal("0.04")), "the mm_rate was 0.05, at most 0.04 is allowed (INV-17)"),
+        (RiskLimits(max_positions=0), "1 positions are open with it, at most 0 may be (INV-17)"),
+        (RiskLimits(entries_per_hour_instance=0), f"1 entries of {UID} were made in its hour, at most 0 may be (INV-17)"),
+        (RiskLimits(entries_per_hour_account=0), "1 entries of the account were made in its hour, at most 0 may be (INV-17)"),
+        (
+            RiskLimits(
+                hard_order_usd=Decimal(500),
+                notional_per_trade_pct=Decimal(5),
+                margin_per_trade_pct=Decimal("1.7"),
+                risk_per_trade_pct=Decimal("0.07"),
+                size_share_pct=Decimal(100),
+                day_usd=Decimal(500),
+                day_orders=1,
+                gross_pct=Decimal(5),
+                net_pct=Decimal(5),
+                symbol_pct=Decimal(5),
+                max_positions=1,
+                max_leverage=Decimal(3),
+                max_im_rate=Decimal("0.22"),
+                max_mm_rate=Decimal("0.051"),
+                liquidation_safety=Decimal("0.031"),
+                entries_per_hour_instance=1,
+                entries_per_hour_account=1,
+            ),
+            "",
+        ),
     ],
 )
 def test_an_entry_above_a_cap_is_told(limits: RiskLimits, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def body() -> None:
-        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits, leverage=Decimal(3)))
         async with life.running():
-            port = await life.register()
-            monkeypatch.setattr("playd.orders.gateway.judge", lambda _: None)
+            port, condition = await life.register(), life.account.desk.condition
+            await anyio.sleep(2.0)  # the tiers are read
+            assert condition.wallet is not None
+            condition.wallet = replace(condition.wallet, im_rate=Decimal("0.2"), mm_rate=Decimal("0.05"))
+            if said:
+                monkeypatch.setattr("playd.orders.gateway.judge", lambda _: None)
+                monkeypatch.setattr("playd.orders.gateway.Case.fitted", Fitted(Decimal("0.010")))
             assert (await port.submit(entry(), READY)).code == "SENT"
             await anyio.sleep(TWO_LOOKS_S)
             assert [text.partition(": ")[2] for text in found(life)] == ([said] if said else [])
+
+    in_virtual_time(body)
+
+
+def test_each_entry_is_counted_in_the_hour_that_its_own_bar_ends() -> None:
+    """The first entry of an hour is not to blame for one of the next; two at one close count each other."""
+
+    async def body() -> None:
+        limits = RiskLimits(entries_per_hour_account=2)
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        async with life.running():
+            first, second = await life.register(), await life.register("efgh6789", symbol="ETHUSDT")
+            hour_ms = 3_600_000
+            for port, uid, symbol, cause in (
+                (first, UID, SYMBOL, hour_ms),
+                (second, "efgh6789", "ETHUSDT", hour_ms),
+                (first, UID, SYMBOL, 2 * hour_ms),
+            ):
+                assert (await port.submit(entry(cause, uid=uid, symbol=symbol), READY)).code == "SENT"
+                if port is first:
+                    await anyio.sleep(1.0)
+                    assert (await port.submit(leave(cause + 60_000))).code == "SENT"
+                    await anyio.sleep(1.0)
+            await anyio.sleep(TWO_LOOKS_S)
+            assert [halt.text for halt in life.halts.in_force() if halt.code == "INVARIANT"] == []
 
     in_virtual_time(body)
 

@@ -1,4 +1,4 @@
-"""What margin a position needs goes by the tier that it falls into, and by the most a tier may ask until the venue tells them."""
+"""What margin a position needs goes by the tier that it falls into, by the most that one may ask until the venue tells them."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -53,5 +53,12 @@ def test_every_name_on_the_page_is_there(row: list[str]) -> None:
     assert [kind for kind in re.findall(r"`([A-Z_]{4,})`", row[5]) if kind not in KINDS] == []
 
 
+def test_the_second_look_asks_for_exactly_what_the_page_says_is_found_by_it() -> None:
+    looks = (ROOT / "daemon" / "playd" / "orders").glob("second_*.py")
+    asked = {number for path in looks for number in re.findall(r"\((INV-\d\d)\)", path.read_text())}
+
+    assert asked == {row[0][:6] for row in ROWS if "`INVARIANT`" in row[5]}
+
+
 def test_what_is_looked_for_while_running_says_what_happens_then() -> None:
     assert [row[0] for row in ROWS if row[0].endswith("◆") and not row[5]] == []

@@ -2,9 +2,9 @@
 Budgets of opened notional and entries: reserved with the intent, used by fills, released at the order's end.
 
 Notional is counted by the hour, so that a week is its last 168 hours; entries by the UTC day, every one that was sent, whatever
-the venue made of it. What works is reserved at the most that it was sent for; an execution for which nothing is reserved any
-more, such as one behind the end of its order, takes nothing from what another has reserved. Rows exist only while the account has
-such caps, or may get them. They live in the ledger, so a restart forgets nothing.
+the venue made of it. What works is reserved at the most that it was sent for; an execution for which nothing is reserved, such
+as one behind the end of its order, takes nothing from what another has reserved. Rows exist only while the account has such
+caps, or may get them. They live in the ledger, so a restart forgets nothing.
 """
 
 from dataclasses import dataclass, replace

@@ -7,7 +7,6 @@ it finds is a bug of this program, so a person is told and the symbol takes no m
 """
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
@@ -15,24 +14,19 @@ from typing import Any, Final
 import orjson
 
 from playd.core.modes import Environment
-from playd.core.orders import IntentClass, OrderState, Side
+from playd.core.orders import IntentClass, OrderState
 from playd.orders.desk import Desk
-from playd.orders.fills import Share
 from playd.orders.halts import Halt, Level, scopes_of
-from playd.orders.opened import of_day, total
 from playd.orders.protection import Protection
-from playd.orders.rows import OrderRow
+from playd.orders.second_caps import SLACK, SecondCaps
+from playd.orders.second_stops import SecondStops
 from playd.orders.settings import OrderSettings
 
 LOOK_EVERY_S: Final = 5.0
 LOOKED_AT: Final = 100
 """Twice as many entries as a venue takes from one account in that time."""
 
-SLACK: Final = Decimal("1.1")
-"""Prices and equity move between the gates and this look; what is further above a cap than that was never below it."""
-
 _DAY_S: Final = 86_400.0
-_ZERO: Final = Decimal(0)
 
 
 class SecondLook:
@@ -40,12 +34,11 @@ class SecondLook:
 
     def __init__(self, desk: Desk, protection: Protection) -> None:
         self._desk = desk
-        self._protection = protection
         self._due_s = 0.0
         self._seen = {row["id"] for row in self._newest()}
         self._halts: dict[int, Halt] = {}
-        self._limits = desk.settings.limits
-        """The account's at the last look: an entry of since then may have been judged under them."""
+        self._caps = SecondCaps(desk, protection)
+        self._stops = SecondStops(desk)
         self._doubtful: dict[str, tuple[str, int | None]] = {}
         """Symbols of orders in doubt, and when each was sent: one that was sent again was in no doubt for a moment."""
         self._absent_from_s: dict[str, float] = {}
@@ -66,7 +59,9 @@ class SecondLook:
                 desk.halt_symbol(row["symbol"], Level.HALT, "INVARIANT", f"entry {row['id']}: {fault}")
         for link in self._doubtful.keys() - doubtful.keys():
             self._judge_end(link, now_s)
-        self._halts, self._doubtful, self._limits = halts, doubtful, desk.settings.limits
+        self._stops.look()
+        self._caps.remember()
+        self._halts, self._doubtful = halts, doubtful
         soonest_s = (
             now_s + desk.settings.never_arrived_after_s - 2 * LOOK_EVERY_S
         )  # it was in doubt up to a look before this one
@@ -116,73 +111,12 @@ class SecondLook:
                 yield "nothing is kept of what its gates had before them (INV-36)"
             else:
                 bounds = desk.on_record.read(OrderSettings, case["limits"])
-                yield from self._above_caps(row, bounds, case["facts"])
+                yield from self._caps.faults(row, bounds, case["facts"])
                 yield from _stale(case["inputs"], case["facts"], bounds)
         if desk.environment is Environment.LIVE and not self._armed(row):
             yield "no permission to trade with real money covers it (INV-21)"
         if not self._has_verdict(row):
             yield f"its bar {row['bar_close_ms']} has no verdict (INV-22)"
-
-    def _above_caps(self, row: sqlite3.Row, bounds: OrderSettings, facts: dict[str, Any]) -> Iterator[str]:
-        """Caps in money that an entry, or what is open together with it, lies above. Foreign positions count too."""
-        desk, one_order = self._desk, bounds.limits.hard_order_usd
-        worth = Decimal(row["order_qty"]) * Decimal(row["price_ref"])
-        if one_order is not None and worth > one_order * SLACK:
-            yield f"it is worth {worth:.2f} USDT, one order may be worth {one_order} (INV-17)"
-        # The account's own: an instance's tighter one bound only its own entry, and others may have opened more since.
-        before, limits, wallet = self._limits, desk.settings.limits, desk.condition.wallet
-        if wallet is None:
-            return
-        # What fell since the entry was judged did not bind it.
-        equity_usdt = max(wallet.equity_usdt, Decimal(facts["equity_usdt"] or 0))
-        long_usd, short_usd = self._open_usd()
-        each = {symbol: max(abs(long_usd[symbol]), abs(short_usd[symbol])) for symbol in long_usd}
-        one_side = max(abs(sum(long_usd.values(), _ZERO)), abs(sum(short_usd.values(), _ZERO)))
-        week = desk.caps.opened(row["bar_close_ms"])
-        for usd, pcts, what in (
-            (sum(each.values(), _ZERO), (before.gross_pct, limits.gross_pct), "are open with it"),
-            (one_side, (before.net_pct, limits.net_pct), "are open on one side with it"),
-            (
-                each.get(row["symbol"], _ZERO),
-                (before.symbol_pct, limits.symbol_pct),
-                f"of {row['symbol']} are open with it",
-            ),
-            (
-                of_day(week, row["bar_close_ms"]),
-                (before.day_notional_pct, limits.day_notional_pct),
-                "were opened on its day",
-            ),
-            (total(week), (before.week_notional_pct, limits.week_notional_pct), "were opened in its week"),
-        ):
-            set_pcts = [pct for pct in pcts if pct is not None]
-            most = None if len(set_pcts) < len(pcts) else equity_usdt * max(set_pcts) / 100
-            if most is not None and usd > most * SLACK:
-                yield f"{usd:.2f} USDT {what}, at most {most:.2f} may be (INV-17)"
-
-    def _open_usd(self) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-        """By symbol: what is held if all that buys executes, and if all that sells does; at the least price each is worth."""
-        long_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
-        short_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for share in self._desk.fills.shares():
-            usd = share.position.signed_qty * self._least_price(share)
-            long_usd[share.symbol] += usd
-            short_usd[share.symbol] += usd
-        for order in self._desk.book.live():
-            if order.intent is not None and not order.reduce_only:
-                usd = order.open_qty * self._price_of(order)
-                long_usd[order.symbol] += usd if order.side is Side.BUY else _ZERO
-                short_usd[order.symbol] -= usd if order.side is Side.SELL else _ZERO
-        return long_usd, short_usd
-
-    def _least_price(self, share: Share) -> Decimal:
-        """What a position is worth at least: the gate goes by the mark, which may have moved far from the price of entry."""
-        seen, paid = self._protection.last_seen(share.symbol), share.position.avg_price
-        return min(seen[0].mark_price or paid, paid) if seen is not None else paid
-
-    def _price_of(self, order: OrderRow) -> Decimal:
-        """The price that an entry was decided at; that of its limit is at most a band away."""
-        intent = self._desk.book.intent(order.intent or "")
-        return intent.price_ref if intent is not None else order.price or Decimal(0)
 
     def _armed(self, row: sqlite3.Row) -> bool:
         """Whether a permission for this very Play, and for an order of this size, was in force when the entry was written."""
