@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import pytest
@@ -336,6 +337,52 @@ def test_the_same_decision_again_sends_nothing() -> None:
             assert other.code == "REPLAY"
             assert [(halt.code, int(halt.level)) for halt in life.halts.in_force()] == [("INTENT_CHANGED", 2)]
             assert len(life.venue.placed) == 2
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"time_in_force": "GTC"},
+        {"order_type": "Limit"},
+        {"price": Decimal("49990.0")},
+        {"stop": Decimal("49400.0")},
+        {"target": Decimal("51000.0")},
+        {"side": Side.SELL},
+        {"qty": Decimal("0.011")},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_whatever_is_asked_for_in_another_way_under_a_used_identity_is_refused_and_halts(changed: dict[str, Any]) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life, settled_s=0.1)
+        life = life.crash()
+        async with life.running():
+            port = await life.register()
+            other = await port.submit(replace(entry(), **changed), READY)
+            assert other.code == "REPLAY"
+            assert [(halt.code, int(halt.level)) for halt in life.halts.in_force()] == [("INTENT_CHANGED", 2)]
+            (incident,) = [each for each in life.account.desk.incidents.open_ones() if each.kind == "INTENT_CHANGED"]
+            assert incident.severity == "critical"
+            halted = life.ledger.row("SELECT evidence FROM halts WHERE code = 'INTENT_CHANGED'")
+            assert halted is not None
+            assert halted["evidence"] == incident.name
+            assert len(life.venue.placed) == 1
+
+    in_virtual_time(body)
+
+
+def test_an_intent_of_a_program_that_kept_no_time_in_force_is_known_by_the_rest() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life, settled_s=0.1)
+            life.ledger.write("UPDATE intents SET tif = ''")
+            again = await port.submit(replace(entry(), time_in_force="GTC"), READY)
+            assert (again.code, life.halts.in_force()) == ("SENT", [])
 
     in_virtual_time(body)
 

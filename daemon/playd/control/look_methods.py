@@ -31,6 +31,7 @@ from playd.core.orders import OrderState
 from playd.orders.halts import ALL
 from playd.orders.on_record import LIMITS, named
 from playd.orders.order_pages import Place, latest_orders, place_of
+from playd.orders.recon_rows import REPAIRED
 from playd.orders.rows import OrderRow
 from playd.orders.verdicts import Verdicts
 from playd.orders.views import PositionView, Wanted, latest_fills
@@ -170,7 +171,7 @@ def _incidents(daemon: Daemon) -> a.IncidentCount:
 def _repairs_today(daemon: Daemon) -> int:
     midnight_ms = daemon.clock.wall_ms() // 86_400_000 * 86_400_000
     row = daemon.ledger.row(
-        "SELECT count(*) AS n FROM recon_diffs d JOIN recon_runs r ON r.id = d.run WHERE r.started_ms >= ? AND d.repair <> ''",
+        f"SELECT count(*) AS n FROM recon_diffs d JOIN recon_runs r ON r.id = d.run WHERE r.started_ms >= ? AND d.{REPAIRED}",
         (midnight_ms,),
     )
     return 0 if row is None else int(row["n"])

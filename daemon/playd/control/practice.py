@@ -9,6 +9,7 @@ from playd.control.ops_methods import VERIFIED_KEY, VERIFIED_MS
 from playd.core.timeframes import DAY_MS
 from playd.ops.drills.catalog import DRILLS
 from playd.orders.fold import VirtualPosition, add
+from playd.orders.recon_rows import UNEXPLAINED
 from playd.orders.rows import execution_row
 from playd.settings.policy import Policy
 from playd.supervisor.readiness import BookDay, Evidence, ReadinessFacts, Trade
@@ -118,7 +119,7 @@ def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
 def _books(daemon: Daemon, account: str, first_day: int) -> list[BookDay]:
     rows = daemon.ledger.rows(
         "SELECT started_ms / ? AS day, count(*) AS runs, sum(result = 'blind') AS blind,"
-        " sum((SELECT count(*) FROM recon_diffs d WHERE d.run = r.id AND d.repair = '')) AS unexplained"
+        f" sum((SELECT count(*) FROM recon_diffs WHERE run = r.id AND {UNEXPLAINED})) AS unexplained"
         " FROM recon_runs r WHERE account = ? AND started_ms >= ? GROUP BY day ORDER BY day",
         (DAY_MS, account, first_day * DAY_MS),
     )

@@ -5,13 +5,14 @@ from typing import Final
 
 from playd.core.timeframes import DAY_MS
 from playd.orders.ledger import Ledger
+from playd.orders.recon_rows import UNEXPLAINED
 
 LEAST_RUNS: Final = 100
 """Of fewer runs one bad one says little: they are counted as a hundred."""
 
 _NEW: Final = (
     "SELECT id, account, result, started_ms,"
-    " (SELECT count(*) FROM recon_diffs d WHERE d.run = r.id AND d.repair = '') AS unexplained"
+    f" (SELECT count(*) FROM recon_diffs WHERE run = r.id AND {UNEXPLAINED}) AS unexplained"
     " FROM recon_runs r WHERE id > ? ORDER BY id"
 )
 

@@ -18,6 +18,7 @@ from playd.core.errors import Broken
 from playd.core.record import Recorder
 from playd.core.timeframes import DAY_MS
 from playd.orders.guardian_word import GuardianWord
+from playd.orders.incidents import open_incident
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
@@ -133,7 +134,6 @@ class Halts:
         text: str,
         *,
         actor: str = "daemon",
-        evidence: str = "",
         anew: bool = False,
     ) -> Halt:
         """
@@ -149,7 +149,7 @@ class Halts:
             return held
         if held is not None:
             self._write_lifted(held, actor, _AGAIN)  # one commit with the new one: a crash between them lifts nothing
-        halt = self._store(scope, level, code, text, actor, evidence)
+        halt = self._store(scope, level, code, text, actor)
         if held is not None:
             self._forget(held, actor, _AGAIN)
         if scope == ALL and level >= Level.HALT:
@@ -178,8 +178,10 @@ class Halts:
             other.id > held.id and other.level >= Level.PANIC and other.level is not held.level for other in self._in_force
         )
 
-    def _store(self, scope: str, level: Level, code: str, text: str, actor: str, evidence: str = "") -> Halt:
-        now_ms = self._clock.wall_ms()
+    def _store(self, scope: str, level: Level, code: str, text: str, actor: str) -> Halt:
+        """Write a halt down, with the name of the open incident that tells more of its cause, if one does."""
+        now_ms, incident = self._clock.wall_ms(), open_incident(self._ledger, code, scope)
+        evidence = "" if incident is None else incident.name
         cursor = self._ledger.write(
             "INSERT INTO halts (scope, level, code, text, actor, evidence, raised_ms) VALUES (?,?,?,?,?,?,?)",
             (scope, int(level), code, text, actor, evidence, now_ms),

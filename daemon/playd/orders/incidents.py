@@ -179,6 +179,12 @@ class Incidents:
         self._journal.append(kind, data, actor=by)
 
 
+def open_incident(ledger: Ledger, kind: str, scope: str) -> Incident | None:
+    """The open incident of a kind and scope, None where there is none."""
+    row = ledger.row("SELECT * FROM incidents WHERE kind = ? AND scope = ? AND resolved_ms IS NULL", (kind, scope))
+    return None if row is None else _incident(row)
+
+
 def _name(number: int, kind: str, scope: str, opened_ms: int) -> str:
     """What an incident is called, for ever: by when it came first and what it is about."""
     moment = datetime.fromtimestamp(opened_ms // 1000, UTC)

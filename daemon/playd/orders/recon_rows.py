@@ -2,10 +2,18 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from playd.orders.ledger import Ledger
 from playd.orders.reconcile import DiffClass, Difference, ReconInputs, Repair, RepairKind
 from playd.orders.rows import plain
+
+
+UNEXPLAINED: Final = f"repair = '{RepairKind.HALT}'"
+"""Condition for the differences that nothing explains: what a person must look at."""
+
+REPAIRED: Final = f"repair NOT IN ('{RepairKind.HALT}', '{RepairKind.ALERT}')"
+"""Condition for those that something was done about."""
 
 
 @dataclass(frozen=True, slots=True)

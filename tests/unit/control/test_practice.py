@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from playd.control.practice import _decided, _practised, _trades
+from playd.control.practice import _books, _decided, _practised, _trades
 from playd.core.modes import Environment
 from playd.core.timeframes import DAY_MS
 from playd.orders.ledger import Ledger
+from playd.orders.recon_rows import write_difference
+from playd.orders.reconcile import DiffClass, Difference, Repair, RepairKind
 from playd.supervisor.shadow_market import note_market, real_since_ms
 from playd.world.virtual import VirtualWorld, virtual_world
 
@@ -81,6 +83,21 @@ def test_demo_counts_from_its_beginning_and_the_testnet_never(environment: str, 
         ledger.write("INSERT INTO accounts (alias, environment) VALUES ('try', ?)", (environment,))
         practise(ledger, "demo0001", "try", "demo", [now_ms - MINUTE_MS, now_ms - 2 * MINUTE_MS])
         assert bars_of(side) == counted
+
+
+def test_a_day_whose_books_had_a_difference_that_nothing_explains_is_told_as_such() -> None:
+    with daemon() as (side, ledger, _):
+        found = Difference(DiffClass.POSITION, "BTCUSDT", "BTCUSDT", "1", "2")
+        for n, kind in enumerate((RepairKind.RECORD, RepairKind.HALT, RepairKind.ALERT)):
+            run = ledger.write(
+                'INSERT INTO recon_runs (account, "trigger", kinds, started_ms, duration_ms, result)'
+                " VALUES ('main', 'timer', 'all', ?, 1, 'diff')",
+                (DAY_MS,),
+            )
+            write_difference(ledger, run.lastrowid or 0, n, found, Repair(kind, "BTCUSDT", "BTCUSDT", ""), "told", None)
+        assert [(day.runs, day.unexplained) for day in _books(side, "main", 0)] == [(3, 1)]
+        told = {row["repair"]: row["explained_by"] for row in ledger.rows("SELECT repair, explained_by FROM recon_diffs")}
+        assert told == {"record": "told", "halt": "", "alert": "told"}
 
 
 def executed(ledger: Ledger, n: int, side: str, price: int, time_ms: int, *, heard_after_ms: int = 100) -> None:

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from playd.core.timeframes import DAY_MS
 from playd.ops.recon_history import ReconHistory
 from playd.orders.ledger import Ledger
+from playd.orders.reconcile import RepairKind
 from playd.world.virtual import virtual_world
 
 NOW_MS = 10 * DAY_MS
@@ -30,8 +31,8 @@ def test_blind_and_unexplained_runs_count_against_it_and_repaired_ones_do_not() 
     history = ReconHistory(ledger, NOW_MS)
     assert history.matched_pct("other", NOW_MS) is None
     assert history.matched_pct("main", NOW_MS) == 99.0
-    run(ledger, NOW_MS, "diff", repair="fix")
-    run(ledger, NOW_MS, "diff", repair="")
+    run(ledger, NOW_MS, "diff", repair=RepairKind.PROTECT)
+    run(ledger, NOW_MS, "diff", repair=RepairKind.HALT)
     for _ in range(200):
         run(ledger, NOW_MS, "match")
     assert len(history.update()) == 202

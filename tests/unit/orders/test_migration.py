@@ -2,21 +2,30 @@
 
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path, PurePath
 
 import pytest
 
 from playd.cli.migrate import MigrateOptions, MigrationError, migrate
 from playd.core.errors import LockError, StateError
+from playd.core.ids import link_id
+from playd.core.orders import Action, OrderRequest, Side
 from playd.ops.backup import BackupError, make_backup
 from playd.ops.restore import checked
 from playd.orders import ledger as ledger_module
 from playd.orders import migration
+from playd.orders.fills import Fills
 from playd.orders.ledger import Ledger
+from playd.orders.machine import OrderEvent
 from playd.orders.migration import OlderState
+from playd.orders.order_book import OrderBook, is_other
 from playd.orders.schema import SCHEMA_VERSION
 from playd.world.real import RealDisk
 from playd.world.virtual import ManualClock
+from tests.simulation.order_world import UID, entry
+from tests.simulation.venue_rows import SYMBOL
+from tests.unit.orders.test_fold import execution
 
 OLDER = (
     "ALTER TABLE halts DROP COLUMN evidence",
@@ -99,6 +108,49 @@ def test_a_ledger_whose_shares_are_not_its_executions_is_named_with_the_way_back
     changed(state, *OLDER[2:], f"{share}, opened_ms) VALUES ('a', 'i', 'BTCUSDT', 0, '1', '5', '0', '0', '0', 1)")
     with pytest.raises(MigrationError, match="signed_qty 1, executions say 0; `playd restore"):
         migrate(MigrateOptions(state=str(state)))
+
+
+SCHEMA_3 = {
+    "accounts": ("position_mode",),
+    "intents": ("tif",),
+    "order_events": ("raw_digest",),
+    "executions": ("raw_digest",),
+    "equity": ("transfers", "day_start", "high_water"),
+    "recon_runs": ("inputs_file", "inputs_digest"),
+    "recon_diffs": ("value_usd", "explained_by"),
+}
+"""What a ledger of schema 3 lacks."""
+
+
+def test_a_ledger_of_schema_3_with_an_open_position_is_brought_up_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = ledger_at(tmp_path)
+    clock = ManualClock()
+    book, fills = OrderBook(ledger, clock, "main"), Fills(ledger, clock, "main")
+    identity = book.insert_intent(entry(), b"{}")
+    link = link_id(UID, "60000", Action.ENTER, 0, 0)
+    row = book.insert_order(entry(), identity, 0, OrderRequest(link, SYMBOL, Side.BUY, Decimal("0.010")))
+    fills.book(execution(Side.BUY, "0.010", "50000"), link=link, owner=UID, source="stream")
+    ledger.commit()
+    ledger.close()
+    lacking = [f"ALTER TABLE {table} DROP COLUMN {name}" for table, names in SCHEMA_3.items() for name in names]
+    changed(tmp_path, *lacking, "UPDATE meta SET value = '3' WHERE key = 'least_reader'", "PRAGMA user_version = 3")
+    with pytest.raises(OlderState, match="12 steps are missing"):
+        ledger_at(tmp_path)
+
+    assert migrate(MigrateOptions(state=str(tmp_path))) == 0
+    assert "12 steps done and verified" in capsys.readouterr().out
+    ledger = ledger_at(tmp_path)
+    book, fills = OrderBook(ledger, clock, "main"), Fills(ledger, clock, "main")
+    stored = book.intent(identity)
+    assert stored is not None
+    assert (is_other(stored, entry()), is_other(stored, entry(qty="0.020"))) == (False, True)
+    assert fills.position(UID, SYMBOL).signed_qty == Decimal("0.010")
+    book.record(book.need(row.link_id), OrderEvent.ACK, "reply", raw_digest="d")
+    events = ledger.rows("SELECT source, raw_digest FROM order_events ORDER BY n")
+    assert [tuple(each) for each in events] == [("intent", ""), ("send", ""), ("reply", "d")]
+    ledger.close()
 
 
 def test_a_column_that_no_row_can_have_is_no_step(state: Path) -> None:
