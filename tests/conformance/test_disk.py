@@ -134,6 +134,16 @@ def test_a_lock_names_its_holder_and_can_be_taken_again(disk: Disk) -> None:
     assert disk.read_bytes(STATE / "playd.lock") == b"pid 78\n"
 
 
+def test_whether_a_lock_is_held_is_told_without_taking_it_or_changing_its_file(disk: Disk) -> None:
+    path = STATE / "playd.lock"
+    assert not disk.is_locked(path)
+    lock = disk.lock(path, "pid 77\n")
+    assert disk.is_locked(path)
+    lock.release()
+    assert not disk.is_locked(path)
+    assert disk.read_bytes(path) == b"pid 77\n"
+
+
 def test_sqlite_keeps_what_was_committed(disk: Disk) -> None:
     first = disk.open_sqlite(STATE / "ledger.sqlite")
     first.execute("CREATE TABLE orders (link_id TEXT PRIMARY KEY)")

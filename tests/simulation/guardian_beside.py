@@ -14,9 +14,13 @@ from playd.orders.guardian.planning import Held, account_plan
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.guardian.watch import AccountWatch, Outlook
 from playd.orders.panic_report import PanicReport, PanicScope
-from tests.simulation.order_world import OrderWorld
+from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
+from tests.simulation.order_world import STATE, OrderWorld
 
 RULES = Rules()
+
+PLAN_AGE_S = 0.75
+"""How old the plan that the guardian goes by may be while the daemon writes it: its own pause, and that of who reads it."""
 
 
 class GuardianBeside:
@@ -26,10 +30,12 @@ class GuardianBeside:
         self._life, self._clock = life, life.world.clock
         self._plan = AccountPlan("main", Environment.LOCAL, "", "", "", "", "", False, "", TOLERANCES_PCT)
         self._last_beat_s: float | None = None
+        self._written_s = -PLAN_AGE_S
         self.did: list[str] = []
         """What it did at the venue: kinds of its records."""
+        claims = ShareClaims(life.world.disk, STATE, GUARDIAN, DAEMON)
         hands = Hands(life.venue, GuardianShare(self._clock), TOLERANCES_PCT)
-        self._watch = AccountWatch("main", hands, self._clock, self._outlook, self._record, lambda: None, {})
+        self._watch = AccountWatch("main", hands, self._clock, self._outlook, self._record, lambda: None, {}, claims)
         self.task = asyncio.create_task(self._run())
 
     def daemon_lives(self, life: OrderWorld) -> None:
@@ -52,17 +58,21 @@ class GuardianBeside:
             await anyio.sleep(min(self._watch._pause_s(), RULES.check_s))
 
     def _write_plan(self) -> None:
+        self._written_s = self._clock.mono_s()
         desk = self._life.account.desk
-        held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, {}, desk.fills.newest_booked)
+        read_to_ms = self._life.account.catch_up.watermark_ms or 0
+        held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, {}, desk.fills.newest_booked, read_to_ms)
         self._plan = account_plan(self._plan, held, desk.halts.in_force(), fallback_pct=RULES.fallback_stop_pct, flatten=True)
 
     def _outlook(self) -> Outlook:
         if self._last_beat_s is None:
-            self._write_plan()
-            return Outlook(self._plan, RULES, Heard(DaemonState.ALIVE, 0.0))
+            if self._clock.mono_s() - self._written_s >= PLAN_AGE_S:
+                self._write_plan()
+            return Outlook(self._plan, RULES, Heard(DaemonState.ALIVE, self._clock.mono_s()))
         dead_s = self._last_beat_s + RULES.dead_after_s
         dead = self._clock.mono_s() >= dead_s
-        return Outlook(self._plan, RULES, Heard(DaemonState.DEAD, dead_s) if dead else Heard(DaemonState.ALIVE, 0.0))
+        heard = Heard(DaemonState.DEAD, dead_s) if dead else Heard(DaemonState.ALIVE, self._last_beat_s)
+        return Outlook(self._plan, RULES, heard)
 
     def _record(self, kind: str, _data: Mapping[str, Any], _account: str, _symbol: str) -> None:
         self.did.append(kind)

@@ -146,6 +146,9 @@ class OrderWorld:
     def crash(self) -> "OrderWorld":
         """The process dies: what was not committed is gone. Returns the next life on the same disk and venue."""
         self.ledger._connection.close()
+        for claim in self.halts.guardian.claims._held.values():
+            if claim.lock is not None:  # as the operating system does
+                claim.lock.release()
         self.venue.close_stream()
         return build(self.venue, self.world, self.settings, self.journal)
 

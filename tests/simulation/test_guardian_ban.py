@@ -15,6 +15,7 @@ from playd.orders.guardian.open_account import OpenedAccount
 from playd.orders.guardian.plan import AccountPlan, Plan, from_payload, to_payload
 from playd.orders.guardian.plan_file import PlanFile
 from playd.orders.guardian.share import BAN_MAX_S, GuardianShare
+from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
 from playd.venues.port import Priority
 from playd.world.virtual import virtual_world
 from tests.simulation.fake_venue import FakeVenue
@@ -50,7 +51,8 @@ def test_a_ban_of_the_daemon_is_kept_by_the_guardian_also_over_its_restart() -> 
 
         @asynccontextmanager
         async def life() -> AsyncIterator[Guardian]:
-            guardian = Guardian(clock, PlanFile(disk, STATE), opener, _unheard, _unheard, _unheard)
+            claims = ShareClaims(disk, STATE, GUARDIAN, DAEMON)
+            guardian = Guardian(clock, PlanFile(disk, STATE), opener, _unheard, _unheard, _unheard, claims)
             async with anyio.create_task_group() as group:
                 await group.start(guardian.run)
                 yield guardian

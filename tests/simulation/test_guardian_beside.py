@@ -11,7 +11,7 @@ from playd.core.orders import OrderRequest, Side
 from playd.orders.fills import FillEvent
 from playd.orders.fold import fold
 from playd.orders.halts import Level, instance_scope
-from playd.orders.panic import PanicScope
+from playd.orders.panic import PanicReport, PanicScope
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.guardian_beside import RULES, GuardianBeside
 from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
@@ -160,26 +160,45 @@ def test_the_guardians_panic_of_one_of_two_instances_is_booked_to_that_one_and_c
     told(story, Script())
 
 
-@pytest.mark.parametrize("behind_s", [0.4, 2.0, 5.0])
-def test_a_close_of_the_guardian_that_is_seen_as_an_order_first_is_booked_to_its_owner_and_never_repeated(
-    behind_s: float,
+@pytest.mark.parametrize("script", ["nothing", "lost before", "lost after", "too fast", "stream cut"])
+@pytest.mark.parametrize("behind_s", [-0.5, -0.02, -0.01, 0.0, 0.01, 0.02, 0.4, 2.0, 5.0])
+def test_daemon_and_guardian_that_are_asked_for_the_same_panic_close_the_share_once_whoever_is_asked_first(
+    behind_s: float, script: str
 ) -> None:
-    """The daemon lives, hears of the order before its execution, and is asked for the same panic a moment later."""
+    """`behind_s`: how much later than the guardian the daemon is asked. Both live; somebody else holds more of the symbol."""
     one, other = "wxyz2345", "abcd2345"
 
     async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
-        async with life.running(), anyio.create_task_group() as group:
+        async with life.running():
             guardian.daemon_lives(life)
             ports = [await life.register(uid) for uid in (one, other)]
             for port, uid, qty in zip(ports, (one, other), ("0.010", "0.030"), strict=True):
                 await port.submit(entry(uid=uid, qty=qty), READY)
                 await anyio.sleep(1.0)
-            group.start_soon(guardian.panic, PanicScope(instance_uid=one))
-            await anyio.sleep(behind_s)
-            report = await life.account.panic(PanicScope(instance_uid=one), actor="me", reason="test")
+            scope, reports = PanicScope(instance_uid=one), list[PanicReport]()
+            faults = {
+                "lost before": WriteFault.LOST_BEFORE,
+                "lost after": WriteFault.LOST_AFTER,
+                "too fast": WriteFault.THROTTLED,
+            }
+            life.venue.script.writes = [faults[script]] if script in faults else []
+            if script == "stream cut":
+                life.venue.disconnect()
+
+            async def by_daemon() -> None:
+                await anyio.sleep(max(0.0, behind_s))
+                reports.append(await life.account.panic(scope, actor="me", reason="test"))
+
+            async def by_guardian() -> None:
+                await anyio.sleep(max(0.0, -behind_s))
+                reports.append(await guardian.panic(scope))
+
+            async with anyio.create_task_group() as asked:
+                asked.start_soon(by_daemon)
+                asked.start_soon(by_guardian)
             await anyio.sleep(10.0)
 
-            assert report.exit_code == 0
+            assert [report.exit_code for report in reports] == [0, 0]
             assert life.venue.signed() == Decimal("0.030")
             assert [port.position().position.signed_qty for port in ports] == [0, Decimal("0.030")]
             in_order(life)

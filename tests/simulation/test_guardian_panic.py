@@ -12,7 +12,7 @@ from playd.core.errors import Throttled
 from playd.core.ids import instance_tag, tag_of
 from playd.core.orders import Execution, OrderRequest, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
-from playd.orders.guardian.flatten import Flattener
+from playd.orders.guardian.flatten import OVERLAP_MS, Flattener
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.plan import TOLERANCES_PCT, PlannedExit, PlannedPosition, PlannedShare
 from playd.orders.guardian.share import GuardianShare
@@ -37,9 +37,9 @@ def told(body: Body, venue_type: type[FakeVenue] = FakeVenue) -> None:
     in_virtual_time(run)
 
 
-async def panic(venue: FakeVenue, hands: Hands, scope: PanicScope, *plan: PlannedPosition) -> PanicReport:
+async def panic(venue: FakeVenue, hands: Hands, scope: PanicScope, *plan: PlannedPosition, read_to_ms: int = 0) -> PanicReport:
     known = {(each.symbol, each.position_idx): each for each in plan}
-    return await Flattener("main", hands, venue.clock, known, lambda _step, _text: None).run(scope)
+    return await Flattener("main", hands, venue.clock, known, lambda _step, _text: None, read_to_ms=read_to_ms).run(scope)
 
 
 async def entered(venue: FakeVenue, qty: str, link: str = LINK) -> None:
@@ -255,3 +255,49 @@ def test_of_a_share_that_is_months_old_only_executions_behind_the_plan_are_asked
         assert set(asked) == {newest.time_ms}
 
     told(body, Asked)
+
+
+def test_of_a_share_that_last_traded_half_a_year_ago_only_what_the_ledger_has_not_read_is_asked_for() -> None:
+    """Others trade the symbol all the time: all their executions since are no part of this share, and are in the ledger."""
+    asked = list[int | None]()
+
+    class Asked(FakeVenue):
+        async def executions(self, *, since_ms: int | None = None, link_id: str = "", **given: Any) -> Sequence[Execution]:
+            asked.extend([] if link_id else [since_ms])
+            return await super().executions(since_ms=since_ms, link_id=link_id, **given)
+
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.010")
+        newest = venue.execution_rows[-1]
+        await anyio.sleep(15_000_000.0)  # noqa: ASYNC116 - virtual seconds, half a year of them
+        venue.open_foreign(Decimal("0.030"))
+        share = PlannedShare(UID, "mine", Decimal("0.010"), 1, newest.seq, newest.time_ms)
+        plan = replace(planned(), qty=Decimal("0.040"), shares=(share, PlannedShare(OTHER, "other", Decimal("0.030"))))
+        read_to_ms = venue.clock.wall_ms()
+        await panic(venue, hands, PanicScope(instance_uid=UID), plan, read_to_ms=read_to_ms)
+        assert venue.signed() == Decimal("0.030")
+        assert set(asked) == {read_to_ms - OVERLAP_MS}
+
+    told(body, Asked)
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "left"), [("x", Side.SELL, "0.020"), ("f", Side.SELL, "0.020"), ("e", Side.BUY, "0.020")]
+)
+def test_what_the_daemon_has_executed_for_the_instance_since_its_plan_counts_though_the_plan_names_no_order_of_it(
+    kind: str, side: Side, left: str
+) -> None:
+    """Its plan is up to a second old: an exit, a panic of its own and an entry may have come behind it."""
+
+    async def body(venue: FakeVenue, hands: Hands) -> None:
+        await entered(venue, "0.010")
+        venue.open_foreign(Decimal("0.020"))
+        seq = venue.execution_rows[-1].seq
+        shares = PlannedShare(UID, "mine", Decimal("0.010"), 0, seq), PlannedShare(OTHER, "other", Decimal("0.020"), 0, seq)
+        plan = replace(planned(), qty=Decimal("0.030"), shares=shares)
+        link = LINK.replace("pde", f"pd{kind}").replace("a" * 24, "b" * 24)
+        await venue.place(OrderRequest(link, SYMBOL, side, Decimal("0.004"), reduce_only=side is Side.SELL))
+        report = await panic(venue, hands, PanicScope(instance_uid=UID), plan)
+        assert (report.exit_code, venue.signed()) == (0, Decimal(left))
+
+    told(body)

@@ -23,6 +23,7 @@ from playd.orders.guardian.share import GuardianShare
 from playd.orders.guardian.unfinished import Unfinished
 from playd.orders.guardian.watch import AccountWatch, Outlook
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicReport, PanicScope
+from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
 from playd.venues.port import Priority, PrivateEvent, Reply
 from playd.world.virtual import virtual_world
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
@@ -34,6 +35,11 @@ UID, OTHER = "abcdefgh", "ETHUSDT"
 STOP = Decimal(49_000)
 NOT_NOW = 110074
 """An answer to a close that is worth another try."""
+
+
+def unclaimed() -> ShareClaims:
+    """Claims of a guardian whose daemon claims nothing."""
+    return ShareClaims(virtual_world().disk, STATE, GUARDIAN, DAEMON)
 
 
 @dataclass
@@ -50,7 +56,7 @@ class Watched:
     def __post_init__(self) -> None:
         hands = Hands(self.venue, GuardianShare(self.venue.clock), ())
         outlook = lambda: Outlook(self.plan, Rules(), self.heard, self.halts)  # noqa: E731
-        self.watch = AccountWatch("main", hands, self.venue.clock, outlook, self.record, lambda: None, {})
+        self.watch = AccountWatch("main", hands, self.venue.clock, outlook, self.record, lambda: None, {}, unclaimed())
 
     def record(self, kind: str, data: Mapping[str, Any], _account: str, _symbol: str) -> None:
         self.records.append((kind, dict(data)))
@@ -299,7 +305,7 @@ def test_a_panic_that_is_not_done_outlives_another_place_of_its_account_and_is_t
         file = PlanFile(disk, STATE)
         file.save(Plan(accounts=(account(),)), 1)
         tell = lambda event, alarm, _since_ms: told.append((event, alarm.kind))  # noqa: E731
-        guardian = Guardian(clock, file, away, lambda *_: None, lambda *_: None, tell)
+        guardian = Guardian(clock, file, away, lambda *_: None, lambda *_: None, tell, unclaimed())
         async with anyio.create_task_group() as group:
             await group.start(guardian.run)
             guardian.kept["main"].unfinished[PanicScope()] = Unfinished("the account is not watched", clock.wall_ms())
@@ -345,7 +351,7 @@ def test_a_dead_daemon_is_told_of_also_where_no_account_can_be_read(accounts: tu
         file = PlanFile(disk, STATE)
         file.save(Plan(accounts=tuple(replace(account(), alias=alias) for alias in accounts)), clock.wall_ms())
         tell = lambda event, alarm, _since_ms: told.append((event, alarm.kind))  # noqa: E731
-        guardian = Guardian(clock, file, away, lambda *_: None, lambda *_: None, tell)
+        guardian = Guardian(clock, file, away, lambda *_: None, lambda *_: None, tell, unclaimed())
         async with anyio.create_task_group() as group:
             await group.start(guardian.run)
             await anyio.sleep(30.0)

@@ -18,7 +18,7 @@ from playd.orders.strangers import StrangerRefused
 from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.order_world import UID, OrderWorld, build, entered
-from tests.simulation.venue_rows import Held, position_row
+from tests.simulation.venue_rows import Held, order_row, position_row
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
 
@@ -34,7 +34,8 @@ class HedgeVenue(FakeVenue):
     def __init__(self, clock: LoopClock) -> None:
         super().__init__(clock)
         self.sides = {LONG: Decimal("0.040"), SHORT: Decimal("-0.015")}
-        self.fills = 1_000_000
+        self.thin = 0
+        """So many orders find only a half of what they want."""
 
     def open_sides(self) -> list[VenuePosition]:
         now_ms = self.clock.wall_ms()
@@ -62,9 +63,14 @@ class HedgeVenue(FakeVenue):
         self.links.add(request.link_id)
         self.effects.append(request)
         self._ids += 1
-        qty = min(request.qty, abs(held))
+        wanted = qty = min(request.qty, abs(held))
+        if self.thin:
+            self.thin, qty = self.thin - 1, (wanted / 2).quantize(Decimal("0.001"))
         self.sides[request.position_idx] -= qty if held > 0 else -qty
         self._execute(HEDGED, request.side, qty, self.price, request.link_id, f"o-{self._ids}", "", qty)
+        order = order_row(f"o-{self._ids}", request, wanted, self.clock.wall_ms())
+        status = "Filled" if qty == wanted else "Cancelled"
+        self._report(replace(order, status=status, cum_qty=qty, avg_price=self.price, position_idx=request.position_idx))
         return 0
 
 
@@ -102,6 +108,17 @@ def test_a_panic_closes_the_long_and_the_short_of_a_symbol_in_hedge_mode_each_on
         assert {order.position_idx: order.side for order in venue.effects} == {LONG: Side.SELL, SHORT: Side.BUY}
         assert len(venue.effects) == 2
         assert life.account.desk.fills.position(FOREIGN, HEDGED).signed_qty == 0
+
+    told(story)
+
+
+def test_the_next_attempt_at_a_side_that_was_closed_in_part_means_the_same_side() -> None:
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        venue.thin = 3
+        report = await life.account.panic(PanicScope(), actor="me", reason="test")
+        assert report.exit_code == 0
+        assert closed(report) == BOTH
+        assert {order.position_idx for order in venue.placed} == {LONG, SHORT}
 
     told(story)
 

@@ -31,6 +31,7 @@ from playd.orders.guardian.open_account import open_account
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile
 from playd.orders.guardian.share import AddressBan, Shares
 from playd.orders.panic_notes import make_folder
+from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
 from playd.supervisor.edge import first_of, say
 from playd.world.ports import Signal, World
 from playd.world.real import real_world
@@ -126,6 +127,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
         world.clock, lambda until_ms: voice.record(BAN, {"until_ms": until_ms}, "", ""), lambda: guardian.plan.ban_s
     )
     shares = Shares(world.clock, ban)
+    claims = ShareClaims(world.disk, places.state_dir, GUARDIAN, DAEMON)
     guardian = Guardian(
         world.clock,
         PlanFile(world.disk, places.state_dir),
@@ -133,10 +135,11 @@ async def _main(world: World, options: GuardianOptions) -> int:
         voice.record,
         voice.say,
         post.tell,
+        claims,
     )
     voice.say("info", "starting", f"{__version__} state {places.state_dir}")
     with _alone(world, places.state_dir / DIRECTORY, voice), world.process.signals() as signals:
-        _make_ready_for_panics(world, places.state_dir, voice)
+        _make_ready_for_panics(world, places.state_dir, claims, voice)
         async with anyio.create_task_group() as group:
             group.start_soon(post.run, name="alerts")
             await group.start(_keep_journal, world, places.state_dir / DIRECTORY / JOURNAL, voice)
@@ -189,12 +192,13 @@ def _alone(world: World, directory: PurePath, voice: Voice) -> Iterator[None]:
             lock.release()
 
 
-def _make_ready_for_panics(world: World, state_dir: PurePath, voice: Voice) -> None:
-    """On a disk that is full later there is no room for the folder of their notes."""
+def _make_ready_for_panics(world: World, state_dir: PurePath, claims: ShareClaims, voice: Voice) -> None:
+    """On a disk that is full later there is no room for their folders."""
     try:
         make_folder(world.disk, state_dir)
+        claims.make_folder()
     except OSError as error:
-        voice.say("critical", "panics", f"no folder for notes of panics: {error.strerror or error}")
+        voice.say("critical", "panics", f"no folder for panics: {error.strerror or error}")
 
 
 async def _stop_signal(signals: AsyncIterator[Signal], voice: Voice) -> None:

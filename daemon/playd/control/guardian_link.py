@@ -181,7 +181,14 @@ class GuardianLink:
                 accounts.append(replace(place, positions=before.positions, frozen=before.frozen) if before else place)
                 continue
             desk = account.desk
-            held = Held(desk.fills.shares(), desk.book.live(), desk.instruments, names, desk.fills.newest_booked)
+            held = Held(
+                desk.fills.shares(),
+                desk.book.live(),
+                desk.instruments,
+                names,
+                desk.fills.newest_booked,
+                account.catch_up.watermark_ms or 0,
+            )
             accounts.append(
                 account_plan(
                     place,
@@ -272,7 +279,7 @@ class GuardianLink:
             _log.info("guardian.heard", msg=f"pid {data.get('pid')}, version {data.get('version')}")
             self._parts.incidents.resolve(SILENT, ALL, "the guardian is heard again")
         self._heard_s = self._clock.mono_s()
-        self._word.hear(map(str, data.get("closing", ())))  # an older guardian does not say it
+        self._word.hear()
         head, known = int(data["journal_head"]["seq"]), int(self._parts.ledger.meta(_SEQ_KEY) or 0)
         if head < known:  # another journal, which begins again
             self._parts.ledger.set_meta(_SEQ_KEY, "0")
@@ -297,7 +304,6 @@ class GuardianLink:
 
     def _note_silence(self, why: str) -> None:
         """A guardian that was there and is gone is an incident; one that nobody started is one only where it is required."""
-        self._word.miss()
         if not self.missing or self._stopping:
             return
         if self._word.begun or self._guardians_panics() - self._carried:

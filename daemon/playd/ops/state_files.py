@@ -183,6 +183,7 @@ KINDS: Final = (
     Kind("guardian/journal/*.jsonl", "journal of the guardian", "guardian", "appended, chained", _journal),
     Kind("guardian/panics/*.panic", "panic that the daemon has not put on record", "guardian", "gone when it is on record"),
     Kind("guardian/guardian.lock", "lock", "guardian", "held while it runs"),
+    Kind("guardian/closing/*.lock", "who closes the share of an instance", "daemon, guardian", "held while it does"),
     Kind("guardian/quarantine/*", "damaged file as it was found", "guardian", "once"),
     Kind("playd.lock", "lock", "daemon", "held while it runs"),
     Kind("HALT", "kill file", "daemon or a person", "presence counts"),

@@ -26,6 +26,7 @@ from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
 from playd.orders.room import held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
+from playd.orders.share_turns import ShareTurns
 from playd.orders.submit_table import Reaction, react
 from playd.venues.port import CREATE, Priority
 
@@ -74,6 +75,7 @@ class Exits:
         self._gateway = gateway
         self._resolver = resolver
         self._catch_up = catch_up
+        self._turns = ShareTurns(desk, catch_up)
         self._driven: dict[str, anyio.Event] = {}
         """Intents that a task is driving, each with the end of that: two at one intent would write the same attempt twice."""
         self.make_way: Callable[[str, str], Awaitable[None]] = _nothing
@@ -104,8 +106,17 @@ class Exits:
             return self._frozen(intent, instance, frozen)
         if intent.qty >= held_by(desk, intent.instance_uid, intent.symbol, intent.side):
             await self.make_way(intent.instance_uid, intent.symbol)
+        await self._turns.take(intent.instance_uid, intent.symbol, identity)
+        try:
+            return await self._begin(intent, instance, identity, position_idx)
+        finally:
+            if desk.book.intent(identity) is None:
+                self._turns.done(intent.instance_uid, identity)
+
+    async def _begin(self, intent: Intent, instance: Instance, identity: str, position_idx: int) -> Verdict:
+        desk = self._desk
         await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance_uid)
-        # Behind the wait: a person may have frozen the scope meanwhile, and another exit closed some of it.
+        # Behind the waits: a person may have frozen the scope meanwhile, and another exit closed some of it.
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
             return self._frozen(intent, instance, frozen)
         qty = self._cut(intent)
@@ -148,6 +159,8 @@ class Exits:
         finally:
             del self._driven[identity]
             ended.set()
+            if (intent := self._desk.book.intent(identity)) is not None and intent.outcome:
+                self._turns.done(intent.instance, identity)
 
     async def _drive(self, identity: str) -> None:
         desk = self._desk
@@ -163,6 +176,7 @@ class Exits:
                 return
             last = attempts[-1]
             if not last.state.terminal or last.fills_missing:
+                self._turns.go_on(intent.instance, intent.symbol, identity)
                 pause_s = await self._await_end(last, pause_s)
                 continue
             plan = self._plan(intent, attempts)
@@ -210,7 +224,7 @@ class Exits:
 
     async def _repeat(self, row: OrderRow) -> None:
         """Look up, then send the same bytes again, until the attempt is no longer in doubt."""
-        desk = self._desk
+        desk, began_s = self._desk, self._desk.clock.mono_s()
         for pause_s in (*_REPEAT_S, *([_REPEAT_S[-1]] * 1000)):
             if await self._resolver.look_up(row) is True or await desk.changed(row.link_id, pause_s):
                 return
@@ -219,6 +233,8 @@ class Exits:
                 return
             if not may_repeat(desk, row) or (row.owner == FOREIGN and await self._is_gone(row)):
                 continue  # the proof that it never arrived begins anew with every copy
+            if not await self._turns.is_ours(row.owner, row.symbol, began_s):
+                continue
             await desk.budget.take(CREATE, Priority.EXIT, owner=row.owner)
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN:
@@ -250,6 +266,7 @@ class Exits:
         if _is_alarming(attempts):
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
+        await self._turns.take(intent.instance, intent.symbol, intent.id)
         await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance)
         # Time has passed, and another exit of the same owner may have closed what this one was about.
         plan = self._plan(intent, desk.book.of_intent(intent.id))

@@ -24,6 +24,7 @@ from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
 from playd.orders.panic_notes import FOLDER as PANIC_NOTES
 from playd.orders.panic_notes import PanicNote, notes_there
+from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
 from playd.world.ports import Clock, Disk
 
 ALL: Final = "all"
@@ -119,8 +120,8 @@ class Halts:
         self.kill_file = state_dir / KILL_FILE
         self._extra_file = extra_file
         self._make_room = make_room
-        self.guardian = GuardianWord(clock)
-        """Which of the panics the guardian is at."""
+        self.guardian = GuardianWord(clock, ShareClaims(disk, state_dir, DAEMON, GUARDIAN))
+        """Which panics and which shares the guardian is at."""
         self._in_force: list[Halt] = self._load()
         self._taken_over: set[PanicNote] = set()
         """Notes on record whose file the disk did not let go of: they ask for nothing more."""

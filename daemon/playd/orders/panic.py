@@ -191,7 +191,6 @@ class Panic:
         flat_readings, is_first = 0, True
         async with anyio.create_task_group() as closing:
             while not self._levels.frozen(run.scope):
-                await self._guardian_first(run.scope)
                 # The first close waits for no list of orders; nothing is called flat without one.
                 unread = _NOT_YET if is_first else await self._read_orders()
                 open_now, is_first = await self._read(run), False
@@ -222,18 +221,11 @@ class Panic:
                     await anyio.sleep(VERIFY_GAP_S)
                     continue
                 flat_readings = 0
-                if await self._guardian_first(run.scope):
-                    continue  # what was read is older than what it closed
                 if not await self._close_all(run, open_now, closing):
                     # A narrower freeze holds what is left, or another exit is at it: the venue is not asked without a pause.
                     await anyio.sleep(_REPEAT_S)
                 await self._wait_for_closing(run)
         return False
-
-    async def _guardian_first(self, scope: PanicScope) -> bool:
-        """Of one share there is one who closes it. Whether the guardian was at it, or may have been while we stood still."""
-        stored = scope.halt_scope(self._desk.alias)
-        return bool(scope.instance_uid) and await self._desk.halts.guardian.until_through(stored)
 
     def _resting(self, scope: PanicScope) -> list[OrderRow]:
         """

@@ -191,6 +191,14 @@ class Disk(Protocol):
         """
         ...
 
+    def is_locked(self, path: PurePath) -> bool:
+        """
+        Whether somebody holds the lock file at `path`; False where there is none.
+
+        Whoever takes the lock in the very moment of the question may be refused, and asks again.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:

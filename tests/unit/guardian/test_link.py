@@ -291,17 +291,6 @@ async def test_a_panic_of_one_instance_whose_end_the_guardian_could_not_record_i
         assert seen == [0, 0, 1]
 
 
-async def test_what_the_guardian_says_it_is_closing_is_heard_with_its_beats() -> None:
-    world = virtual_world()
-    async with daemon_side(world) as side:
-        side.link._answered({"journal_head": {"seq": 0}, "closing": ["instance:abcdefgh"]})
-        with anyio.move_on_after(0.01) as waiting:
-            await side.halts.guardian.until_through("instance:abcdefgh")
-        side.link._answered({"journal_head": {"seq": 0}, "closing": []})
-        assert waiting.cancelled_caught
-        assert not await side.halts.guardian.until_through("instance:abcdefgh")
-
-
 def test_an_account_that_must_wait_for_the_guardian_says_so() -> None:
     ready = Condition(stream_up=True, reconciled=True)
     assert ready.not_ready() == ""

@@ -16,6 +16,8 @@ from playd.orders.guardian.plan import Plan, PlannedShare
 from playd.orders.halts import Halts, Level
 from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import FOLDER, leave_note
+from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
+from playd.orders.share_claims import FOLDER as CLOSING
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.simulation.order_world import STATE, MemoryJournal
 from tests.unit.guardian.test_judge import account, held, planned
@@ -120,7 +122,8 @@ async def test_of_everything_it_leaves_the_kill_file(world: VirtualWorld) -> Non
 
 
 async def test_a_full_disk_has_room_for_an_empty_note_in_a_folder_that_is_there(world: VirtualWorld) -> None:
-    _make_ready_for_panics(world, STATE, Voice(world))
+    _make_ready_for_panics(world, STATE, ShareClaims(world.disk, STATE, GUARDIAN, DAEMON), Voice(world))
+    assert world.disk.exists(STATE / CLOSING)
     disk = FullDisk(world.disk, lambda _, data: bool(data))
     assert leave_note(cast("Any", disk), STATE, "instance:abcdefgh", reason="out", actor="me", time_ms=1)
     assert world.disk.read_bytes(NOTED) == b""

@@ -25,6 +25,9 @@ from playd.world.ports import Clock
 RUNG_S: Final = 3.0
 """Time of one closing order before the next one, with a wider tolerance, follows it."""
 
+OVERLAP_MS: Final = 60_000
+"""A venue may show an execution later than one that came behind it."""
+
 _LOOK_S: Final = 0.25
 _CANCELS_A_PASS: Final = 4
 """So many a share of two a second sends while a pass closes; the next reading may show that others are gone by then."""
@@ -73,14 +76,20 @@ class Flattener:
         planned: Mapping[Key, PlannedPosition],
         on_step: Step,
         on_seen: Callable[[Seen], None] = lambda _seen: None,
+        *,
+        read_to_ms: int = 0,
     ) -> None:
-        """`on_seen` hears of every reading: who else looks at the account need not ask for one of its own."""
+        """
+        `on_seen` hears of every reading: who else looks at the account need not ask for one of its own. Executions before
+        `read_to_ms`, in market time, are all in the plan's shares.
+        """
         self._alias = alias
         self._hands = hands
         self._clock = clock
         self._planned = planned
         self._on_step = on_step
         self._on_seen = on_seen
+        self._read_to_ms = read_to_ms
 
     async def run(self, scope: PanicScope, *, within_s: float = FLAT_WITHIN_S) -> PanicReport:
         """Until flat is verified twice or `within_s` are over; what is not flat then keeps its stop."""
@@ -166,8 +175,8 @@ class Flattener:
 
     async def _left(self, scope: PanicScope, run: _Run) -> dict[Key, Decimal] | None:
         """
-        What the instance's exits have executed that the plan's shares still hold, and what earlier panics closed of them, until
-        its closing begins: from then on what is gone of the position says it. None where the venue does not say so.
+        What the instance's orders have closed that the plan's shares still hold, those of earlier panics included, until its
+        closing begins: from then on what is gone of the position says it. None where the venue does not say so.
         """
         found: dict[Key, Decimal] = {}
         if not scope.instance_uid:
@@ -177,21 +186,26 @@ class Flattener:
                 if key not in run.before:
                     mine = [each for each in planned.exits if tag_of(each.link_id) == instance_tag(scope.instance_uid)]
                     gone = [(await self._hands.executed(planned.symbol, each.link_id))[0] - each.booked for each in mine]
-                    found[key] = sum((max(Decimal(0), qty) for qty in gone), await self._closed_before(scope, planned))
+                    found[key] = sum((max(Decimal(0), qty) for qty in gone), await self._closed_since(scope, planned))
         except (VenueError, LinkError) as error:
             run.problems[f"executions of exits could not be read: {error}"] = None
             return None
         return found
 
-    async def _closed_before(self, scope: PanicScope, planned: PlannedPosition) -> Decimal:
-        """What orders of ours have closed of the share that the plan does not know of. Raises as `Hands.read` does."""
+    async def _closed_since(self, scope: PanicScope, planned: PlannedPosition) -> Decimal:
+        """
+        What orders of the instance that the plan does not name have closed of its share behind the plan's back, less what they
+        have opened. Raises as `Hands.read` does.
+        """
         share = planned.share_of(scope.instance_uid)
         if share is None or share.booked_seq is None:
             return Decimal(0)
         # What is newer than the books is asked for, not all of a position that may be months old.
-        tag, since_ms = instance_tag(scope.instance_uid), share.booked_ms or share.opened_ms or None
-        found = await self._hands.closed(planned.symbol, tag, since_ms)
-        return sum((each.qty for each in found if each.seq > share.booked_seq), Decimal(0))
+        since_ms = max(share.booked_ms or share.opened_ms, self._read_to_ms - OVERLAP_MS) or None
+        found = await self._hands.traded(planned.symbol, instance_tag(scope.instance_uid), since_ms)
+        named = {*planned.entry_links, *(each.link_id for each in planned.exits)}
+        unknown = [each for each in found if each.seq > share.booked_seq and each.link_id not in named]
+        return sum((-each.qty if each.side is planned.side else each.qty for each in unknown), Decimal(0))
 
     async def _count_entered(self, scope: PanicScope, run: _Run) -> bool:
         """Ask what the instance's working entries have executed; whether the venue said it. Plans know only what was booked."""

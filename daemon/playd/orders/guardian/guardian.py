@@ -25,6 +25,7 @@ from playd.orders.guardian.unfinished import Unfinished, unfinished_alarms
 from playd.orders.guardian.watch import AccountWatch, Outlook
 from playd.orders.halts import ALL
 from playd.orders.panic_report import PanicScope
+from playd.orders.share_claims import ShareClaims
 from playd.world.ports import Clock
 
 FOLLOW_S: Final = 0.5
@@ -52,7 +53,9 @@ class Kept:
 class Guardian:
     """`run` it in a task. `beat`, `panic` (through `kept`) and the views are for its socket."""
 
-    def __init__(self, clock: Clock, plan_file: PlanFile, opener: Opener, record: Record, say: Say, tell: Tell) -> None:
+    def __init__(
+        self, clock: Clock, plan_file: PlanFile, opener: Opener, record: Record, say: Say, tell: Tell, claims: ShareClaims
+    ) -> None:
         self.daemon = DaemonWatch(clock)
         self.alarms = Alarms(clock, record, say, tell, lambda: self.plan.repeat_s)
         self.kept: dict[str, Kept] = {}
@@ -62,6 +65,7 @@ class Guardian:
         self._opener = opener
         self._record = record
         self._say = say
+        self._claims = claims
         self._problems: dict[str, Alarm] = {}
         self._unfinished: dict[str, dict[PanicScope, Unfinished]] = {}
         """By alias, because a panic does not end with the watch of an account whose place or key is another one now."""
@@ -211,6 +215,7 @@ class Guardian:
                 self._record,
                 lambda: self.alarms.update(alias, watch.alarms),
                 kept.unfinished,
+                self._claims,
             )
             kept.watch, kept.problem = watch, ""
             self._say("info", "account.watched", alias)

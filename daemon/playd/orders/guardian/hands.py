@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from playd.core.errors import LinkError, Throttled, VenueError
-from playd.core.ids import is_guardians, tag_of
+from playd.core.ids import is_ours, tag_of
 from playd.core.orders import Execution, OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.judge import Seen
@@ -76,11 +76,11 @@ class Hands:
         qty = sum((each.qty for each in found), Decimal(0))
         return qty, sum((each.qty * each.price for each in found), Decimal(0))
 
-    async def closed(self, symbol: str, tag: str, since_ms: int | None) -> list[Execution]:
-        """Executions of the guardian's own orders for the instance of `tag`. Raises as `read` does."""
+    async def traded(self, symbol: str, tag: str, since_ms: int | None) -> list[Execution]:
+        """Executions of orders of the instance of `tag`, the daemon's and the guardian's. Raises as `read` does."""
         self._ask_nothing_while_banned()
         found = await self._port.executions(since_ms=since_ms, symbol=symbol, priority=Priority.RECONCILE)
-        return [each for each in found if is_guardians(each.link_id) and tag_of(each.link_id) == tag]
+        return [each for each in found if is_ours(each.link_id) and tag_of(each.link_id) == tag]
 
     async def cancel(self, symbol: str, venue_order_id: str) -> Reply:
         """Cancel one order by the venue's id."""

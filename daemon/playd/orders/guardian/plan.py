@@ -86,7 +86,8 @@ class AccountPlan:
     """
     One account with a key: where it is, whose key it must be, where that key lies (never the key), and its positions.
 
-    `tolerances_pct` are the slippage tolerances of closing orders, attempt by attempt; the last attempts have none.
+    `tolerances_pct` are the slippage tolerances of closing orders, attempt by attempt; the last attempts have none. Executions
+    before `read_to_ms`, in market time, are all in the shares; 0 where nobody says so.
     """
 
     alias: str
@@ -102,6 +103,7 @@ class AccountPlan:
     positions: tuple[PlannedPosition, ...] = ()
     frozen: bool = False
     allow_withdrawal_key: bool = False
+    read_to_ms: int = 0
 
     def position(self, symbol: str, position_idx: int) -> PlannedPosition | None:
         """The plan for one position, None when nobody here planned it."""

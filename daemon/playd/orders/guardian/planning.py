@@ -18,7 +18,8 @@ from playd.orders.rows import OrderRow
 class Held:
     """
     What the ledger holds of one account: all shares, live orders, rules of the symbols, names of the instances by uid, and by
-    owner and symbol the newest sequence number that is in a share, and its market time.
+    owner and symbol the newest sequence number that is in a share, and its market time. What was
+    executed before `read_to_ms` is booked.
     """
 
     shares: Sequence[Share]
@@ -26,6 +27,7 @@ class Held:
     instruments: Mapping[str, Instrument]
     names: Mapping[str, str]
     newest_booked: Callable[[str, str], tuple[int, int]]
+    read_to_ms: int = 0
 
 
 def account_plan(place: AccountPlan, held: Held, halts: Sequence[Halt], *, fallback_pct: Decimal, flatten: bool) -> AccountPlan:
@@ -42,7 +44,7 @@ def account_plan(place: AccountPlan, held: Held, halts: Sequence[Halt], *, fallb
             is_frozen = any(freeze_of(halts, each) is not None for each in scopes)
             positions.append(replace(planned, frozen=is_frozen, flatten=flatten))
     whole = freeze_of(halts, (account_scope(place.alias), ALL)) is not None
-    return replace(place, positions=tuple(positions), frozen=whole)
+    return replace(place, positions=tuple(positions), frozen=whole, read_to_ms=held.read_to_ms)
 
 
 def planned_halts(halts: Sequence[Halt]) -> tuple[PlannedHalt, ...]:

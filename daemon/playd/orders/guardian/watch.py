@@ -27,6 +27,7 @@ from playd.orders.guardian.plan import AccountPlan, PlannedHalt, Rules
 from playd.orders.guardian.unfinished import Unfinished, unfinished_alarms
 from playd.orders.halts import ALL, Level, account_scope
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicReport, PanicScope
+from playd.orders.share_claims import ShareClaims
 from playd.venues.port import OrderUpdate, PositionUpdate, PrivateEvent, Reply, StreamDown, StreamUp
 from playd.world.ports import Clock
 
@@ -55,6 +56,8 @@ HEARD_WITHIN_S: Final = 3.0
 
 TRY_S: Final = 20.0
 """How long such a try takes at most, so that an operator who asks again need not wait for long."""
+
+_CLAIM: Final = "panic"
 
 _TOOK: Final = (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE)
 
@@ -91,6 +94,7 @@ class AccountWatch:
         record: Record,
         on_alarms: Callable[[], None],
         unfinished: dict[PanicScope, Unfinished],
+        claims: ShareClaims,
     ) -> None:
         """`unfinished` are panics to go on with; the caller keeps them for the next watch."""
         self.alias = alias
@@ -108,6 +112,7 @@ class AccountWatch:
         self._blind_since_s: float | None = None
         self._judged: tuple[Alarm, ...] = ()
         self._unfinished = unfinished
+        self._claims = claims
         self._shared: tuple[float, Seen] | None = None
         """The newest reading of a panic, and when it was made."""
         self._hurry = False
@@ -193,7 +198,7 @@ class AccountWatch:
         self._under_way[scope] += 1
         try:
             async with self._closing_shares if scope.instance_uid else nullcontext():
-                report = await self._until(yields, attempt, step)
+                report = await self._alone(yields, attempt, step)
             left = "; ".join(report.problems) or "see positions" if report.exit_code else ""
         finally:
             self._under_way[scope] -= 1
@@ -202,6 +207,28 @@ class AccountWatch:
             else:
                 self._unfinished.pop(scope, None)
         return report
+
+    async def _alone(self, yields: Callable[[], str], attempt: _Attempt, step: Step) -> PanicReport:
+        """Flatten while the daemon closes nothing of the same share: what it has under way ends first, while it is heard."""
+        owner = attempt.scope.instance_uid
+        if not owner:
+            return await self._until(yields, attempt, step)
+        began_s = self._clock.mono_s()
+        try:
+            while not self._claims.hold(owner, _CLAIM) or (self._claims.theirs(owner) and self._is_heard()):
+                if self._clock.mono_s() - began_s >= attempt.within_s:
+                    return PanicReport(
+                        attempt.scope, (), 0, attempt.within_s, ("the daemon has an order under way that closes it",)
+                    )
+                await anyio.sleep(_LOOK_S)
+            return await self._until(yields, attempt, step)
+        finally:
+            self._claims.let_go(owner, _CLAIM)
+
+    def _is_heard(self) -> bool:
+        """Whether the daemon goes on with what it has begun."""
+        heard = self._outlook().heard
+        return heard.state is not DaemonState.DEAD and self._clock.mono_s() - heard.since_s < HEARD_WITHIN_S
 
     async def _until(self, yields: Callable[[], str], attempt: _Attempt, step: Step) -> PanicReport:
         """Flatten unless, and only until, there is a reason to end."""
@@ -252,8 +279,10 @@ class AccountWatch:
         return newest if is_freeze else None
 
     def _flattener(self, step: Step) -> Flattener:
-        planned = {(each.symbol, each.position_idx): each for each in self._outlook().plan.positions}
-        return Flattener(self.alias, self._hands, self._clock, planned, step, self._share_reading)
+        plan = self._outlook().plan
+        planned = {(each.symbol, each.position_idx): each for each in plan.positions}
+        read_to_ms = plan.read_to_ms
+        return Flattener(self.alias, self._hands, self._clock, planned, step, self._share_reading, read_to_ms=read_to_ms)
 
     def _share_reading(self, seen: Seen) -> None:
         self._shared = self._clock.mono_s(), seen

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from playd.world.ports import Column, FileStat, Synchronous
-from playd.world.real.files import RealAppender, RealLock, replacing, sync_dir, write_new
+from playd.world.real.files import RealAppender, RealLock, is_locked, replacing, sync_dir, write_new
 from playd.world.sqlite import configure
 
 
@@ -160,3 +160,6 @@ class RealDisk:
 
     def lock(self, path: PurePath, text: str) -> RealLock:
         return RealLock(self._at(path), text)
+
+    def is_locked(self, path: PurePath) -> bool:
+        return is_locked(self._at(path))

@@ -105,12 +105,31 @@ class RealLock:
             holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
             os.close(descriptor)
             raise LockError(f"{path} is held by another process: {holder or 'it left no text'}") from None
-        os.ftruncate(descriptor, 0)
-        write_all(descriptor, text.encode())
-        os.fsync(descriptor)
+        try:
+            os.ftruncate(descriptor, 0)
+            write_all(descriptor, text.encode())
+            os.fsync(descriptor)
+        except OSError:
+            os.close(descriptor)  # a lock that is refused is not held
+            raise
         self._descriptor: int | None = descriptor
 
     def release(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock file at `path`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -238,6 +238,9 @@ class MemoryDisk:
         self._locks[path] = MemoryLock(self._locks, path, text)
         return self._locks[path]
 
+    def is_locked(self, path: PurePath) -> bool:
+        return _absolute(path) in self._locks
+
     # -- inside ----------------------------------------------------------------------------------------------------------
 
     def append_to(self, path: PurePath, file: MemoryFile, data: bytes) -> None:
