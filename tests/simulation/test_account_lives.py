@@ -81,7 +81,7 @@ def test_one_that_crashes_too_often_is_given_up_for_entries_and_opened_once_a_mi
                 raise RuntimeError("boom")
 
             try:
-                yield cast("Account", SimpleNamespace(start=start, ended=False)), run
+                yield cast("Account", SimpleNamespace(start=start, ended=False, blind=life.account.blind)), run
             finally:
                 assert accounts.find("main") is None, "before its connections are closed"
 
@@ -118,7 +118,7 @@ def test_one_that_crashed_too_often_is_opened_at_once_again_after_a_life_of_a_wh
                 ended.append(anyio.current_time())
                 raise RuntimeError("boom")
 
-            yield cast("Account", SimpleNamespace(start=start, ended=False)), run
+            yield cast("Account", SimpleNamespace(start=start, ended=False, blind=life.account.blind)), run
 
         accounts = Accounts(life.world.clock, life.world.random, lambda *_: None, lambda *_: None)
         async with anyio.create_task_group() as group:
@@ -142,7 +142,7 @@ def test_one_that_has_ended_is_nobodys_while_its_connections_are_still_being_clo
         async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
             async def start() -> None: ...
 
-            account = SimpleNamespace(start=start, ended=False, n=len(lives))
+            account = SimpleNamespace(start=start, ended=False, blind=life.account.blind, n=len(lives))
             lives.append(account)
 
             async def run() -> None:

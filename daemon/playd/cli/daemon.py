@@ -287,6 +287,7 @@ async def _with_records(
                 daemon_id=daemon_id,
                 state_dir=places.state_dir,
                 run_dir=places.run_dir,
+        runtime.accounts.guardians_view = link.view_of
                 settings=settings,
                 places=guardian_places(world, settings, accepted),
                 accounts=runtime.accounts,

@@ -78,6 +78,8 @@ class GuardianLink:
         self._socket = parts.run_dir / GUARDIAN_SOCKET
         self._started_s = self._clock.mono_s()
         self._heard_s: float | None = None
+        self._seen: Mapping[str, Mapping[str, Any]] = {}
+        """What it said last of its accounts, by alias."""
         self._writes = -1
         self._open: frozenset[str] = frozenset()
         self._plan = Plan()
@@ -100,6 +102,20 @@ class GuardianLink:
         if age_s is None:
             return "the guardian was never heard: start `playd guardian`"
         return f"the guardian was last heard {age_s:.0f} s ago" if age_s > limit_s else ""
+
+    def view_of(self, alias: str) -> str:
+        """What it sees of an account, in words; empty for one that it does not watch, as a wallet of the embedded exchange."""
+        if alias not in self._parts.places:
+            return ""
+        if self.missing or self._heard_s is None:
+            return self.missing
+        row = self._seen.get(alias)
+        if row is None or row["problem"] or row["read_age_s"] is None:
+            why = f": {row['problem']}" if row is not None and row["problem"] else ""
+            return f"the guardian has not read it{why}"
+        held = ", ".join(f"{each['qty']} {each['symbol']} with {_stop(each['stop'])}" for each in row["positions"])
+        age_s = float(row["read_age_s"]) + self._clock.mono_s() - self._heard_s
+        return f"the guardian saw {held or 'no position'} {age_s:.0f} s ago"
 
     @property
     def untold_s(self) -> float:
@@ -280,6 +296,7 @@ class GuardianLink:
             self._parts.incidents.resolve(SILENT, ALL, "the guardian is heard again")
         self._heard_s = self._clock.mono_s()
         self._word.hear()
+        self._seen = {str(row["account"]): row for row in data.get("accounts", ())}  # nor this
         head, known = int(data["journal_head"]["seq"]), int(self._parts.ledger.meta(_SEQ_KEY) or 0)
         if head < known:  # another journal, which begins again
             self._parts.ledger.set_meta(_SEQ_KEY, "0")
@@ -401,6 +418,10 @@ class GuardianLink:
         named = "SELECT uid FROM instances WHERE (name = ? AND removed = 0) OR uid = ? ORDER BY uid = ? LIMIT 1"
         row = self._parts.ledger.row(named, (text.partition(":")[2],) * 3)
         return instance_scope(row["uid"]) if row is not None else ALL
+
+
+def _stop(price: str | None) -> str:
+    return "no stop" if price is None else f"its stop at {price}"
 
 
 def _ways(world: World, settings: Settings) -> tuple[AlertWay, ...]:

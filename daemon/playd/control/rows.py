@@ -101,7 +101,14 @@ def _time(time_ms: int) -> str | None:
 def account_step(daemon: Daemon, held: OpenAccount) -> str:
     """What an account that is not open is at, or why that failed, and for how long."""
     age_s = daemon.clock.mono_s() - held.step_since_s
-    return f"{held.step}, for {age_s:.0f} s" if held.step_since_s else held.step
+    step = f"{held.step}, for {age_s:.0f} s" if held.step_since_s else held.step
+    if held.blind is None or not held.blind.for_s or not (at_risk := held.blind.at_risk):
+        return step
+    words = (
+        f"unread for {held.blind.for_s:.0f} s, open by the ledger: {at_risk}",
+        daemon.accounts.guardians_view(held.plan.alias),
+    )
+    return "; ".join([step, *filter(None, words)])
 
 
 def _parity(daemon: Daemon, record: InstanceRecord) -> a.Comparison | None:

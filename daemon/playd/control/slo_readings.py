@@ -19,11 +19,12 @@ def readings(daemon: Daemon) -> list[Reading]:
 
 def _accounts(daemon: Daemon) -> Iterator[Reading]:
     now_ms, now_s = daemon.clock.wall_ms(), daemon.clock.mono_s()
+    for alias, held in daemon.accounts.held.items():
+        if held.blind is not None:  # of one that is not open too: it counts while something may be open there
+            yield Reading("recon_blind", account_scope(alias), held.blind.for_s if held.blind.at_risk else 0.0)
     for account in rows.all_accounts(daemon):
-        scope, condition = account_scope(account.alias), account.desk.condition
+        scope = account_scope(account.alias)
         yield Reading("recon_match", scope, daemon.ops.recons.matched_pct(account.alias, now_ms), "no reconciliation in 24 h")
-        blind_s = 0.0 if condition.blind_since_s is None else now_s - condition.blind_since_s
-        yield Reading("recon_blind", scope, blind_s)
         yield Reading("private_down", scope, _stream_down_s(daemon, account, now_s))
         yield Reading("unresolved_orders", scope, account.views.oldest_doubt_s())
         if account.key.days_left is not None:

@@ -9,7 +9,6 @@ from typing import Final, NoReturn
 import anyio
 import structlog
 
-from playd.control import rows
 from playd.control.context import Daemon
 from playd.control.slo_readings import readings
 from playd.core.canonical import Json, canonical_json
@@ -142,9 +141,10 @@ class Watch:
             file.write()
 
     def _count_blindness(self) -> None:
-        for account in rows.all_accounts(self._daemon):
-            if account.desk.condition.blind_since_s is not None:
-                self._daemon.ops.meters.count("blind_seconds_total", account.alias, by=LOOK_EVERY_S)
+        """Of accounts that are not open too: nobody reads those either."""
+        for alias, held in self._daemon.accounts.held.items():
+            if held.blind is not None and held.blind.for_s:
+                self._daemon.ops.meters.count("blind_seconds_total", alias, by=LOOK_EVERY_S)
 
     def _count_reconciliations(self) -> None:
         """Those since the last look; not every one of them is worth a record of the journal."""

@@ -22,6 +22,7 @@ from playd.core.ids import instance_tag
 from playd.core.modes import Environment
 from playd.core.orders import OrderState
 from playd.core.record import Recorder
+from playd.orders.blind_clock import BlindClock
 from playd.orders.booking import Booking
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
@@ -165,15 +166,17 @@ class Account:
         self.protection = Protection(self.desk, self.exits, self.catch_up, repairs)
         self.breakers = BreakerWatch(self.desk, self.protection)
         self.books = Books(self.desk, self.catch_up)
+        self.blind = BlindClock(self.desk)
+        self.protection.on_unread = self.blind.failed
         self.reconciler = Reconciler(
-            self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books, repairs
+            self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books, repairs, self.blind
         )
         self.strangers = Strangers(self.desk, self.exits, self.protection)
         self.closing = Closing(self.desk, self.exits)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
         self._timers = Timers(
-            self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers, self.books
+            *(self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers, self.books, self.blind)
         )
         self._events = PrivateEvents(
             self.desk,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from playd.core.errors import LinkError, VenueError
 from playd.core.orders import VenueOrder
+from playd.orders.blind_clock import BlindClock
 from playd.orders.desk import Desk
 from playd.orders.fill_check import Finding
 from playd.orders.moved import Marks
@@ -19,8 +20,9 @@ from playd.venues.port import Priority
 class ExposureCheck:
     """Of one account. One list of positions and one of open orders, each to its end."""
 
-    def __init__(self, desk: Desk, protection: Protection) -> None:
+    def __init__(self, desk: Desk, protection: Protection, blind: BlindClock) -> None:
         self._desk = desk
+        self._blind = blind
         self._protection = protection
 
     async def run(self) -> None:
@@ -34,8 +36,7 @@ class ExposureCheck:
             moved = marks.moved()
             orders = await desk.port.open_orders(priority=Priority.RECONCILE)
         except (VenueError, LinkError):
-            if desk.condition.blind_since_s is None:
-                desk.condition.blind_since_s = asked_s
+            self._blind.failed(asked_s)
             return
         for position in with_flat(positions, desk.instruments):
             if position.symbol not in moved and self._protection.position_seen(position) is Finding.SIZE:

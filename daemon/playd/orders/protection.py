@@ -99,6 +99,8 @@ class Protection:
         """Whether a stop at the venue that is nearer to the market than the plan is taken for the newer plan."""
         self.reconcile_soon: list[str] = []
         """Reasons for a full reconciliation, for the account's loop to collect."""
+        self.on_unread: Callable[[float], None] = lambda _asked_s: None
+        """Hears when a reading was asked for that failed, in monotonic seconds."""
 
     def fill_booked(self, symbol: str, key: str) -> None:
         """
@@ -282,10 +284,11 @@ class Protection:
     async def _read(self, symbol: str) -> None:
         """One REST reading; void when an execution was booked meanwhile."""
         desk = self._desk
-        version = desk.fills.version.get(symbol, 0)
+        version, asked_s = desk.fills.version.get(symbol, 0), desk.clock.mono_s()
         try:
             positions = await desk.port.positions(symbol, priority=Priority.PROTECT)
         except (VenueError, LinkError):
+            self.on_unread(asked_s)
             return
         if version == desk.fills.version.get(symbol, 0):
             for position in positions:
@@ -335,7 +338,7 @@ class Protection:
         if not watch.checks or now_s - watch.checks.since_s < self._desk.settings.fill_check_s:
             return
         read_s, opened_s = watch.read_s, watch.checks.since_s
-        # A ban is no blindness: it has a level of its own, which ends when its end has let somebody look.
+        # A ban says nothing against one symbol: the account has its levels, and is looked at as soon as the ban is over.
         waits_until_s = self._banned_s + _BEHIND_A_BAN_S
         if read_s is not None:
             waits_until_s = max(waits_until_s, read_s + _ANSWERED_WITHIN_S)

@@ -6,6 +6,7 @@ from typing import Final
 import anyio
 
 from playd.core.errors import LinkError, VenueError
+from playd.orders.blind_clock import BlindClock
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.chronicle import WRITTEN_AT_ONCE
@@ -26,7 +27,6 @@ _BLIND_RETRY_S: Final = 2.0
 _EXPOSED_WALLET_S: Final = 5.0
 """Time between two readings of the balance while a loss may be growing and breakers are set."""
 
-_READ_AGAIN: Final = "orders and positions were read again"
 _RULES_RETRY_S: Final = 60.0
 _UNLISTED_S: Final = 15.0
 """Time between two looks whether a symbol is listed again that was missing at the start: nobody watches what is open there."""
@@ -60,6 +60,7 @@ class Timers:
         withdrawals: Withdrawals,
         breakers: BreakerWatch,
         books: Books,
+        blind: BlindClock,
     ) -> None:
         self._desk = desk
         self._reconciler = reconciler
@@ -68,13 +69,12 @@ class Timers:
         self._withdrawals = withdrawals
         self._breakers = breakers
         self._books = books
+        self._blind = blind
         self._second_look = SecondLook(desk, protection)
-        self._exposure = ExposureCheck(desk, protection)
+        self._exposure = ExposureCheck(desk, protection, blind)
         self._tiers = RiskTiers(desk)
         self.looked_s: float | None = None
         """When books and levels were last looked at, None before the first time."""
-        self._seen_well = False
-        """Whether reads were found to work since they failed last; not yet at a start: an earlier life may have left word."""
         self._modes: list[str] = []
         """Symbols whose mode and leverage are still to be looked at this time, one after the other."""
 
@@ -100,7 +100,7 @@ class Timers:
         """What must never wait for a read: batched rows, the blind clock, a ban, entries that a level forbids."""
         while True:
             self.looked_s = self._desk.clock.mono_s()
-            self._watch_blindness()
+            self._blind.look()
             self._watch_ban()
             self._breakers.look()
             self._withdrawals.look()
@@ -237,21 +237,3 @@ class Timers:
             desk.halts.raise_level(scope, Level.PAUSE, "BANNED", "the venue has banned our address for sending too much")
         elif desk.condition.reconciled:
             desk.halts.lift_pauses(scope, "BANNED", "the ban is over and a reconciliation was clean")
-
-    def _watch_blindness(self) -> None:
-        desk, settings, scope = self._desk, self._desk.settings, account_scope(self._desk.alias)
-        if desk.condition.blind_since_s is None:
-            desk.halts.lift_pauses(scope, "BLIND", _READ_AGAIN)
-            if not self._seen_well:
-                desk.incidents.resolve("BLIND", scope, _READ_AGAIN)
-                self._seen_well = True
-            return
-        self._seen_well = False
-        exposed = any(share.position.signed_qty for share in desk.fills.shares())
-        blind_s = desk.clock.mono_s() - desk.condition.blind_since_s
-        note = f"orders or positions could not be read for {blind_s:.0f} s while exposed"
-        if exposed and blind_s >= settings.blind_halt_s:
-            desk.incidents.open("BLIND", "critical", scope, note)
-            desk.halts.raise_level(scope, Level.HALT, "BLIND", note)
-        elif exposed and blind_s >= settings.blind_pause_s:
-            desk.halts.raise_level(scope, Level.PAUSE, "BLIND", note)

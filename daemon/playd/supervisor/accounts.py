@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from playd.core.errors import LinkError, OperatorError, RecordError, Refused, VenueError
 from playd.core.modes import Environment
 from playd.orders.account import Account, StartStep
+from playd.orders.blind_clock import BlindClock
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.restart import Quarantine, RestartBudget, after_crash
 from playd.world.ports import Clock, Random
@@ -25,6 +26,16 @@ from playd.world.ports import Clock, Random
 ACCOUNT_BUDGET: Final = RestartBudget(restart_max=5, window_ms=300_000, backoff_s=(1.0, 5.0, 25.0))
 REST_S: Final = 60.0
 """Between two lives of an account that crashed too often, until one has lasted for the window of its budget."""
+
+RETRY_FIRST_S: Final = 1.0
+RETRY_S: Final = 2.0
+"""Between two attempts of a start that the venue does not answer: nobody knows meanwhile what is open there."""
+
+TOLD_EVERY_S: Final = 30.0
+"""Between two lines of the log about attempts that fail alike."""
+
+BLIND_LOOK_S: Final = 0.5
+"""Between two looks at the blind clock of an account that is not open."""
 
 CLOSING_S: Final = 0.5
 """Time between two looks whether the connections of an account that has ended are closed."""
@@ -63,6 +74,8 @@ class OpenAccount:
     began_s: float | None = None
     """Since when it has been running, monotonic; None while it is not."""
     failed_at: StartStep | None = None
+    blind: BlindClock | None = None
+    """How long nobody has read it, of its newest life; None before the first."""
     ready: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -91,6 +104,8 @@ class Accounts:
         self._on_event = on_event
         self._on_lost = on_lost
         self._open: dict[str, OpenAccount] = {}
+        self.guardians_view: Callable[[str], str] = lambda _alias: ""
+        """What the guardian sees of an account, in words, empty where it watches none of the name. Set by who hears it."""
         self._group: TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -149,12 +164,13 @@ class Accounts:
 
     async def _keep(self, held: OpenAccount) -> None:
         """Open, run, and after a crash open again, until the account is refused, given up or closed."""
-        history, rests = tuple[int, ...](), False
+        history, rests, delay_s = tuple[int, ...](), False, 0.0
         alias, window_s = held.plan.alias, ACCOUNT_BUDGET.window_ms / 1000
         with held.scope:
             while True:
                 held.began_s = None
                 try:
+                    await self._rest(held, delay_s)
                     await self._one_life(held)
                 except Exception as error:  # noqa: BLE001
                     # The supervised edge of an account: its crash must not reach another account or the daemon.
@@ -171,13 +187,30 @@ class Accounts:
                     self._on_lost(alias, f"crashed {len(history) + 1} times in {window_s:g} s; last: {held.step}")
                 delay_s = REST_S if rests or isinstance(verdict, Quarantine) else verdict.delay_s
                 self._on_event(alias, "account.restart", f"in {delay_s:.1f} s after {held.step}")
-                await anyio.sleep(delay_s)
+
+    async def _rest(self, held: OpenAccount, delay_s: float) -> None:
+        """Between two lives nobody reads the account."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch_blindness, held)
+            await anyio.sleep(delay_s)
+            group.cancel_scope.cancel()
+
+    async def _watch_blindness(self, held: OpenAccount) -> None:
+        """While the account does not run, which looks itself: its positions may stand there, and a person must hear of it."""
+        while True:
+            if held.blind is not None:
+                held.blind.look()
+            await anyio.sleep(BLIND_LOOK_S)
 
     async def _one_life(self, held: OpenAccount) -> None:
         async with held.plan.opened() as (account, run):
             held.opening = account
             account.on_step = partial(self._at_step, held)
-            await self._start_patiently(held, account)
+            self._go_on_blind(held, account.blind)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch_blindness, held)
+                await self._start_patiently(held, account)
+                group.cancel_scope.cancel()
             held.account, held.opening, held.step, held.failed_at = account, None, "running", None
             held.began_s = self._clock.mono_s()
             held.ready.set()
@@ -187,6 +220,18 @@ class Accounts:
             finally:
                 # Before its connections are closed: nobody may be given an account that has ended.
                 held.account, held.ready = None, anyio.Event()
+                account.blind.begin(self._clock.mono_s())
+
+    def _go_on_blind(self, held: OpenAccount, blind: BlindClock) -> None:
+        """A new life knows nothing of what is open until its first whole reading; what the one before did not know goes on."""
+        now_s = self._clock.mono_s()
+        blind.begin(now_s if held.blind is None else now_s - held.blind.for_s)
+        held.blind, blind.beside = blind, partial(self._beside, held)
+
+    def _beside(self, held: OpenAccount) -> str:
+        """What a person should know of an account that cannot be read."""
+        step = "" if held.account is not None else f"the account is not open: {held.step}"
+        return "; ".join(word for word in (step, self.guardians_view(held.plan.alias)) if word)
 
     def _at_step(self, held: OpenAccount, step: StartStep) -> None:
         """One that failed is told, with its reason and its age, until it has passed."""
@@ -195,7 +240,7 @@ class Accounts:
 
     async def _start_patiently(self, held: OpenAccount, account: Account) -> None:
         """The account's start barrier, tried again while the venue cannot be reached: an outage is no crash."""
-        pause_s = 1.0
+        pause_s, told, told_s = RETRY_FIRST_S, "", 0.0
         while True:
             try:
                 await account.start()
@@ -204,9 +249,11 @@ class Accounts:
                     raise
                 held.failed_at = account.step
                 held.step = f"start barrier: {account.step}: {error}"
-                self._on_event(held.plan.alias, "account.waiting", held.step)
+                if held.step != told or self._clock.mono_s() - told_s >= TOLD_EVERY_S:
+                    told, told_s = held.step, self._clock.mono_s()
+                    self._on_event(held.plan.alias, "account.waiting", held.step)
                 await anyio.sleep(pause_s)
-                pause_s = min(30.0, pause_s * 2)
+                pause_s = RETRY_S
             else:
                 return
 

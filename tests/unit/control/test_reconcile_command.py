@@ -30,7 +30,7 @@ def daemon(**held: Any) -> Any:
 
 
 def kept(of: Any, step: str = "running", refused: str = "") -> Any:
-    return SimpleNamespace(account=of, step=step, refused=refused, step_since_s=0.0)
+    return SimpleNamespace(account=of, step=step, refused=refused, step_since_s=0.0, blind=None)
 
 
 async def test_an_account_that_is_not_open_is_told_and_is_no_match() -> None:

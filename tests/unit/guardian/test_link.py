@@ -389,3 +389,22 @@ def test_a_bug_in_what_is_told_to_the_guardian_costs_a_second_and_not_the_daemon
             assert [each.kind for each in side.link._parts.incidents.open_ones()] == ["WATCHER_FAILED"]
 
     in_virtual_time(body)
+
+
+async def test_what_the_guardian_sees_of_an_account_is_said_with_its_age_and_what_it_does_not_see_too() -> None:
+    world = virtual_world()
+    async with daemon_side(world) as side:
+        assert side.link.view_of("wallet-of-our-own-exchange") == ""
+        assert "never heard" in side.link.view_of("main")
+        beat = {"journal_head": {"seq": 0}, "uptime_s": 5.0, "closing": []}
+        side.link._answered(beat)  # of a guardian that says nothing of its accounts
+        assert side.link.view_of("main") == "the guardian has not read it"
+        row = {"account": "main", "problem": "", "read_age_s": 3.0}
+        held = [{"symbol": "BTCUSDT", "qty": "0.5", "stop": "49000"}, {"symbol": "ETHUSDT", "qty": "-2", "stop": None}]
+        side.link._answered({**beat, "accounts": [{**row, "positions": held}]})
+        expected = "the guardian saw 0.5 BTCUSDT with its stop at 49000, -2 ETHUSDT with no stop 3 s ago"
+        assert side.link.view_of("main") == expected
+        side.link._answered({**beat, "accounts": [{**row, "positions": []}]})
+        assert side.link.view_of("main") == "the guardian saw no position 3 s ago"
+        side.link._answered({**beat, "accounts": [{**row, "problem": "banned", "positions": held}]})
+        assert side.link.view_of("main") == "the guardian has not read it: banned"

@@ -111,19 +111,24 @@ class Guardian:
 
     def status(self) -> dict[str, Json]:
         """Everything as figures for people and programs; ages in seconds."""
-        heard, now_s, wall_ms = self.daemon.heard(self.plan.rules.dead_after_s), self._clock.mono_s(), self._clock.wall_ms()
+        heard, wall_ms = self.daemon.heard(self.plan.rules.dead_after_s), self._clock.wall_ms()
         age_s = self.daemon.age_s
         return {
             "daemon": str(heard.state),
             "daemon_age_s": None if age_s is None else round(age_s, 3),
             "plan_digest": self.read.digest if self.read is not None else None,
             "plan_age_s": round((wall_ms - self.read.written_ms) / 1000, 3) if self.read is not None else None,
-            "accounts": [_account_row(alias, kept, now_s) for alias, kept in sorted(self.kept.items())],
+            "accounts": self.account_rows(),
             "alarms": [
                 {"kind": alarm.kind, "severity": alarm.severity, "scope": alarm.scope, "text": alarm.text}
                 for alarm in self.alarms.active
             ],
         }
+
+    def account_rows(self) -> list[Json]:
+        """What is seen of each account, and how long ago."""
+        now_s = self._clock.mono_s()
+        return [_account_row(alias, kept, now_s) for alias, kept in sorted(self.kept.items())]
 
     def _follow(self) -> None:
         self._read_plan()

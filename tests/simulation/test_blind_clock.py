@@ -1,0 +1,203 @@
+"""Nobody reads an account that is not open, or whose address is banned: what may be open there has its levels all the same."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+
+import anyio
+import pytest
+
+from playd.core.errors import LinkError
+from playd.core.modes import Environment
+from playd.core.orders import OrderState
+from playd.orders.account import Account
+from playd.orders.halts import Level, account_scope
+from playd.supervisor.accounts import ACCOUNT_BUDGET, REST_S, AccountPlan, Accounts
+from tests.simulation.fake_venue import FakeVenue
+from tests.simulation.order_world import READY, OrderWorld, build, entered, entry
+from tests.simulation.venue_rows import SYMBOL
+from tests.simulation.venue_script import WriteFault
+from tests.virtual_time import in_virtual_time
+
+SCOPE = account_scope("main")
+FOR_EVER = 1_000_000
+
+
+def blind(life: OrderWorld) -> list[Level]:
+    return sorted(halt.level for halt in life.halts.in_force(SCOPE) if halt.code == "BLIND")
+
+
+def told(life: OrderWorld) -> str:
+    found = [each.text for each in life.account.desk.incidents.open_ones() if (each.kind, each.scope) == ("BLIND", SCOPE)]
+    return found[0] if found else ""
+
+
+@asynccontextmanager
+async def kept(life: OrderWorld, run: Callable[[], Awaitable[None]] | None = None) -> AsyncIterator[Accounts]:
+    """The account as the daemon keeps it; `run` in the place of its loops."""
+    venue: FakeVenue = life.venue
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+        async def loops() -> None:
+            await life.account.run(venue.events)
+
+        yield life.account, run or loops
+
+    accounts = Accounts(life.world.clock, life.world.random, lambda *_: None, lambda *_: None)
+    accounts.guardians_view = lambda alias: f"the guardian saw {alias}"
+    async with anyio.create_task_group() as group:
+        await group.start(accounts.run)
+        accounts.ensure(AccountPlan("main", Environment.LOCAL, opened))
+        yield accounts
+        group.cancel_scope.cancel()
+    venue.close_stream()
+
+
+async def with_a_position() -> OrderWorld:
+    """The next life of a daemon that has a position, before anything is read."""
+    life = build()
+    async with life.running():
+        await entered(life)
+    return life.crash()
+
+
+def test_a_position_on_an_account_that_does_not_open_is_paused_then_halted_and_told_and_read_every_two_seconds() -> None:
+    async def body() -> None:
+        life, asked = await with_a_position(), list[float]()
+        read = life.venue.positions
+
+        async def counted(*given: object, **more: object) -> object:
+            asked.append(anyio.current_time())
+            return await read(*given, **more)  # type: ignore[arg-type]
+
+        life.venue.positions = counted  # type: ignore[method-assign, assignment]
+        life.venue.new_stream()
+        life.venue.script.failing_reads = FOR_EVER
+        async with kept(life) as accounts:
+            await anyio.sleep(14.0)
+            assert blind(life) == []
+            await anyio.sleep(2.0)
+            assert (blind(life), told(life)) == ([Level.PAUSE], "")
+            await anyio.sleep(45.0)
+            assert blind(life) == [Level.PAUSE, Level.HALT]
+            assert "0.010 BTCUSDT" in told(life)
+            assert "the account is not open: start barrier: instrument rules: read failed" in told(life)
+            assert told(life).endswith("the guardian saw main")
+            assert max(after - before for before, after in pairwise(asked)) <= 2.01
+            life.venue.script.failing_reads = 0
+            with anyio.fail_after(60):
+                await accounts.held["main"].ready.wait()
+            await anyio.sleep(2.0)
+            assert (blind(life), told(life)) == ([Level.HALT], ""), "the halt is a person's to lift"
+
+    in_virtual_time(body)
+
+
+def test_an_account_without_anything_open_may_stay_away_for_long_without_a_level() -> None:
+    async def body() -> None:
+        life = build()
+        life.venue.new_stream()
+        life.venue.script.failing_reads = FOR_EVER
+        async with kept(life):
+            await anyio.sleep(300.0)
+            assert (life.halts.in_force(), told(life)) == ([], "")
+
+    in_virtual_time(body)
+
+
+def test_a_start_that_can_read_ends_the_clock_that_began_with_it() -> None:
+    async def body() -> None:
+        life = await with_a_position()
+        life.venue.new_stream()
+        async with kept(life):
+            await anyio.sleep(300.0)
+            assert (blind(life), life.account.blind.for_s) == ([], 0.0)
+
+    in_virtual_time(body)
+
+
+def test_between_two_lives_of_an_account_the_clock_goes_on() -> None:
+    async def body() -> None:
+        life, lives, rests = await with_a_position(), list[float](), anyio.Event()
+
+        async def boom() -> None:
+            lives.append(anyio.current_time())
+            if len(lives) > ACCOUNT_BUDGET.restart_max:
+                rests.set()
+            raise RuntimeError("boom")
+
+        life.venue.new_stream()
+        async with kept(life, boom):
+            with anyio.fail_after(600):
+                await rests.wait()
+            assert blind(life) in ([], [Level.PAUSE])
+            await anyio.sleep(lives[-1] + REST_S - 1.0 - anyio.current_time())
+            assert blind(life) == [Level.PAUSE]
+            await anyio.sleep(2.0)
+            life.account.blind.look()
+            assert life.account.blind.for_s < 3.0, "the reading of the next start was whole"
+
+    in_virtual_time(body)
+
+
+def test_a_ban_forbids_every_reading_and_the_clock_counts_all_the_same() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.account.desk.port.open_orders = unanswered  # type: ignore[method-assign, assignment]
+            life.budget.ban_s = 600.0
+            await anyio.sleep(17.0)
+            assert blind(life) == [Level.PAUSE]
+            await anyio.sleep(46.0)
+            assert blind(life) == [Level.PAUSE, Level.HALT]
+            assert "0.010 BTCUSDT" in told(life)
+
+    in_virtual_time(body)
+
+
+async def unanswered(*_given: object, **_more: object) -> None:
+    await anyio.sleep(600.0)
+    raise LinkError("the ban is over, the link was not")
+
+
+@pytest.mark.parametrize("fault", [WriteFault.NONE, WriteFault.LOST_BEFORE])
+def test_an_entry_that_works_or_is_in_doubt_may_be_a_position(fault: WriteFault) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.resting, life.venue.script.writes = True, [fault]
+            if fault is WriteFault.LOST_BEFORE:  # nobody can look it up either
+                life.venue.script.failing_reads = FOR_EVER
+            limit = replace(entry(), order_type="Limit", price=Decimal(50_000), time_in_force="GTC")
+            verdict = await port.submit(limit, READY)
+            await anyio.sleep(20.0)
+            life.venue.script.failing_reads = FOR_EVER
+            assert (await life.account.reconcile("test")).result == "blind"
+            await anyio.sleep(14.0)
+            assert life.account.desk.book.need(verdict.link_id).state in (OrderState.OPEN, OrderState.UNKNOWN)
+            assert f"entry {verdict.link_id}" in life.account.blind.at_risk
+            await anyio.sleep(3.0)
+            assert blind(life) == [Level.PAUSE]
+
+    in_virtual_time(body)
+
+
+def test_a_reading_of_one_position_that_fails_begins_the_clock_and_a_full_one_ends_it_within_seconds() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life, settled_s=20.0)  # the runs of the start are through
+            life.venue.script.failing_reads = 1
+            life.account.desk.on_look(SYMBOL, "test")
+            await anyio.sleep(1.0)
+            assert life.venue.script.failing_reads == 0
+            assert life.account.blind.for_s > 0
+            await anyio.sleep(4.0)
+            assert life.account.blind.for_s == 0
+
+    in_virtual_time(body)
