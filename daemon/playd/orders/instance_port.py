@@ -89,6 +89,11 @@ class InstancePort:
             self._instance.uid, self._instance.clock_ms, close_ms, verdict, detail, late=late
         )
 
+    @property
+    def meets_present(self) -> bool:
+        """Yes: the venue is where it is, whatever bar is decided."""
+        return True
+
     def inside(self, candle: Candle, cash_usdt: float) -> Sequence[InstanceEvent]:
         """Nothing: what happened inside a candle, the venue reports."""
         return ()

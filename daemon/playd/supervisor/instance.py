@@ -58,6 +58,11 @@ class OrderPort(Protocol):
         """Events of this instance behind the number it registered with, in order, each once."""
         ...
 
+    @property
+    def meets_present(self) -> bool:
+        """Whether its orders meet the market of now, whatever bar is decided; not where missed bars are lived through."""
+        ...
+
     def why_ended(self) -> Exception:
         """What a life ends with whose `fills` have ended."""
         ...
@@ -232,7 +237,7 @@ class EngineInstance:
     @property
     def at_rest(self) -> bool:
         """Whether no bar and no fill is half dealt with."""
-        return not self._in_bar and not self._moves
+        return not self._in_bar and not self._moves and not self._missed.open
 
     @property
     def port(self) -> OrderPort:
@@ -331,6 +336,7 @@ class EngineInstance:
         if self.caught_up:
             self._apply_all()
         await self._bring_levels()
+        await self._bring_missed()
         self._around.bar_taken(bar)
         if not self.caught_up:
             self._missed.meet(self.engine.position, bar.candle, self.identity.instrument)
@@ -340,14 +346,15 @@ class EngineInstance:
         if decision is not None and self._missed.due:
             decision = self._missed.leaving(decision, self.engine.on_levels_refused)
         if decision is not None:
-            if not self.caught_up:
-                self._missed.note(decision, self.engine.position)
+            if not self.caught_up and self._port.meets_present:
+                decision = self._missed.hold(decision, self.engine.position, self.engine.describe(decision.orders))
             await self._carry_out(decision, bar)
         if not self.caught_up and self.last_open_ms >= self._missed_until_ms:
             # The next bar may be a minute away: exits and events need not wait for it.
             self._catch_up_ended()
             self._apply_all()
             await self._bring_levels()
+            await self._bring_missed()
         if self.caught_up:
             await self._target.bring(bar_closed=True)
         self._in_bar = False
@@ -417,6 +424,16 @@ class EngineInstance:
                 if leaving is not None:
                     await self._port.submit(intent_of_fill(self.identity, event, leaving))
                 self._moves.popleft()
+
+    async def _bring_missed(self) -> None:
+        """Once everything that was missed is decided: bring a stop that moved meanwhile to the venue, or leave at it."""
+        settled = self._missed.settled(self.engine.position, self.engine.on_levels_refused) if self.caught_up else None
+        if settled is None:
+            return
+        decision, order = settled
+        answer = await self._port.submit(intent_of(self.identity, decision, order))
+        if order.action is Action.EXIT and answer.code not in SENT:
+            self.engine.on_order_ended(order.action, answer.code)
 
     def _apply_all(self) -> None:
         for event in self._inbox.take_all():

@@ -148,6 +148,11 @@ class ShadowPort:
     def record_verdict(self, close_ms: int, verdict: str, detail: str, *, late: bool = False) -> bool:
         return self._verdicts.record(self._record.uid, self._clock_ms, close_ms, verdict, detail, late=late)
 
+    @property
+    def meets_present(self) -> bool:
+        """No: its book goes through every missed bar with it."""
+        return False
+
     def inside(self, candle: Candle, cash_usdt: float) -> Iterator[InstanceEvent]:
         """What a candle did to the orders and the position; before it, what a person's panic did behind the one before."""
         if self._last is not None and self._fills.known(self._exec_id(self._last[0], MANUAL)):

@@ -1,5 +1,6 @@
-"""A stop that moved in a missed bar, and that a later missed bar touched: the position is left, for that bar, at that price."""
+"""A stop that moves in a missed bar is told once; one that a later missed bar touched is left at, for that bar and price."""
 
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,6 +29,37 @@ def candle(low: float, high: float) -> Candle:
     return Candle(60_000, low, high, low, high, 1.0)
 
 
+def moved(position: EnginePosition) -> MissedMoves:
+    """A missed bar has moved its stop."""
+    missed = MissedMoves()
+    missed.hold(decided(MOVES, verdict="AMENDED"), position, "stop moves")
+    return missed
+
+
+def never() -> EngineOrder | None:
+    raise AssertionError("the engine was asked to leave")
+
+
+def test_a_move_is_held_back_until_everything_is_caught_up_and_then_told_once() -> None:
+    missed, position = MissedMoves(), held()
+    first = missed.hold(decided(MOVES, verdict="AMENDED"), position, "stop moves to 95")
+    assert (first.verdict, first.detail, first.orders) == ("AMENDED", "stop moves to 95", ())
+    later = replace(decided(MOVES, verdict="AMENDED"), close_ms=120_000)
+    missed.hold(later, position, "stop moves to 95")
+    assert missed.open
+    assert missed.settled(position, never) == (later, MOVES)
+    assert not missed.open
+    assert missed.settled(position, never) is None
+
+
+def test_what_else_a_missed_bar_decides_goes_its_way() -> None:
+    missed, cancels = MissedMoves(), replace(LEAVES, action=Action.CANCEL)
+    assert missed.hold(decided(cancels), held(), "cancelled").orders == (cancels,)
+    assert not missed.open
+    assert missed.hold(decided(MOVES, cancels), held(), "stop moves").orders == (cancels,)
+    assert missed.open
+
+
 @pytest.mark.parametrize(
     ("side", "low", "high", "touched"),
     [
@@ -42,55 +74,52 @@ def candle(low: float, high: float) -> Candle:
 def test_a_minute_that_touches_a_stop_which_moved_meanwhile_is_due(
     side: Side, low: float, high: float, *, touched: bool
 ) -> None:
-    missed, position = MissedMoves(), held(side)
-    missed.note(decided(MOVES, verdict="AMENDED"), position)
+    position = held(side)
+    missed = moved(position)
     missed.meet(position, candle(low, high), UNITS)
     assert missed.due == touched
-    found = missed.leaving(decided(), lambda: LEAVES)
-    assert [order.price_ref for order in found.orders] == ([95.0] if touched else [])
-    assert found.verdict == ("EXITED" if touched else "HOLD")
+    if touched:
+        found = missed.leaving(decided(), lambda: LEAVES)
+        assert ([order.price_ref for order in found.orders], found.verdict) == ([95.0], "EXITED")
+        assert (missed.due, missed.open) == (False, False), "it is left once"
 
 
 def test_a_stop_that_did_not_move_is_the_venues_business() -> None:
     missed = MissedMoves()
     missed.meet(held(), candle(90.0, 97.0), UNITS)
-    missed.note(decided(), held())
+    missed.hold(decided(), held(), "")
     missed.meet(held(), candle(90.0, 97.0), UNITS)
     assert not missed.due
 
 
-def test_another_position_has_no_part_in_the_moves_of_the_one_before() -> None:
-    missed = MissedMoves()
-    missed.note(decided(MOVES), held())
-    missed.meet(held(entered_ms=60_000), candle(90.0, 97.0), UNITS)
-    assert not missed.due
-    missed.meet(None, candle(90.0, 97.0), UNITS)
-    assert not missed.due
+@pytest.mark.parametrize("other", [None, held(entered_ms=60_000)])
+def test_another_position_has_no_part_in_the_moves_of_the_one_before(other: EnginePosition | None) -> None:
+    missed = moved(held())
+    assert missed.settled(other, never) is None
+    missed = moved(held())
+    missed.meet(other, candle(90.0, 97.0), UNITS)
+    assert (missed.due, missed.open) == (False, False)
 
 
-def test_a_touch_waits_for_the_next_decision_at_the_price_of_the_stop_that_was_touched() -> None:
-    missed = MissedMoves()
-    missed.note(decided(MOVES), held())
-    missed.meet(held(), candle(90.0, 97.0), UNITS)
-    missed.meet(held(), candle(96.0, 97.0), UNITS)
-    assert missed.due
-    (order,) = missed.leaving(decided(MOVES, verdict="AMENDED"), lambda: LEAVES).orders
-    assert (order.action, order.price_ref) == (Action.EXIT, 95.0)
-    missed.meet(held(), candle(90.0, 97.0), UNITS)
-    assert not missed.due, "it is left once"
+def test_a_touch_waits_for_the_next_decision_or_the_end_at_the_price_of_the_stop_that_was_touched() -> None:
+    for ends in (False, True):
+        missed = moved(held())
+        missed.meet(held(), candle(90.0, 97.0), UNITS)
+        missed.meet(held(stop_ticks=192), candle(96.0, 97.0), UNITS)
+        assert missed.due
+        if ends:
+            settled = missed.settled(held(), lambda: LEAVES)
+            assert settled is not None
+            order = settled[1]
+        else:
+            (order,) = missed.leaving(decided(MOVES, verdict="AMENDED"), lambda: LEAVES).orders
+        assert (order.action, order.price_ref) == (Action.EXIT, 95.0)
 
 
 def test_whoever_leaves_for_another_reason_leaves_once() -> None:
-    missed = MissedMoves()
-    missed.note(decided(MOVES), held())
+    missed, found = moved(held()), decided(LEAVES, verdict="EXITED")
     missed.meet(held(), candle(90.0, 97.0), UNITS)
-    found = decided(LEAVES, verdict="EXITED")
-
-    def never() -> EngineOrder | None:
-        raise AssertionError("the engine was asked to leave twice")
-
     assert missed.leaving(found, never) is found
-    missed.note(decided(MOVES), held())
-    missed.note(found, held())
+    assert missed.hold(found, held(), "") is found
     missed.meet(held(), candle(90.0, 97.0), UNITS)
-    assert not missed.due
+    assert (missed.due, missed.open) == (False, False)
