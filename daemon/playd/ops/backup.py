@@ -20,7 +20,7 @@ from playd.core.canonical import Json
 from playd.core.errors import PlaydError, StateError
 from playd.core.timeframes import DAY_MS
 from playd.ops.chain import GENESIS, Head
-from playd.ops.segments import NotPacked, read_file, read_segment, segment_names
+from playd.ops.segments import NotPacked, read_blocks, read_segment, segment_names
 from playd.world.ports import Disk
 
 FOLDER: Final = "backup"
@@ -180,7 +180,7 @@ def journal_head(disk: Disk, journal_dir: PurePath) -> Head:
     names = segment_names(disk, journal_dir) if disk.exists(journal_dir) else []
     for name in reversed(names):
         try:
-            reading = read_segment(read_file(disk, journal_dir / name), name, None)
+            reading = read_segment(read_blocks(disk, journal_dir / name), name, None)
         except NotPacked:
             continue
         if reading.head is not None and reading.records:

@@ -34,7 +34,7 @@ def pack(disk: Disk, directory: PurePath, today: date) -> list[str]:
         if name.endswith(PACKED) or _day(name) > today - timedelta(days=PACK_AFTER_DAYS):
             continue
         data = disk.read_bytes(path)
-        if read_segment(data, name, None).damage is not None:
+        if read_segment((data,), name, None).damage is not None:
             continue
         packed = path.with_name(f"{name}{PACKED}")
         packer = zlib.compressobj(wbits=GZIP_BITS)

@@ -43,7 +43,7 @@ def recover(disk: Disk, directory: PurePath, wall_ms: int) -> Found:
         except NotPacked:
             broken = _set_aside(disk, directory / name, Damage(name, 1, 0, "cannot be unpacked"), wall_ms)
             continue
-        reading = read_segment(data, name, None)
+        reading = read_segment((data,), name, None)
         if reading.torn:
             trimmed.append(_trim(disk, directory / name, data, reading))
         elif reading.damage:

@@ -7,7 +7,7 @@ unpacks it.
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -23,6 +23,9 @@ GZIP_BITS: Final = 31
 """What zlib calls a gzip file with the largest window."""
 
 REMOVED: Final = "journal.removed"
+
+BLOCK_BYTES: Final = 1024 * 1024
+"""So much of a file is in memory at a time while a whole journal is read."""
 
 _NAME: Final = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl(?:\.gz)?$")
 _REMOVED: Final = f'"{REMOVED}"'.encode()
@@ -50,6 +53,20 @@ def read_file(disk: Disk, path: PurePath) -> bytes:
         return zlib.decompress(data, GZIP_BITS)
     except zlib.error as error:
         raise NotPacked(f"{path}: cannot be unpacked: {error}") from error
+
+
+def read_blocks(disk: Disk, path: PurePath) -> Iterator[bytes]:
+    """The same in pieces, cut anywhere. Raises `OSError`, `NotPacked`, also behind pieces that were good."""
+    offset, unpack = 0, zlib.decompressobj(GZIP_BITS)
+    is_packed = path.suffix == PACKED
+    while block := disk.read_from(path, offset, BLOCK_BYTES):
+        offset += len(block)
+        try:
+            yield unpack.decompress(block) if is_packed else block
+        except zlib.error as error:
+            raise NotPacked(f"{path}: cannot be unpacked: {error}") from error
+    if is_packed and not unpack.eof:
+        raise NotPacked(f"{path}: cannot be unpacked: it ends too early")
 
 
 def date_of(time_ms: int) -> str:
@@ -95,28 +112,40 @@ class Reading:
     torn: bool
 
 
-def read_segment(data: bytes, name: str, before: Head | None, *, behind_damage: bool = False) -> Reading:
-    """
-    Check one file. `before` is the head of the file before it; None takes the first record's word for it.
+Hear = Callable[[bytes, Head, Head], None]
+"""Is told whole records as they are found good: their bytes, the record before them, the last of them."""
 
-    Behind a damaged file the chain may begin again with `journal.break`, and only there.
+
+def read_segment(
+    blocks: Iterable[bytes], name: str, before: Head | None, *, behind_damage: bool = False, hear: Hear | None = None
+) -> Reading:
     """
-    head = before
-    first = data[: max(data.find(b"\n"), 0)]
-    if first and (before is None or (behind_damage and kind_of(first) == "journal.break")):
-        head = head_before(first) or Head(0, GENESIS)
-    before_seq = head.seq if head is not None else 0
-    begin, seq, last = whole_until(data, 0, before_seq, (head.hash if head is not None else GENESIS).encode())
-    records = seq - before_seq
-    if (end := data.find(b"\n", begin)) >= 0:
-        assumed = Head(seq, last.decode())
-        damage = Damage(name, records + 1, seq + 1, check(data[begin:end], assumed)[1])
-        return Reading(assumed if records else before, records, begin, damage, torn=False)
-    head = Head(seq, last.decode()) if records else before
-    if begin == len(data):
-        return Reading(head, records, begin, None, torn=False)
+    Check one file, given in pieces. `before` is the head of the file before it; None takes the first record's word for it.
+
+    Behind a damaged file the chain may begin again with `journal.break`, and only there. What `blocks` raises passes.
+    """
+    head, rest, good_bytes, records = before, b"", 0, 0
+    for block in blocks:
+        data = rest + block
+        if good_bytes == 0 and (first := data[: max(data.find(b"\n"), 0)]):
+            is_begun_anew = behind_damage and kind_of(first) == "journal.break"
+            head = (head_before(first) or Head(0, GENESIS)) if before is None or is_begun_anew else before
+        last = head or Head(0, GENESIS)
+        begin, seq, digest = whole_until(data, last.seq, last.hash)
+        end = data.find(b"\n", begin)
+        if seq > last.seq:
+            records, good_bytes, head = records + seq - last.seq, good_bytes + begin, Head(seq, digest)
+            if hear is not None:
+                hear(data[:begin], last, head)
+        if end >= 0:
+            damage = Damage(name, records + 1, seq + 1, check(data[begin:end], Head(seq, digest))[1])
+            return Reading(head if records else before, records, good_bytes, damage, torn=False)
+        rest = data[begin:]
+    head = head if records else before
+    if not rest:
+        return Reading(head, records, good_bytes, None, torn=False)
     due = head.seq + 1 if head else 1
-    return Reading(head, records, begin, Damage(name, records + 1, due, "cut short"), torn=True)
+    return Reading(head, records, good_bytes, Damage(name, records + 1, due, "cut short"), torn=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,22 +172,27 @@ def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor:
     begins: Head | None = None
     removed = {Head(0, GENESIS)}
     records, anchored = 0, anchor is None
+
+    def hear(data: bytes, before: Head, last: Head) -> None:
+        nonlocal begins, anchored
+        begins = begins or before
+        if since is None and begins not in removed:
+            removed.update(_end_of_removed(line) for line in _lines_with(data, _REMOVED))
+        if anchor is not None and before.seq < anchor.seq <= last.seq:
+            anchored = anchored or any(_is(line, anchor) for line in _lines_with(data, anchor.hash.encode()))
+
     for name in names:
+        blocks = read_blocks(disk, directory / name)
         try:
-            data = read_file(disk, directory / name)
+            reading = read_segment(blocks, name, head, behind_damage=first is not None, hear=hear)
         except NotPacked:
             first, head = first or Damage(name, 1, head.seq + 1 if head else 1, "cannot be unpacked"), None
             begins = begins or Head(0, GENESIS)
             continue
-        begins = begins or head_before(data[: max(data.find(b"\n"), 0)])
-        reading = read_segment(data, name, head, behind_damage=first is not None)
+        begins = begins or head
         records += reading.records
         first = first or reading.damage
         head = reading.head
-        if since is None and begins is not None and begins not in removed:
-            removed |= {_end_of_removed(line) for line in _lines_with(data, _REMOVED, reading.good_bytes)}
-        if anchor is not None and head is not None and not anchored and anchor.seq <= head.seq:
-            anchored = any(_is(line, anchor) for line in _lines_with(data, anchor.hash.encode(), len(data)))
     # What a damaged first line says of the record before it is nobody's word.
     is_told = first is not None and (first.file, first.line) == (names[0], 1)
     if since is None and begins is not None and begins not in removed and not is_told:
@@ -168,14 +202,13 @@ def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor:
     return Report(len(names), records, head, first)
 
 
-def _lines_with(data: bytes, needle: bytes, until: int) -> Iterator[bytes]:
-    """Whole lines that hold some bytes."""
-    at = data.find(needle, 0, until)
+def _lines_with(data: bytes, needle: bytes) -> Iterator[bytes]:
+    """The lines that hold some bytes; each line of `data` has its end."""
+    at = data.find(needle)
     while at >= 0:
         begin, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
-        end = end if end >= 0 else len(data)
         yield data[begin:end]
-        at = data.find(needle, end, until)
+        at = data.find(needle, end)
 
 
 def _end_of_removed(line: bytes) -> Head:

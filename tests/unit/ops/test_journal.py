@@ -1,6 +1,7 @@
 """The journal: one chain over all files, nothing lost that was synced, and every damage found."""
 
 import errno
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -283,6 +284,40 @@ async def test_every_flipped_bit_is_found() -> None:
             flipped[at] ^= 1 << bit
             world.disk.write_replace(FIRST, bytes(flipped), keep_previous=False)
             assert verify(world.disk, HERE).damage is not None, (at, bit)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 500, 1 << 20])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_journal_says_the_same_in_whatever_pieces_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, block_bytes: int, packed: bool
+) -> None:
+    world = await written(5)
+    whole = world.disk.read_bytes(FIRST)
+    head = verify(world.disk, HERE).head
+    lines = whole.splitlines(keepends=True)
+    monkeypatch.setattr("playd.ops.segments.BLOCK_BYTES", block_bytes)
+    file = FIRST.with_name(FIRST.name + ".gz") if packed else FIRST
+    world.disk.remove(FIRST)
+    for data, records, damage in (
+        (whole, 5, None),
+        (b"".join([*lines[:2], lines[2].replace(b'"number":1', b'"number":7'), *lines[3:]]), 2, (3, "changed")),
+        (b"".join([*lines[:1], *lines[2:]]), 1, (2, "missing")),
+        (whole[:-1], 4, (5, "cut short")),
+    ):
+        world.disk.write_replace(file, gzip.compress(data) if packed else data, keep_previous=False)
+        report = verify(world.disk, HERE, anchor=head)
+        found = report.damage and (report.damage.line, report.damage.kind)
+        assert (report.records, found) == (records, damage)
+
+
+async def test_a_packed_file_that_ends_too_early_is_damaged() -> None:
+    world = await written(5)
+    whole = gzip.compress(world.disk.read_bytes(FIRST))
+    world.disk.remove(FIRST)
+    world.disk.write_replace(FIRST.with_name(FIRST.name + ".gz"), whole[:-9], keep_previous=False)
+    damage = verify(world.disk, HERE).damage
+    assert damage is not None
+    assert (damage.kind, damage.line) == ("cannot be unpacked", 1)
 
 
 @pytest.mark.parametrize(
