@@ -21,7 +21,7 @@ from playd.core import envelope
 from playd.core.errors import StateError
 from playd.ops.backup import FOLDER as BACKUPS
 from playd.ops.backup import BackupError, read_manifest
-from playd.ops.segments import NotPacked, read_file, read_segment, segment_names
+from playd.ops.segments import NotPacked, read_blocks, read_file, read_segment, segment_names
 from playd.orders.guardian.plan import SCHEMA as PLAN
 from playd.orders.migration import missing, readable
 from playd.orders.schema import SCHEMA_VERSION
@@ -98,7 +98,7 @@ def _image(disk: Disk, path: PurePath) -> tuple[str, str]:
 
 def _journal(disk: Disk, path: PurePath) -> tuple[str, str]:
     try:
-        reading = read_segment(read_file(disk, path), path.name, None)
+        reading = read_segment(read_blocks(disk, path), path.name, None)
     except NotPacked as error:
         return "", str(error)
     version = f"to record {reading.head.seq}" if reading.head is not None else "empty"
