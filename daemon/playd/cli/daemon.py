@@ -6,7 +6,7 @@ The order of start is that of operations section 3; a failed step names itself a
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
@@ -16,7 +16,7 @@ import structlog
 
 from playd import __version__
 from playd.cli.commands import keep_for_good, put_off_collecting
-from playd.cli.declared import Roster, remember
+from playd.cli.declared import Roster, remember, symbols_of_plays
 from playd.cli.fault_file import read_fault_file
 from playd.cli.guardian_places import guardian_places
 from playd.cli.live_view import live_view
@@ -61,7 +61,7 @@ from playd.supervisor.commands import Commands
 from playd.supervisor.edge import first_of, say
 from playd.supervisor.errors import CommandRefused
 from playd.supervisor.evidence import EvidenceBook
-from playd.supervisor.plays import read_play
+from playd.supervisor.plays import read_in_turns, read_play
 from playd.supervisor.records import RecordStore
 from playd.supervisor.states import State
 from playd.venues.exchange.faults.model import Fault
@@ -166,20 +166,9 @@ def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | Non
     market = loaded.settings.market
     recorded = (market.recorded_file, market.recorded_reference_file) if market.source is MarketSource.RECORDED else ()
     files = tuple(world.process.working_dir() / file for file in recorded if file is not None)
-    wanted = _symbols_of_plays(world, loaded)
+    wanted = symbols_of_plays(world, loaded)
     choice = MarketChoice(files, options.symbol, market.synthetic_seed, wanted, as_wanted=options.as_declared)
     return open_feed(world.disk, choice)
-
-
-def _symbols_of_plays(world: World, loaded: Loaded) -> tuple[str, ...]:
-    """Symbols of the declared Plays; a Play that cannot be read is refused later, with its reasons."""
-    found: dict[str, None] = {}
-    for declared in loaded.settings.instances.values():
-        try:
-            found[read_play(world.disk, loaded.locations.config_dir / declared.play).symbol] = None
-        except PlayError:
-            continue
-    return tuple(found)
 
 
 def _play_paths(world: World, loaded: Loaded, records: Records) -> list[PurePath]:
@@ -259,6 +248,7 @@ async def _with_records(
         make_room=records.ballast.release,
         unrecorded=lambda: records.journal.trouble,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
+        read_play=lambda record, turn: read_in_turns(world.disk, world.clock, PurePath(record.play_path), turn),
         compile_for=lambda play: compile_for(world, play),
     )
     service = ServiceManager(world.process)
@@ -276,6 +266,7 @@ async def _with_records(
             runtime.admit,
             places.config_dir / "plays",
             plan.instances_dir,
+            runtime.turns.take_behind,
         )
         progress = Progress()
         watchers = build_watchers(
@@ -287,7 +278,6 @@ async def _with_records(
                 daemon_id=daemon_id,
                 state_dir=places.state_dir,
                 run_dir=places.run_dir,
-        runtime.accounts.guardians_view = link.view_of
                 settings=settings,
                 places=guardian_places(world, settings, accepted),
                 accounts=runtime.accounts,
@@ -297,6 +287,7 @@ async def _with_records(
                 heed_ban=limits.address.heed,
             )
         )
+        runtime.accounts.guardians_view = link.view_of
         context = Daemon(
             version=__version__,
             daemon_id=daemon_id,
@@ -400,6 +391,7 @@ async def _start_instances(daemon: _Running) -> None:
         daemon.records.halts,
         places.config_dir / "plays",
         runtime.plan.instances_dir,
+        daemon.context.commands.read_play,
         note,
     )
     put_off_collecting()
@@ -443,7 +435,8 @@ async def _start_wanted(daemon: _Running, note: Callable[[str, str], None]) -> N
     runtime = daemon.runtime
     supervisor = runtime.supervisor
     for slot in list(supervisor.slots.values()):
-        await anyio.lowlevel.checkpoint()
+        with suppress(PlayError):  # admission refuses it with the same findings
+            await runtime.read_play(slot.record)
         is_here = supervisor.slots.get(slot.name) is slot
         if is_here and slot.record.enabled and slot.record.desired != "stopped" and not slot.active:
             try:

@@ -4,21 +4,30 @@ Instances at start: those of the settings file and those that were added by comm
 Remembered ones have their slots before anybody can ask; reading the Plays of a hundred declared ones takes seconds, in steps.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePath
 
-import anyio.lowlevel
-
 from playd.core.errors import PlayError
 from playd.orders.halts import Halts
-from playd.settings import Settings
+from playd.settings import Loaded, Settings
 from playd.supervisor import own_halts
 from playd.supervisor.enrol import Wish, enrol, own_account
 from playd.supervisor.keeper import Keeper
+from playd.supervisor.plays import read_play
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.supervisor import Supervisor
 from playd.world.ports import World
+
+
+def symbols_of_plays(world: World, loaded: Loaded) -> tuple[str, ...]:
+    """Symbols of the declared Plays; a Play that cannot be read is refused later, with its reasons."""
+    found: dict[str, None] = {}
+    for declared in loaded.settings.instances.values():
+        with suppress(PlayError):
+            found[read_play(world.disk, loaded.locations.config_dir / declared.play).symbol] = None
+    return tuple(found)
 
 
 def remember(records: RecordStore, supervisor: Supervisor, declared: Collection[str]) -> None:
@@ -28,7 +37,11 @@ def remember(records: RecordStore, supervisor: Supervisor, declared: Collection[
 
 
 class Roster:
-    """Brings slots up to what is declared. `on_problem(name, text)` hears of every instance that cannot be had."""
+    """
+    Brings slots up to what is declared.
+
+    `read_play` reads a Play while everybody else goes on; `on_problem(name, text)` hears of every instance that cannot be had.
+    """
 
     def __init__(
         self,
@@ -38,6 +51,7 @@ class Roster:
         halts: Halts,
         plays_dir: PurePath,
         instances_dir: PurePath,
+        read_play: Callable[[PurePath], Awaitable[object]],
         on_problem: Callable[[str, str], None],
     ) -> None:
         self._world = world
@@ -46,13 +60,15 @@ class Roster:
         self._halts = halts
         self._plays_dir = plays_dir
         self._instances_dir = instances_dir
+        self._read_play = read_play
         self._on_problem = on_problem
 
     async def fill(self, settings: Settings, config_dir: PurePath) -> None:
         """A slot for every declared instance, as the file says now; others go on between any two of them."""
         for name, declared in settings.instances.items():
-            await anyio.lowlevel.checkpoint()
             play = str(config_dir / declared.play)
+            with suppress(PlayError):  # told below
+                await self._read_play(PurePath(play))
             account = settings.accounts.get(declared.account)
             common = declared.account if account is not None and account.has_key else ""
             own = declared.risk.model_dump_json(exclude_unset=True)

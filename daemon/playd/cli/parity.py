@@ -45,6 +45,7 @@ from playd.research.loop import ENDINGS
 from playd.settings import Settings
 from playd.supervisor.edge import first_of
 from playd.supervisor.enrol import own_account
+from playd.supervisor.loading import Turn
 from playd.supervisor.records import InstanceRecord
 from playd.supervisor.slot import Slot
 from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE
@@ -351,9 +352,13 @@ class TraderSide:
             refused_accounts={},
             budget_of=_free_budget,
             play_of=lambda _: self._play,
+            read_play=self._read_play,
             compile_for=_compiled_already,
             rate_limits=False,
         )
+
+    async def _read_play(self, _record: InstanceRecord, _turn: Turn) -> Play:
+        return self._play
 
     def _record(self) -> InstanceRecord:
         play, now_ms = self._play, self._world.clock.wall_ms()

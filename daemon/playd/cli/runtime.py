@@ -43,6 +43,7 @@ from playd.supervisor.arming import ChainFacts, Link, broken_link, step_caps
 from playd.supervisor.arming_records import Armings
 from playd.supervisor.arming_watch import ArmingWatch
 from playd.supervisor.life import LifeParts, live
+from playd.supervisor.loading import Turn
 from playd.supervisor.places import AccountPlace, Place
 from playd.supervisor.reads import overdrawn
 from playd.supervisor.records import InstanceRecord, RecordStore
@@ -82,7 +83,8 @@ class RuntimePlan:
         exchange_records: File of the embedded exchange's accounts; its directory exists.
         key_accounts: Accounts with a key of their own, by alias; local ones are on an exchange that is served elsewhere.
         budget_of: The rate budget of an account; the empty alias is public data of venues, `EMBEDDED` that of our own exchange.
-        play_of: The Play of a record as it is now. Raises `PlayError`.
+        play_of: The Play of a record as it is now; `read_play` reads it in steps, a turn taken before each of them, so that
+            `play_of` then has it at once. Both raise `PlayError`.
         compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
         on_account: Hears of every account that is opened, before it starts.
         on_bar: Hears of every closed bar of a venue's market; the embedded exchange has its own candles.
@@ -101,6 +103,7 @@ class RuntimePlan:
     refused_accounts: dict[str, str]
     budget_of: Callable[[str], Budget]
     play_of: Callable[[InstanceRecord], Play]
+    read_play: Callable[[InstanceRecord, Turn], Awaitable[Play]]
     compile_for: Callable[[Play], Awaitable[None]]
     on_account: Callable[[Account], None] = lambda _account: None
     on_bar: Callable[[str, int, ClosedBar], None] = lambda _market, _step_ms, _bar: None
@@ -128,6 +131,7 @@ class Runtime:
     venue_times: tuple[VenueTime, ...]
     clock_watch: ClockWatch
     """Has run since this was opened; whoever starts instances lets it `begin` first."""
+    turns: Turns
     ports: dict[str, BybitVenue] = field(default_factory=dict)
     """The venue of every account that is open, by alias."""
 
@@ -188,9 +192,13 @@ class Runtime:
         Raises `OperatorError` when it is refused or not open by then, `PlayError`.
         """
         with anyio.move_on_after(OPEN_WITHIN_S):
-            return await self.accounts.ready(self.plan_of(record, self.plan.play_of(record)))
+            return await self.accounts.ready(self.plan_of(record, await self.read_play(record)))
         held = self.accounts.held.get(record.account)
         raise OperatorError(f"account {record.account} is not open: {held.step if held is not None else 'it was closed'}")
+
+    async def read_play(self, record: InstanceRecord) -> Play:
+        """The Play of a record as it is now, read while everybody else goes on. Raises `PlayError`."""
+        return await self.plan.read_play(record, self.turns.take_behind)
 
     def admit(self, record: InstanceRecord) -> Refused | None:
         """The one admission function with the present circumstances."""
@@ -331,7 +339,7 @@ async def open_runtime(
             lambda alias, text: _account_lost(halts, alias, text),
         )
         exchange, universes = await _open_universes(stack, world, plan, reports, accounts.tick_of)
-        records = RecordStore(ledger)
+        records, turns = RecordStore(ledger), Turns()
         runtime: Runtime
         parts = LifeParts(
             world=world,
@@ -341,12 +349,12 @@ async def open_runtime(
             base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
             entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
             decision_budget_s=plan.settings.supervisor.decision_budget_ms / 1000,
-            play_of=plan.play_of,
+            play_of=lambda record: runtime.read_play(record),
             compile_for=plan.compile_for,
             place_of=lambda record, play: runtime.place_of(record, play),
             report=reports.instance,
             refresh=lambda slot: runtime.supervisor.refresh(slot),
-            turns=Turns(),
+            turns=turns,
             pen=Pen(world.clock),
             code=code_version(),
             on_computed=reports.computed,
@@ -363,6 +371,7 @@ async def open_runtime(
                 lambda record: runtime.hub_of(record),
                 lambda record: runtime.watch(record),
                 lambda record: runtime.chain(record),
+                lambda record: runtime.read_play(record),
                 plan.unrecorded,
             ),
             SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s, plan.settings.daemon.loop_tick_ms / 1000),
@@ -381,7 +390,8 @@ async def open_runtime(
         ]
         maintenance_watch = MaintenanceWatch(others, accounts, halts, incidents)
         runtime = Runtime(
-            world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times, clock_watch
+            *(world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times),
+            *(clock_watch, turns),
         )
         arming_watch = ArmingWatch(armings, incidents, journal, supervisor, lambda: plan.settings.arming, world.clock)
         async with anyio.create_task_group() as group:

@@ -51,7 +51,7 @@ async def get_readiness(daemon: Daemon, params: p.Readiness, call: Call) -> a.Sh
     if params.rung not in ("", FIRST_RUNG):
         text = f"rung {params.rung!r} found, {FIRST_RUNG!r} expected: nothing leads from it to the next one in this version"
         raise RpcError(Code.REFUSED, text, reason="no_such_rung")
-    checks = _shown(daemon, slot)
+    checks = await _shown(daemon, slot)
     return {
         "name": slot.name,
         "rung": FIRST_RUNG,
@@ -71,7 +71,7 @@ async def arm(daemon: Daemon, params: p.Arm, call: Call) -> a.Permission:
     days = params.days or most
     if days > most:
         raise RpcError(Code.INVALID_PARAMS, f"{days} days found, arming.max_days is {most}")
-    checks = [*await _look(daemon, slot), *_shown(daemon, slot)]
+    checks = [*await _look(daemon, slot), *await _shown(daemon, slot)]
     against = blockers(checks)
     if against:
         text = f"{name} cannot be armed: " + "; ".join(f"{each.name}: {each.detail}" for each in against)
@@ -269,8 +269,8 @@ def _looked_lately(daemon: Daemon, slot: Slot) -> bool:
     return found is not None and found.passed and found.expires_ms > daemon.clock.wall_ms()
 
 
-def _shown(daemon: Daemon, slot: Slot) -> list[Check]:
-    found = readiness(readiness_facts(daemon, slot, daemon.policy), daemon.policy)
+async def _shown(daemon: Daemon, slot: Slot) -> list[Check]:
+    found = readiness(await readiness_facts(daemon, slot, daemon.policy), daemon.policy)
     return with_waivers(found, daemon.armings.waivers())
 
 

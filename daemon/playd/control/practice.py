@@ -1,8 +1,16 @@
-"""The facts of readiness, read from the ledger: what a Play did in practice, and how clean the books of an account are."""
+"""
+The facts of readiness, read from the ledger: what a Play did in practice, and how clean the books of an account are.
 
-from collections.abc import Iterable
+A Play that practised for months has tens of thousands of executions and bars. They are read a piece at a time, and everybody
+else goes on between two pieces.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from typing import Final
+
+import anyio.lowlevel
 
 from playd.control.context import Daemon
 from playd.control.ops_methods import VERIFIED_KEY, VERIFIED_MS
@@ -24,16 +32,23 @@ NEEDED: Final = tuple(drill.id for drill in DRILLS if drill.level == 1)
 """Drills that real money needs."""
 
 
-def readiness_facts(daemon: Daemon, slot: Slot, policy: Policy) -> ReadinessFacts:
+PAGE: Final = 100
+"""Executions that are read and folded in one piece: two milliseconds."""
+
+DAYS_A_PIECE: Final = 10
+"""Days whose bars are counted in one piece: fourteen thousand minutes, some milliseconds."""
+
+
+async def readiness_facts(daemon: Daemon, slot: Slot, policy: Policy) -> ReadinessFacts:
     """Everything that `readiness` judges about one instance: its Play in practice, its account's books, evidence."""
     record, now_ms, book = slot.record, daemon.clock.wall_ms(), daemon.evidence
     owners = _practised(daemon, record.play_digest)
     drills = {name: each for name, each in book.newest_by_subject("drill").items() if _of_this_version(daemon, each)}
     return ReadinessFacts(
         now_ms=now_ms,
-        decided=_decided(daemon, owners, record.clock_ms),
+        decided=await _decided(daemon, owners, record.clock_ms),
         bars_a_day=DAY_MS // record.clock_ms,
-        trades=_trades(daemon, owners),
+        trades=await _trades(daemon, owners),
         capital_usd=Decimal(record.capital_usd),
         books=_books(daemon, record.account, now_ms // DAY_MS - policy.clean_days),
         backtest=book.newest("backtest", record.play_digest),
@@ -74,22 +89,51 @@ def _practised(daemon: Daemon, play_digest: str) -> list[Owner]:
     return [(row["uid"], row["account"], since_ms) for row in rows if (since_ms := since[row["uid"]]) is not None]
 
 
-def _decided(daemon: Daemon, owners: Iterable[Owner], clock_ms: int) -> dict[int, int]:
+async def _decided(daemon: Daemon, owners: Iterable[Owner], clock_ms: int) -> dict[int, int]:
     """By UTC day: bars decided in time, of the instance that decided most."""
-    since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
+    now_ms = daemon.clock.wall_ms()
     found: dict[int, int] = {}
     for uid, _, begun_ms in owners:
-        rows = daemon.ledger.rows(
-            "SELECT close_ms / ? AS day, count(*) AS n FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms >= ?"
-            " AND late = 0 AND abs(processed_ms - close_ms) < ? GROUP BY day",
-            (DAY_MS, uid, clock_ms, max(since_ms, begun_ms), IN_TIME_MS),
-        )
-        for row in rows:
-            found[row["day"]] = max(found.get(row["day"], 0), row["n"])
+        since_ms = max(now_ms - LOOK_BACK_DAYS * DAY_MS, begun_ms)
+        for day in range(since_ms // DAY_MS, (now_ms + IN_TIME_MS) // DAY_MS + 1, DAYS_A_PIECE):
+            await anyio.lowlevel.checkpoint()
+            rows = daemon.ledger.rows(
+                "SELECT close_ms / ? AS day, count(*) AS n FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms >= ?"
+                " AND close_ms < ? AND late = 0 AND abs(processed_ms - close_ms) < ? GROUP BY day",
+                (DAY_MS, uid, clock_ms, max(since_ms, day * DAY_MS), (day + DAYS_A_PIECE) * DAY_MS, IN_TIME_MS),
+            )
+            for row in rows:
+                found[row["day"]] = max(found.get(row["day"], 0), row["n"])
     return found
 
 
-def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
+async def _positions(daemon: Daemon, account: str, uid: str) -> list[tuple[str, int]]:
+    """Symbol and index of each position that an owner ever had."""
+    await anyio.lowlevel.checkpoint()
+    rows = daemon.ledger.rows(
+        "SELECT DISTINCT symbol, position_idx FROM executions WHERE account = ? AND owner = ?", (account, uid)
+    )
+    return [(row["symbol"], row["position_idx"]) for row in rows]
+
+
+async def _executions(daemon: Daemon, account: str, uid: str, symbol: str, idx: int) -> AsyncIterator[sqlite3.Row]:
+    """Every execution of one position of an owner, in order."""
+    n = 0
+    while True:
+        await anyio.lowlevel.checkpoint()
+        page = daemon.ledger.rows(
+            "SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND position_idx = ? AND n > ?"
+            " ORDER BY n LIMIT ?",
+            (account, uid, symbol, idx, n, PAGE),
+        )
+        for row in page:
+            yield row
+        if len(page) < PAGE:
+            return
+        n = page[-1]["n"]
+
+
+async def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
     """
     Closed trades of practice that happened on a live market, oldest first.
 
@@ -100,19 +144,19 @@ def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
     since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
     trades: list[Trade] = []
     for uid, account, begun_ms in owners:
-        rows = daemon.ledger.rows("SELECT * FROM executions WHERE account = ? AND owner = ? ORDER BY n", (account, uid))
-        position, begun_at, counts = VirtualPosition(), Decimal(0), False
-        for row in rows:
-            execution = execution_row(row)
-            before, position = position, add(position, execution)
-            in_time = abs(row["received_ms"] - row["venue_ms"]) < IN_TIME_MS
-            closed = before.signed_qty and before.signed_qty * position.signed_qty <= 0
-            if closed and counts and in_time:
-                trades.append(Trade(execution.time_ms, _net(position) - begun_at))
-            if closed or not before.signed_qty:  # what is open now was opened by this one
-                begun_at = _net(position if closed else before)
-                counts = row["venue_ms"] >= max(since_ms, begun_ms)
-            counts = counts and in_time
+        for symbol, idx in await _positions(daemon, account, uid):
+            position, begun_at, counts = VirtualPosition(), Decimal(0), False
+            async for row in _executions(daemon, account, uid, symbol, idx):
+                execution = execution_row(row)
+                before, position = position, add(position, execution)
+                in_time = abs(row["received_ms"] - row["venue_ms"]) < IN_TIME_MS
+                closed = before.signed_qty and before.signed_qty * position.signed_qty <= 0
+                if closed and counts and in_time:
+                    trades.append(Trade(execution.time_ms, _net(position) - begun_at))
+                if closed or not before.signed_qty:  # what is open now was opened by this one
+                    begun_at = _net(position if closed else before)
+                    counts = row["venue_ms"] >= max(since_ms, begun_ms)
+                counts = counts and in_time
     return sorted(trades, key=lambda trade: trade.end_ms)
 
 

@@ -20,7 +20,7 @@ from playd.orders.account import Account
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import text
 from playd.orders.strangers import Stranger, StrangerRefused
-from playd.supervisor.plays import read_play
+from playd.plays.model import Play
 from playd.supervisor.slot import Slot
 
 ORPHANS: Final = "playctl orphan list"
@@ -36,10 +36,11 @@ async def adopt(daemon: Daemon, params: Adopt, call: Call) -> Adopted:
     slot = daemon.supervisor.find(params.to)
     account = open_account(daemon, slot.record.account if params.account is None else params.account)
     stop = _price(params.stop)
+    play = await daemon.commands.read_play(PurePath(slot.record.play_path))
     held = account.desk.fills.position(FOREIGN, params.symbol)
     if held.side is None:
         raise RpcError(Code.NOT_FOUND, f"nobody else holds anything of {params.symbol} on {account.alias}", hint=ORPHANS)
-    _refuse_misfit(daemon, slot, account, params.symbol, held.side)
+    _refuse_misfit(slot, play, account, params.symbol, held.side)
     refuse_while_banned(account, "its position and stop must be read first: the same command again afterwards")
     phrase = f"ADOPT {account.alias} {params.symbol}"
     if params.confirm != phrase:
@@ -102,13 +103,12 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> Orpha
     return row
 
 
-def _refuse_misfit(daemon: Daemon, slot: Slot, account: Account, symbol: str, side: Side) -> None:
+def _refuse_misfit(slot: Slot, play: Play, account: Account, symbol: str, side: Side) -> None:
     """The instance trades this symbol on this account, on this side, and holds nothing. Raises `RpcError`."""
     record = slot.record
     if record.mode is Mode.SHADOW or (record.account, record.symbol) != (account.alias, symbol):
         note = f"{slot.name} trades {record.symbol} on {record.account} in mode {record.mode}, not {symbol} on {account.alias}"
         raise RpcError(Code.REFUSED, note, reason="wrong_instance")
-    play = read_play(daemon.commands.disk, PurePath(record.play_path))
     if play.play_hash != record.play_digest:
         raise RpcError(Code.REFUSED, f"{record.play_path} was changed since {slot.name} was added", reason="PLAY_CHANGED")
     if not (play.policy.allows_long if side is Side.BUY else play.policy.allows_short):

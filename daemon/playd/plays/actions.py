@@ -12,6 +12,7 @@ from playd.plays.model import ActionName, Block, Case, Emit, Scalar
 from playd.plays.names import Names
 from playd.plays.operands import read_reference
 from playd.plays.reader import Key, Section, Table, read_scalar
+from playd.plays.steps import Steps
 
 ACTIONS: Final[tuple[str, ...]] = get_args(ActionName)
 FIXED_ORDER: Final = ("exit_all", "exit_long", "exit_short", "entry_long", "entry_short")
@@ -44,7 +45,7 @@ PERCENT: Final = Key(
 EMIT: Final = Table((Key("action", "word", "action", required=True, words=ACTIONS), PERCENT, Key("metadata", "map", "labels")))
 
 
-def read_setups(item: Item | None, reader: ExpressionReader, report: Report) -> tuple[tuple[str, Expr], ...]:
+def read_setups(item: Item | None, reader: ExpressionReader, report: Report) -> Steps[tuple[tuple[str, Expr], ...]]:
     """Setups sorted by name; cycles are E432."""
     if item is not None and not isinstance(item, Map):
         report.add("E107", item.mark, "setups", f"found {kind_of(item)}, expected a map of name to expression")
@@ -57,6 +58,7 @@ def read_setups(item: Item | None, reader: ExpressionReader, report: Report) -> 
         path = f"setups.{entry.key}"
         if not IDENTIFIER.match(entry.key):
             report.add("E107", entry.mark, path, f"found a name {strange(entry.key)}")
+        yield
         before, reader.used_setups = reader.used_setups, {}
         expr = reader.read(entry.value, path)
         uses[entry.key] = reader.used_setups

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -18,6 +17,8 @@ from playd.core.limits import PLAY_FILE_BYTES
 from playd.plays.core_schema import OCTAL, core_value, fits_tag, is_plain_collection, is_tagged
 from playd.plays.findings import IMPORTABLE, Mark, Report
 from playd.plays.identifiers import IDENTIFIER
+from playd.plays.nodes import node_steps
+from playd.plays.steps import Steps, whole
 
 _ITEMS: Final = 100_000
 """Values in one document after aliases are followed: a Play of the largest size has fewer, an alias bomb has more."""
@@ -109,6 +110,11 @@ class OlderReading:
 
 
 def read_document(text: str, report: Report, older: OlderReading | None = None) -> Map | None:
+    """`document_steps`, all at once."""
+    return whole(document_steps(text, report, older))
+
+
+def document_steps(text: str, report: Report, older: OlderReading | None = None) -> Steps[Map | None]:
     """
     The document's root map, or None with a finding in `report` when the text is no usable YAML document.
 
@@ -120,10 +126,8 @@ def read_document(text: str, report: Report, older: OlderReading | None = None) 
     if problem:
         report.add("E100", *problem)
         return None
-    yaml = YAML(typ="safe", pure=True)
-    yaml.composer.warn_double_anchors = False
     try:
-        node = yaml.compose(text)
+        node = yield from node_steps(text)
     except MarkedYAMLError as error:
         where, what = _what_is_wrong(error)
         report.add(
@@ -140,6 +144,7 @@ def read_document(text: str, report: Report, older: OlderReading | None = None) 
     if node is None:
         report.add("E100", _START, "", "found no content, expected a Play: a map with version, name, symbol, …")
         return None
+    yield
     root = _Reader(report, older).item(node, "", 0)
     if any(finding.code == "E100" for finding in report.findings):
         report.withdraw("E107")  # what was left unread says nothing

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 from typing import Final
 
 from playd.kernels import asof, offset
@@ -129,19 +130,25 @@ class Graph:
         Nodes of one clock stand together as far as their inputs allow, so that a block of bars stays in the cache.
         """
         needed = self._needed(wanted)
-        waiting = [i for i, node in enumerate(self.nodes) if i in needed]
-        done: set[int] = set()
+        missing = {node: len(self._depends_on(node)) for node in needed}
+        followers: dict[int, list[int]] = {node: [] for node in needed}
+        for node in needed:
+            for one in self._depends_on(node):
+                followers[one].append(node)
+        ready: dict[int, list[int]] = {clock: [] for clock in range(len(self.clocks))}
+        for node in sorted(node for node in needed if not missing[node]):
+            ready[self.nodes[node].clock].append(node)  # sorted, so a heap
         order: list[int] = []
-        clock = max((self.nodes[i].clock for i in waiting), key=self._step_ms, default=0)
-        while waiting:
-            ready = [i for i in waiting if self._depends_on(i) <= done]
-            here = [i for i in ready if self.nodes[i].clock == clock]
-            if not here:
-                clock = max((self.nodes[i].clock for i in ready), key=self._step_ms)
-                continue
-            order.append(here[0])
-            done.add(here[0])
-            waiting.remove(here[0])
+        clock = max((self.nodes[i].clock for i in sorted(needed)), key=self._step_ms, default=0)
+        while len(order) < len(needed):
+            if not ready[clock]:
+                clock = max((each for each, nodes in ready.items() if nodes), key=self._step_ms)
+            node = heappop(ready[clock])
+            order.append(node)
+            for one in followers[node]:
+                missing[one] -= 1
+                if not missing[one]:
+                    heappush(ready[self.nodes[one].clock], one)
         return self._renumbered(order, wanted)
 
     def _step_ms(self, clock: int) -> int:
@@ -163,11 +170,11 @@ class Graph:
     def _renumbered(
         self, order: list[int], wanted: Sequence[int]
     ) -> tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]:
-        kept: list[int] = []
+        found: dict[int, None] = {}
         for node in order:
             fields = [one for one in self.nodes[node].inputs if self.columns[one].node < 0]
-            kept.extend(one for one in (*fields, *self.nodes[node].outputs) if one not in kept)
-        kept.extend(one for one in wanted if one not in kept)
+            found |= dict.fromkeys((*fields, *self.nodes[node].outputs))
+        kept = [*(found | dict.fromkeys(wanted))]
         new = {old: number for number, old in enumerate(kept)}
         place = {old: number for number, old in enumerate(order)}
         columns = tuple(replace(self.columns[one], node=place.get(self.columns[one].node, -1)) for one in kept)

@@ -11,7 +11,7 @@ from playd.core.errors import Broken, PlayError
 from playd.plays.actions import ActionReader, read_setups
 from playd.plays.anchors import with_swings
 from playd.plays.contract import Sections, check_contract
-from playd.plays.document import Leaf, Map, Sequence, kind_of, read_document
+from playd.plays.document import Leaf, Map, Sequence, document_steps, kind_of
 from playd.plays.evaluation import evaluation
 from playd.plays.expressions import ExpressionReader
 from playd.plays.extent import refuse_endless
@@ -43,6 +43,7 @@ from playd.plays.reader import Section
 from playd.plays.risk import has_risk, read_risk
 from playd.plays.risk_sense import RiskSense
 from playd.plays.sections import read_account, read_backtest, read_deploy, read_entry, read_timeframes
+from playd.plays.steps import Steps, whole
 from playd.plays.structures import StructureReader
 from playd.plays.suspicions import warn_of_rules
 from playd.plays.tables import SECOND_SYMBOL, TOP
@@ -77,7 +78,12 @@ def load_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = N
     `source` names the text in findings. `overrides` replace values of declared variables before anything is checked.
     Raises `PlayError` with every finding at once, top of the file first.
     """
-    play, report = check_play(text, source, overrides)
+    return whole(load_steps(text, source, overrides))
+
+
+def load_steps(text: str, source: str, overrides: Mapping[str, Scalar] | None = None) -> Steps[Play]:
+    """`load_play` in steps."""
+    play, report = yield from _check_steps(text, source, overrides)
     if play is None:
         raise PlayError(report.lines("E"))
     return play
@@ -85,19 +91,26 @@ def load_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = N
 
 def check_play(text: str, source: str, overrides: Mapping[str, Scalar] | None = None) -> tuple[Play | None, Report]:
     """As `load_play`, and every finding, warnings included. The Play is None when one of them is an error."""
+    return whole(_check_steps(text, source, overrides))
+
+
+def _check_steps(text: str, source: str, overrides: Mapping[str, Scalar] | None) -> Steps[tuple[Play | None, Report]]:
     report = Report(source)
-    root = read_document(text, report)
+    root = yield from document_steps(text, report)
     if root is None or not _version_fits(root, report):
         return None, report
     waiting = [one for one in questions_of(text, root) if not one.answered]  # sealed as written, variables and all
+    yield
     root, _ = substitute(root, overrides or {}, report)
-    play = _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
+    yield
+    play = yield from _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
     if report.failed:
         report.withdraw("W602")  # what nothing uses is known of a Play that could be read whole
         return None, report
     _warn_of_questions(waiting, report)
     if not _is_whole(root, play):
         raise Broken(f"{source}: an action was read without a finding and is not in the Play")
+    yield
     return _identified(replace(play, warnings=tuple(report.lines("W")))), report
 
 
@@ -144,7 +157,7 @@ def _version_fits(root: Map, report: Report) -> bool:
     return False
 
 
-def _read(top: Section, text: str, source: str, report: Report) -> Play:
+def _read(top: Section, text: str, source: str, report: Report) -> Steps[Play]:
     """All sections, in the order in which they need each other."""
     account, risk_per_trade_pct = read_account(top, has_risk(top), report)
     timeframes = read_timeframes(top, report)
@@ -152,13 +165,16 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     # One that is written and wrong is named once, and not again by everything that reads it.
     names = Names(timeframes.exec_ms, reference or (REFERENCE_ID if top.has(REFERENCE_ID) else ""))
     features = read_features(top.item("features"), timeframes, names, report, top.mark)
+    yield
     structure_reader = StructureReader(timeframes, names, report)
     structures = structure_reader.read(top.item("structures"))
+    yield
     features = with_swings(features, structures, top.item("features"), names, report)
     setups_item = top.item("setups")
     expressions = ExpressionReader(names, timeframes, setups_item.keys if isinstance(setups_item, Map) else (), report)
-    setups = read_setups(setups_item, expressions, report)
+    setups = yield from read_setups(setups_item, expressions, report)
     actions = ActionReader(names, expressions, report).read(top.item("actions"))
+    yield
     endless = refuse_endless(setups, actions, (top.mark_of("setups"), top.mark_of("actions")), report)
     clocks = evaluation(timeframes.exec_ms, () if endless else setups, () if endless else actions)
     # What could not be read whole is looked at on the execution clock, unless what was not read may say otherwise.
@@ -166,13 +182,14 @@ def _read(top: Section, text: str, source: str, report: Report) -> Play:
     for path, check in names.clock_checks:
         for clock_ms in clocks.clocks_of(path) or unread:
             check(clock_ms)
+    yield
     policy = read_policy(top, report)
     risk = read_risk(top, account, risk_per_trade_pct, names, report)
     entry = read_entry(top, report)
     if not report.failed:
         check_contract(Sections(account, policy, risk, actions), top, report)
         _warn_of_unused(top, names, expressions, report)
-        warn_of_rules(expressions.placed, setups, features, names, clocks, report)
+        yield from warn_of_rules(expressions.placed, setups, features, names, clocks, report)
         RiskSense(account, policy, risk, entry, top, names, report).warn()
         structure_reader.warn_of_unused()
     return Play(

@@ -10,6 +10,7 @@ from playd.plays.evaluation import Evaluation
 from playd.plays.findings import Mark, Report
 from playd.plays.model import Feature
 from playd.plays.names import Names
+from playd.plays.steps import Steps
 from playd.plays.verdicts import ALWAYS, NEVER, Judge
 
 _NEAR_PCT: Final = 0.1
@@ -34,11 +35,12 @@ def warn_of_rules(
     names: Names,
     clocks: Evaluation,
     report: Report,
-) -> None:
+) -> Steps[None]:
     """W305 never true, W308 near_pct too near, W309 window longer than the warm-up, W312 always true."""
     judge = Judge(names, dict(setups))
     warmup_ms = max((_warmup_ms(feature) for feature in features), default=0)
     for expr, mark, path in placed:
+        yield
         _warn_of_verdict(expr, mark, path, judge, report)
         if isinstance(expr, Compare) and expr.op == "near_pct" and expr.tolerance < _NEAR_PCT:
             text = f"found near_pct {expr.tolerance:g}, which is in percent: {expr.tolerance:g} % of the right side"

@@ -4,29 +4,34 @@ What an operator can do to instances, each with its rules. The control server an
 Every method leaves records, slots and halts consistent and durable when it returns.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 
+from playd.core.errors import PlayError
 from playd.core.modes import Mode
 from playd.orders.account import Account
 from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.panic import PanicReport, PanicScope
+from playd.plays.model import Play
 from playd.supervisor import own_halts
 from playd.supervisor.enrol import Wish, enrol
 from playd.supervisor.errors import CommandRefused, NotRunning
 from playd.supervisor.keeper import Keeper
+from playd.supervisor.plays import find_play, read_in_turns
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.shadow_panic import drop_entry, flatten, need_book
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import Life
 from playd.supervisor.supervisor import Admission, Supervisor
 from playd.supervisor.taking_back import LOOK_S
-from playd.world.ports import Disk, World
+from playd.world.ports import World
 
 SETTLE_S: Final = 10.0
 """How long `start` waits for the instance to be warm before it answers with what it is doing."""
@@ -58,8 +63,11 @@ class Commands:
         admit: Admission,
         plays_dir: PurePath,
         instances_dir: PurePath,
+        turn: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
     ) -> None:
+        """`turn` is taken before each step of reading a Play."""
         self._world = world
+        self._turn = turn
         self.supervisor = supervisor
         self._records = records
         self._halts = halts
@@ -68,13 +76,13 @@ class Commands:
         self._instances_dir = instances_dir
         self._leaving: set[str] = set()
 
-    @property
-    def disk(self) -> Disk:
-        """Where Plays are read from."""
-        return self._world.disk
+    async def read_play(self, path: PurePath) -> Play:
+        """The Play in a file, read in steps between which everybody else goes on. Raises `PlayError`."""
+        return await read_in_turns(self._world.disk, self._world.clock, path, self._turn)
 
-    def add(self, wish: Wish) -> Slot:
+    async def add(self, wish: Wish) -> Slot:
         """Create an instance; nothing runs. Raises `PlayError`, or `CommandRefused` when it could never be started."""
+        await self.read_play(find_play(self._world.disk, wish.play, self._plays_dir, self._world.process.working_dir()))
         if wish.name in self.supervisor.slots:
             raise CommandRefused("NAME_TAKEN", f"there is an instance {wish.name} already")
         record, _ = enrol(self._world, self._plays_dir, wish)
@@ -108,6 +116,8 @@ class Commands:
 
     async def start(self, name: str, cause: str, *, waits: bool = True) -> Slot:
         """Start and, if the caller `waits`, wait until it is warm, or until it is plain that it will take longer."""
+        with suppress(PlayError):  # admission refuses it with the same findings
+            await self.read_play(PurePath(self.supervisor.find(name).record.play_path))
         slot = self.supervisor.find(name)
         if slot.facts.life is Life.STOPPING:
             raise CommandRefused("STOPPING", f"{name} is stopping")

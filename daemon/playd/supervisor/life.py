@@ -68,7 +68,7 @@ class LifeParts:
     base_step_ms: int
     entry_max_age_ms: int
     decision_budget_s: float
-    play_of: Callable[[InstanceRecord], Play]
+    play_of: Callable[[InstanceRecord], Awaitable[Play]]
     compile_for: Callable[[Play], Awaitable[None]]
     place_of: Callable[[InstanceRecord, Play], Awaitable[Place]]
     report: Report
@@ -89,7 +89,7 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     """
     record, turn = slot.record, parts.turns.take_behind
     await turn()  # who begins may be one of a hundred
-    play = parts.play_of(record)
+    play = await parts.play_of(record)
     keeper = Keeper(parts.world.disk, parts.instances_dir, record.name)
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     place = await parts.place_of(record, play)

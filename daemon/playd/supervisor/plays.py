@@ -1,15 +1,22 @@
-"""Play files as the supervisor reads them: found by path or stem, bounded, loaded, never half valid."""
+"""
+Play files as the supervisor reads them: found by path or stem, bounded, loaded, never half valid.
 
+A Play of thirteen KiB takes a tenth of a second to read, in which no bar would be decided. So a running daemon reads it ahead
+in steps (`read_in_turns`); who then asks for it at once (`read_play`), as admission does, finds it.
+"""
+
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Final
 
-from playd.core.errors import PlayError
+from playd.core.errors import Broken, PlayError
 from playd.core.limits import PLAY_FILE_BYTES
 from playd.plays.findings import did_you_mean
-from playd.plays.load import decode_play, load_play
+from playd.plays.load import decode_play, load_play, load_steps
 from playd.plays.model import Play, Scalar
-from playd.world.ports import Disk
+from playd.plays.steps import Steps
+from playd.world.ports import Clock, Disk
 
 SUFFIXES: Final = (".yml", ".yaml")
 
@@ -18,9 +25,12 @@ _DEEPEST: Final = 5
 
 _KEPT: Final = 256
 """
-Checked Plays kept by their text, more than a daemon usually runs: a start asks for each four times, and reading YAML with its
-places takes 25 ms.
+Texts kept with what was found in them, more than a daemon usually runs: a start asks for each four times, and reading YAML with
+its places takes 25 ms.
 """
+
+STEP_S: Final = 0.003
+"""Of reading, in one turn of the loop; what cannot be divided (a tree that is walked) takes up to three times as long."""
 
 
 def find_play(disk: Disk, given: str, plays_dir: PurePath, working_dir: PurePath) -> PurePath:
@@ -63,7 +73,23 @@ def _files_below(disk: Disk, folder: PurePath, depth: int = 0) -> list[PurePath]
 def read_play(disk: Disk, path: PurePath, overrides: dict[str, Scalar] | None = None) -> Play:
     """Load one Play file. Raises `PlayError` with every finding, also for what cannot be read at all."""
     text = read_play_text(disk, path)
-    return load_play(text, str(path), overrides) if overrides else _checked(text, str(path))
+    return load_play(text, str(path), overrides) if overrides else _reading(text, str(path)).play()
+
+
+async def read_in_turns(disk: Disk, clock: Clock, path: PurePath, turn: Callable[[], Awaitable[None]]) -> Play:
+    """
+    The same in steps, `turn` before each of them. Raises as `read_play` does.
+
+    Left unfinished, it is gone on with by whoever asks next; who asks meanwhile shares it.
+    """
+    reading = _reading(read_play_text(disk, path), str(path))
+    while not reading.ended:
+        await turn()
+        until_s = clock.mono_s() + STEP_S
+        reading.go_on()
+        while not reading.ended and clock.mono_s() < until_s:
+            reading.go_on()
+    return reading.play()
 
 
 def read_play_text(disk: Disk, path: PurePath) -> str:
@@ -80,6 +106,40 @@ def read_play_text(disk: Disk, path: PurePath) -> str:
     return decode_play(data, str(path))
 
 
+class _Reading:
+    """A text that is being read, or was: what is in it, or what is wrong with it."""
+
+    def __init__(self, steps: Steps[Play]) -> None:
+        self._steps = steps
+        self._play: Play | None = None
+        self._findings: list[str] = []
+
+    @property
+    def ended(self) -> bool:
+        return self._play is not None or bool(self._findings)
+
+    def go_on(self) -> None:
+        """One step more. Does nothing at the end."""
+        if self.ended:
+            return
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            if end.value is None:
+                raise Broken("a Play is asked for again whose reading ended in a bug") from None
+            self._play = end.value
+        except PlayError as error:
+            self._findings = error.findings
+
+    def play(self) -> Play:
+        """What is in it, read to the end now. Raises `PlayError`, each time a fresh one."""
+        while not self.ended:
+            self.go_on()
+        if self._play is None:
+            raise PlayError(self._findings)
+        return self._play
+
+
 @lru_cache(maxsize=_KEPT)
-def _checked(text: str, source: str) -> Play:
-    return load_play(text, source)
+def _reading(text: str, source: str) -> _Reading:
+    return _Reading(load_steps(text, source))

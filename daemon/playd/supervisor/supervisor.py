@@ -5,6 +5,7 @@ Starting, stopping, restarting and quarantine happen here; what an instance is d
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -61,6 +62,10 @@ Admission = Callable[[InstanceRecord], Refused | None]
 """The one admission function, with the present circumstances filled in."""
 
 
+async def _nothing_to_read(_record: InstanceRecord) -> None:
+    """Where admission reads no file."""
+
+
 @dataclass(frozen=True, slots=True)
 class SupervisorParts:
     """What the supervisor looks at and writes to."""
@@ -75,6 +80,8 @@ class SupervisorParts:
     """Keeps an eye on what an instance that does not run has at the venue; does nothing when it has nothing."""
     chain: Callable[[InstanceRecord], Link | None] = lambda _record: Link("not_armed", "nobody can arm it here")
     """The broken link of the arming chain of an instance with real money."""
+    read_ahead: Callable[[InstanceRecord], Awaitable[object]] = _nothing_to_read
+    """Reads in steps what admission asks for at once: the Play as it is now."""
     unrecorded: Callable[[], str] = lambda: ""
     """Why records wait, while they do: entries are refused then, what reduces risk is not."""
 
@@ -395,6 +402,8 @@ class Supervisor:
         await anyio.sleep(verdict.delay_s)
         slot.record = replace(slot.record, restarts=verdict.history, changed_ms=self._now_ms())
         self._parts.records.put(slot.record)
+        with suppress(PlayError):  # admission refuses it with the same findings
+            await self._parts.read_ahead(slot.record)
         refused = admit(slot.record)
         if refused is not None:
             self._give_up(slot, refused.code, refused.text)

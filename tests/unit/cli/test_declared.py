@@ -23,6 +23,11 @@ CONFIG = PurePath("/config")
 NAMES = ("a", "b", "c")
 
 
+async def read(_path: PurePath) -> None:
+    """Reads ahead as far as letting everybody else go on."""
+    await anyio.lowlevel.checkpoint()
+
+
 class Slots:
     """As much of a supervisor as a roster fills."""
 
@@ -60,7 +65,7 @@ async def test_who_is_remembered_can_be_named_before_any_play_is_read_and_others
 
     problems: list[str] = []
     halts = cast(Halts, SimpleNamespace(in_force=lambda *scopes: []))
-    roster = Roster(world, records, supervisor, halts, CONFIG, CONFIG, lambda name, text: problems.append(text))
+    roster = Roster(world, records, supervisor, halts, CONFIG, CONFIG, read, lambda name, text: problems.append(text))
     async with anyio.create_task_group() as group:
         group.start_soon(others)
         await roster.fill(settings, CONFIG)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -13,14 +13,17 @@ import pytest
 from playd import __version__
 from playd.cli.check import _accounts
 from playd.cli.doctor import _reached
+from playd.cli.emergency_flatten import FlattenOptions, _behind_a_ban
 from playd.cli.guardian import JournalNumbers
 from playd.cli.known_bans import address_beside
 from playd.cli.reports import Reports
 from playd.cli.runtime import RuntimePlan, open_runtime
 from playd.cli.start_barrier import Records
+from playd.cli.upstream import upstream_data
 from playd.cli.venue_accounts import key_accounts
 from playd.cli.watchers import build_limits
 from playd.control.streams import StreamHub
+from playd.core.errors import LinkError, OperatorError
 from playd.core.modes import Mode
 from playd.ops.guardian_records import BAN
 from playd.ops.journal import open_journal
@@ -31,11 +34,15 @@ from playd.orders.halts import Halts
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.settings import Loaded, load
+from playd.venues.exchange.upstream import upstream_of
+from playd.world.ports import World
 from playd.world.virtual import VirtualWorld, virtual_world
+from tests.virtual_time import LoopClock, in_virtual_time
 
 pytestmark = pytest.mark.anyio
 STATE = PurePath("/state")
 LEFT_MS = 590_000
+FLATTEN = FlattenOptions("live", "/keys/demo", "", "", "global", "", "/state", yes=True, as_json=False)
 
 
 @pytest.fixture
@@ -102,6 +109,7 @@ async def open_parts(side: Side) -> None:
         refused_accounts=refused,
         budget_of=limits.of,
         play_of=cast("Any", None),
+        read_play=cast("Any", None),
         compile_for=cast("Any", None),
     )
     reports = Reports(records.journal, StreamHub(), Meters())
@@ -137,3 +145,45 @@ async def test_a_damaged_ledger_says_of_no_ban_and_stops_no_check() -> None:
     async with scene(guardian=False, daemon=True) as side:
         side.world.disk.write_replace(STATE / "ledger.sqlite", b"no ledger" * 1000, keep_previous=False)
         assert address_beside(side.world, side.loaded).banned_for_s == 0.0
+
+
+async def test_no_market_data_of_a_venue_is_asked_for_in_a_ban_and_a_local_exchange_is_no_venue(
+    asked: list[str],
+) -> None:
+    async with scene(guardian=True, daemon=False) as side:
+        with pytest.raises(OperatorError, match="banned this address until 2024-01-01T00:09:50"):
+            async with upstream_data(side.world, upstream_of("mainnet")):
+                pass
+        assert asked == []
+        with pytest.raises(LinkError):
+            async with upstream_data(side.world, upstream_of("http://127.0.0.1:9700")):
+                pass
+        assert asked != []
+
+
+def test_an_emergency_flatten_waits_for_the_end_of_a_ban_and_says_what_else_there_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def body() -> None:
+        async with scene(guardian=False, daemon=True) as side:
+            began_s = anyio.current_time()
+            world = World(LoopClock(), side.world.disk, side.world.net, side.world.random, side.world.env, side.world.process)
+            Bans(side.records.ledger, side.records.journal).keep(world.clock.wall_ms() + LEFT_MS)
+            assert (await _behind_a_ban(world, FLATTEN)).banned_for_s == 0.0
+            assert anyio.current_time() - began_s == pytest.approx(LEFT_MS / 1000)
+        said = capsys.readouterr().err
+        assert "banned this address until" in said
+        assert "the venue's app" in said
+
+    in_virtual_time(body)
+
+
+async def test_an_emergency_flatten_goes_on_at_once_without_a_ban_or_where_nobody_can_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with scene(guardian=False, daemon=False) as side:
+        assert (await _behind_a_ban(side.world, replace(FLATTEN, state="/nowhere"))).banned_for_s == 0.0
+        assert capsys.readouterr().err == ""
+        side.world.disk.write_replace(STATE / "ledger.sqlite", b"no ledger" * 1000, keep_previous=False)
+        assert (await _behind_a_ban(side.world, FLATTEN)).banned_for_s == 0.0
+        assert "nobody can say whether this address is banned" in capsys.readouterr().err

@@ -29,8 +29,11 @@ async def test_an_account_whose_venue_is_away_is_not_waited_for_for_ever(monkeyp
     away = SimpleNamespace(
         ready=lambda _plan: anyio.sleep_forever(), held={"main": SimpleNamespace(step="start barrier: away")}
     )
-    plan = SimpleNamespace(play_of=lambda _record: None)
-    runtime = cast("Runtime", SimpleNamespace(accounts=away, plan=plan, plan_of=lambda *_: None))
+
+    async def read(_record: Any) -> None:
+        return None
+
+    runtime = cast("Runtime", SimpleNamespace(accounts=away, read_play=read, plan_of=lambda *_: None))
     with pytest.raises(OperatorError, match="main is not open: start barrier: away"):
         await Runtime.open_account(runtime, RECORD)
 
@@ -67,11 +70,13 @@ async def test_a_look_compiles_a_play_elsewhere_before_it_reads_its_program(monk
     async def load(*_given: Any) -> None:
         raise OperatorError(" ".join(said))
 
-    monkeypatch.setattr(preflight, "read_play", lambda *_: "play")
+    async def read(_path: Any) -> str:
+        return "play"
+
     monkeypatch.setattr(preflight, "load_program", load)
     record = SimpleNamespace(mode=Mode.LIVE, play_path="p.yml", symbol="BTCUSDT")
     slot: Any = SimpleNamespace(record=record, facts=SimpleNamespace(warm=False))
-    ops = SimpleNamespace(world=SimpleNamespace(disk=None))
-    daemon: Any = SimpleNamespace(find_hub=lambda _record: object(), compile_for=compile_for, ops=ops)
+    commands = SimpleNamespace(read_play=read)
+    daemon: Any = SimpleNamespace(find_hub=lambda _record: object(), compile_for=compile_for, commands=commands)
     with pytest.raises(OperatorError, match=r"^compiled$"):
         await preflight._warm_up(daemon, slot)

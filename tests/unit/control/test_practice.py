@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
-from playd.control.practice import _books, _decided, _practised, _trades
+from playd.control.practice import PAGE, _books, _decided, _practised, _trades
 from playd.core.modes import Environment
 from playd.core.timeframes import DAY_MS
 from playd.orders.ledger import Ledger
@@ -45,23 +48,24 @@ def practise(ledger: Ledger, uid: str, account: str, mode: str, times_ms: list[i
         )
 
 
-def bars_of(side: Any) -> int:
-    return sum(_decided(side, _practised(side, "p"), MINUTE_MS).values())
+async def bars_of(side: Any) -> int:
+    return sum((await _decided(side, _practised(side, "p"), MINUTE_MS)).values())
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("followed", "counted"),
     [(Environment.LIVE, 3), (Environment.DEMO, 3), (Environment.LOCAL, 0), (Environment.TESTNET, 0), (None, 0)],
 )
-def test_a_shadow_counts_from_when_it_follows_the_real_market(followed: Environment | None, counted: int) -> None:
+async def test_a_shadow_counts_from_when_it_follows_the_real_market(followed: Environment | None, counted: int) -> None:
     with daemon() as (side, ledger, world):
         now_ms = world.clock.wall_ms() // MINUTE_MS * MINUTE_MS
         if followed is not None:
             note_market(ledger, "shadow01", followed, now_ms - 10 * MINUTE_MS)
             note_market(ledger, "shadow01", followed, now_ms)  # the next life
         practise(ledger, "shadow01", "shadow-shadow01", "shadow", [now_ms - n * MINUTE_MS for n in (1, 2, 3, 20, 30)])
-        assert bars_of(side) == counted
-        assert _trades(side, _practised(side, "p")) == []
+        assert await bars_of(side) == counted
+        assert await _trades(side, _practised(side, "p")) == []
 
 
 def test_whoever_followed_another_market_meanwhile_begins_anew() -> None:
@@ -76,13 +80,14 @@ def test_whoever_followed_another_market_meanwhile_begins_anew() -> None:
         assert real_since_ms(ledger, "shadow01") == now_ms
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(("environment", "counted"), [("demo", 2), ("testnet", 0)])
-def test_demo_counts_from_its_beginning_and_the_testnet_never(environment: str, counted: int) -> None:
+async def test_demo_counts_from_its_beginning_and_the_testnet_never(environment: str, counted: int) -> None:
     with daemon() as (side, ledger, world):
         now_ms = world.clock.wall_ms() // MINUTE_MS * MINUTE_MS
         ledger.write("INSERT INTO accounts (alias, environment) VALUES ('try', ?)", (environment,))
         practise(ledger, "demo0001", "try", "demo", [now_ms - MINUTE_MS, now_ms - 2 * MINUTE_MS])
-        assert bars_of(side) == counted
+        assert await bars_of(side) == counted
 
 
 def test_a_day_whose_books_had_a_difference_that_nothing_explains_is_told_as_such() -> None:
@@ -108,7 +113,8 @@ def executed(ledger: Ledger, n: int, side: str, price: int, time_ms: int, *, hea
     )
 
 
-def test_a_position_across_the_beginning_turns_no_later_trade_round() -> None:
+@pytest.mark.anyio
+async def test_a_position_across_the_beginning_turns_no_later_trade_round() -> None:
     """Three losses of 10: one opened before the time that counts, one whole, one with an execution that was heard late."""
     with daemon() as (side, ledger, world):
         now_ms = world.clock.wall_ms() // MINUTE_MS * MINUTE_MS
@@ -120,5 +126,30 @@ def test_a_position_across_the_beginning_turns_no_later_trade_round() -> None:
         executed(ledger, 4, "Sell", 70, now_ms - 10 * MINUTE_MS)
         executed(ledger, 5, "Buy", 60, now_ms - 5 * MINUTE_MS)
         executed(ledger, 6, "Sell", 50, now_ms - 2 * MINUTE_MS, heard_after_ms=60 * MINUTE_MS)
-        found = _trades(side, _practised(side, "p"))
-        assert [(trade.end_ms, trade.net_usdt) for trade in found] == [(now_ms - 10 * MINUTE_MS, -10)]
+        found = await _trades(side, _practised(side, "p"))
+        assert [(trade.end_ms, trade.net_usdt) for trade in found] == [(now_ms - 10 * MINUTE_MS, Decimal(-10))]
+
+
+@pytest.mark.anyio
+async def test_others_go_on_while_the_executions_of_a_long_practice_are_folded() -> None:
+    with daemon() as (side, ledger, world):
+        now_ms = world.clock.wall_ms() // MINUTE_MS * MINUTE_MS
+        practise(ledger, "shadow01", "shadow-shadow01", "shadow", [])
+        note_market(ledger, "shadow01", Environment.LIVE, now_ms - DAY_MS)
+        for n in range(1, 10 * PAGE + 1):
+            executed(ledger, n, "Buy" if n % 2 else "Sell", 100 + n % 2, now_ms - DAY_MS + 1000 * n)
+        looks = 0
+
+        async def others() -> None:
+            nonlocal looks
+            while True:
+                looks += 1
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(others)
+            found = await _trades(side, _practised(side, "p"))
+            group.cancel_scope.cancel()
+        assert len(found) == 5 * PAGE
+        assert {trade.net_usdt for trade in found} == {-1}
+        assert looks > 10, "between any two pages"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from playd.control.protocol import Code, RpcError
 from playd.control.stranger_methods import adopt, close_orphan, list_orphans
 from playd.core.modes import Mode
 from playd.core.orders import OrderRequest, Side
+from playd.plays.model import Play
 from playd.supervisor.plays import read_play
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import STATE, UID, OrderWorld, build
@@ -46,10 +47,14 @@ def house(life: OrderWorld, *, account: str = "main", mode: str = "long_short") 
     slot = SimpleNamespace(name="ema", record=record, active=False, state="stopped")
     plan = SimpleNamespace(environment=life.account.environment)
     held = {"main": SimpleNamespace(account=life.account, plan=plan)}
+
+    async def read(path: PurePath) -> Play:
+        return read_play(life.world.disk, path)
+
     daemon = SimpleNamespace(
         accounts=SimpleNamespace(held=held, find={"main": life.account}.get),
         supervisor=SimpleNamespace(slots={"ema": slot}, find=lambda _name: slot),
-        commands=SimpleNamespace(disk=life.world.disk),
+        commands=SimpleNamespace(read_play=read),
         clock=life.world.clock,
         ledger=life.ledger,
         journal=life.journal,
