@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import anyio
 
+from playd.core.orders import OrderRequest
 from playd.orders.fills import FillEvent
 from playd.orders.halts import Level, account_scope
 from tests.simulation.fake_venue import SYMBOL
@@ -35,6 +36,27 @@ def test_a_part_is_closed_once_and_what_is_left_keeps_its_stop() -> None:
             assert (await closed(life, "100", "k3"))[1] == life.venue.signed() == 0
             fills = [event for event in taken(port) if isinstance(event, FillEvent)]
             assert [event.reason for event in fills[1:]] == ["closed by hand"] * 3, "its instance hears of it"
+
+    in_virtual_time(body)
+
+
+def test_it_says_what_was_closed_at_what_price_how_far_from_the_mark_and_which_stop_is_left() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(0.1)
+
+            def cheaper(_order: OrderRequest) -> None:
+                life.venue.price = Decimal(49_950)
+
+            life.venue.before_place = cheaper
+            (found,) = await life.account.closing.close(SYMBOL, Decimal(40), key="k1")
+            assert (found.closed, found.average_price, found.slippage_bps) == (Decimal("0.004"), Decimal(49_950), Decimal(10))
+            assert found.stop_at_venue == entry().stop
+            life.venue.script.failing_reads = 1
+            (rest,) = await life.account.closing.close(SYMBOL, Decimal(100), key="k2")
+            assert (rest.closed, rest.slippage_bps, rest.stop_at_venue) == (Decimal("0.006"), None, 0)
 
     in_virtual_time(body)
 

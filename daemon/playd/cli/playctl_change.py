@@ -12,7 +12,7 @@ from playd.cli.options import add
 from playd.cli.playctl_panic import carry_out
 from playd.cli.session import EXIT_UNKNOWN, Session
 from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject
-from playd.control.tables import ADOPTED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORDERS, ORPHANS, RECONCILIATIONS
+from playd.control.tables import ADOPTED, CANCELLED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORPHANS, RECONCILIATIONS
 from playd.core.orders import OrderState
 
 EXIT_USAGE: Final = 2
@@ -284,7 +284,7 @@ async def cancel_order(
 ) -> int:
     """Take one working order back. Exit 8 for a stop, 13 when nobody knows yet what became of it."""
     row = (await session.change("order.cancel", {"id": order, "confirm": confirm, "preview": session.asks}))["data"]
-    session.show_rows([row], ORDERS, empty="")
+    session.show_rows([row], CANCELLED, empty="")
     return 0 if OrderState(row["state"]).terminal else EXIT_UNKNOWN
 
 

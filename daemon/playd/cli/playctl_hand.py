@@ -18,6 +18,10 @@ CLOSED = (
     Column("WANTED", number("wanted"), right=True),
     Column("REMAINING", number("remaining"), right=True),
     Column("REFUSED", word("refused")),
+    Column("CLOSED", number("closed"), right=True),
+    Column("AVG_PRICE", number("avg_price"), right=True),
+    Column("SLIPPAGE_BPS", number("slippage_bps", 1), right=True),
+    Column("STOP@VENUE", number("stop"), right=True),
 )
 
 

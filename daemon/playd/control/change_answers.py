@@ -3,6 +3,7 @@
 from typing_extensions import TypedDict
 
 from playd.control.answer_parts import Amount, Error, Figure, Reason, Seconds, Side
+from playd.control.look_answers import OrderRow
 
 
 class Totals(TypedDict):
@@ -76,8 +77,19 @@ class PanicReport(TypedDict):
     text: str
 
 
+class CancelledOrder(OrderRow):
+    """An order after its cancel, and what its owner holds of the symbol: a part of it may have been executed."""
+
+    avg_price: Figure
+    position: Figure
+    stop: Figure
+
+
 class ClosedRow(TypedDict):
-    """The share of one owner: signed quantities before and after, and why nothing was sent, if so."""
+    """
+    The share of one owner: signed quantities before and after, and why nothing was sent, if so. Prices and slippage are null
+    where nothing was closed, slippage and the stop at the venue also where the position could not be read.
+    """
 
     account: str
     symbol: str
@@ -86,6 +98,10 @@ class ClosedRow(TypedDict):
     wanted: Amount
     remaining: Amount
     refused: str | None
+    closed: Amount
+    avg_price: Amount | None
+    slippage_bps: Amount | None
+    stop: Amount | None
 
 
 class Closed(TypedDict):

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from playd.control import rows
 from playd.control.arming_methods import confirm_live
 from playd.control.asked_for import ban_words, banned_text, open_account, refuse_while_banned
-from playd.control.change_answers import Gone, LifecycleRow, NotStopped, Stopped
+from playd.control.change_answers import CancelledOrder, Gone, LifecycleRow, NotStopped, Stopped
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
+from playd.control.figures import figure
 from playd.control.look_answers import ListRow
-from playd.control.look_answers import OrderRow as OrderAnswer
 from playd.control.look_methods import chosen
 from playd.control.panic_rows import panic_rows
 from playd.control.params import (
@@ -156,7 +156,7 @@ async def reset_failed(daemon: Daemon, params: ResetFailed, call: Call) -> Lifec
     return lifecycle_row(daemon, daemon.commands.reset_failed(params.name, call.actor))
 
 
-async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> OrderAnswer:
+async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> CancelledOrder:
     """Take one working order back. A stop is never taken from its position by this: close the position instead."""
     found = [(account, row) for account in rows.all_accounts(daemon) for row in account.views.orders()]
     match = [(account, row) for account, row in found if params.id in (row.link_id, row.venue_order_id)]
@@ -175,7 +175,14 @@ async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> Order
         details = {"phrase": phrase, "preview": preview}
         raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
     after = await take_back(account, row, call)
-    return rows.order_row(daemon, account.alias, after)
+    coin, held = after.symbol.removesuffix("USDT"), account.desk.fills.position(after.owner, after.symbol)
+    seen, age_s = account.protection.last_seen(after.symbol) or (None, None)
+    return {
+        **rows.order_row(daemon, account.alias, after),
+        "avg_price": figure(after.avg_price or None, "USDT", "ledger", 0.0, "nothing was executed"),
+        "position": figure(held.signed_qty, coin, "ledger", 0.0),
+        "stop": figure((seen.stop or None) if seen is not None else None, "USDT", "venue", age_s, "none seen"),
+    }
 
 
 async def take_back(account: Account, row: OrderRow, call: Call) -> OrderRow:

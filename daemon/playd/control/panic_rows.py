@@ -1,12 +1,20 @@
 """The report of a panic as it travels to people, whoever carried it out."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
 
 from playd.control.change_answers import PanicReport as PanicAnswer
 from playd.control.change_answers import PanicRow
 from playd.control.figures import figure, rounded
 from playd.core.orders import Side, VenuePosition
 from playd.orders.panic_report import PanicReport
+
+_UNREAD: Final = "could not be read"
+
+
+def _why_none(closed: Decimal | None) -> str:
+    return _UNREAD if closed is None else "no price to compare with" if closed else "nothing was closed"
 
 
 def worded(position: VenuePosition) -> str:
@@ -28,10 +36,10 @@ def panic_rows(
             "account": alias,
             "symbol": each.symbol,
             "before": figure(each.before, each.symbol.removesuffix("USDT"), "venue", 0.0),
-            "closed": figure(each.closed, each.symbol.removesuffix("USDT"), "venue", 0.0),
-            "avg_price": figure(each.average_price if each.closed else None, "USDT", "venue", 0.0, "nothing was closed"),
-            "slippage_bps": figure(each.slippage_bps, "bps", "computed", 0.0, "nothing was closed"),
-            "remaining": figure(each.remaining, each.symbol.removesuffix("USDT"), "venue", 0.0, "could not be read"),
+            "closed": figure(each.closed, each.symbol.removesuffix("USDT"), "venue", 0.0, _UNREAD),
+            "avg_price": figure(each.average_price or None, "USDT", "venue", 0.0, _why_none(each.closed)),
+            "slippage_bps": figure(each.slippage_bps, "bps", "computed", 0.0, _why_none(each.closed)),
+            "remaining": figure(each.remaining, each.symbol.removesuffix("USDT"), "venue", 0.0, _UNREAD),
             "stop": figure(each.stop_at_venue or None, "USDT", "venue", 0.0, "none"),
         }
         for alias, report in reports

@@ -244,6 +244,14 @@ ORDERS: Final = (
     Column("MODE", mode, wide=True),
 )
 
+CANCELLED: Final = (
+    *(column for column in ORDERS if not column.wide),
+    Column("AVG_PRICE", number("avg_price"), right=True),
+    Column("POSITION", number("position"), right=True),
+    Column("STOP@VENUE", number("stop"), right=True),
+    *(column for column in ORDERS if column.wide),
+)
+
 FILLS: Final = (
     Column("TIME", word("time")),
     Column("SYMBOL", word("symbol")),

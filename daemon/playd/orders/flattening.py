@@ -9,6 +9,9 @@ from playd.core.ids import intent_id
 from playd.core.orders import Action, Intent, IntentClass, Side
 from playd.orders.exits import Exits
 from playd.orders.gateway import Instance, Verdict
+from playd.orders.rows import OrderRow
+
+_ZERO: Final = Decimal(0)
 
 CLOSED_WITHIN_S: Final = 10.0
 """How long a person waits for a share to be gone; what is left then is driven on in the background, over restarts too."""
@@ -62,3 +65,8 @@ async def close_by_hand(exits: Exits, intent: Intent) -> Verdict:
     with anyio.move_on_after(CLOSED_WITHIN_S):
         await exits.ended(intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg))
     return verdict
+
+
+def executed(attempts: list[OrderRow]) -> tuple[Decimal, Decimal]:
+    """Quantity in base coin and value in USDT that the attempts of an intent executed."""
+    return sum((row.cum_qty for row in attempts), _ZERO), sum((row.cum_qty * row.avg_price for row in attempts), _ZERO)

@@ -23,13 +23,13 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
-from playd.orders.flattening import flatten_intent
+from playd.orders.flattening import executed, flatten_intent
 from playd.orders.freezing import unless_frozen
 from playd.orders.gateway import Instance
 from playd.orders.halts import Level
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.panic_levels import PanicLevels
-from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
+from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope, slippage_bps
 from playd.orders.room import is_shared
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
@@ -373,7 +373,7 @@ class Panic:
                 continue  # it closes the other side
             joined.add(intent.instance)
             if intent.id not in run.intents:
-                self._follow(run, intent.id, _executed(orders), closing)
+                self._follow(run, intent.id, executed(orders), closing)
         return joined
 
     def _follow(self, run: _Run, identity: str, executed: tuple[Decimal, Decimal], closing: TaskGroup) -> None:
@@ -444,13 +444,10 @@ class Panic:
         for identity, (qty_before, value_before) in run.intents.items():
             rows = self._desk.book.of_intent(identity)
             if rows and _place(rows[0]) == _place(before):
-                qty, worth = _executed(rows)
+                qty, worth = executed(rows)
                 closed, value = closed + qty - qty_before, value + worth - value_before
         average = value / closed if closed else _ZERO
-        slippage = None
-        if closed and before.mark_price:
-            sign = 1 if before.signed_qty > 0 else -1
-            slippage = (before.mark_price - average) / before.mark_price * sign * 10_000
+        slippage = slippage_bps(before.mark_price, average, is_long=before.signed_qty > 0)
         left = after.get(_place(before)) if after is not None else None
         if run.scope.instance_uid:
             start = self._share(run.scope.instance_uid, before.symbol) + closed * (1 if before.signed_qty > 0 else -1)
@@ -480,8 +477,3 @@ class Panic:
 
 def _place(row: VenuePosition | OrderRow) -> Place:
     return row.symbol, row.position_idx
-
-
-def _executed(attempts: list[OrderRow]) -> tuple[Decimal, Decimal]:
-    """Quantity in base coin and value in USDT that the attempts of an intent executed."""
-    return sum((row.cum_qty for row in attempts), _ZERO), sum((row.cum_qty * row.avg_price for row in attempts), _ZERO)

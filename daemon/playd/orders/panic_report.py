@@ -26,15 +26,25 @@ class PanicScope:
 
 @dataclass(frozen=True, slots=True)
 class PanicPosition:
-    """Result for one symbol. `remaining` is None when it could not be read; quantities are signed."""
+    """
+    Result for one position. `remaining` is None when it could not be read, `closed` when its executions could not be; `before`
+    and `remaining` are signed.
+    """
 
     symbol: str
     before: Decimal
-    closed: Decimal
+    closed: Decimal | None
     average_price: Decimal
     slippage_bps: Decimal | None
     remaining: Decimal | None
     stop_at_venue: Decimal | None
+
+
+def slippage_bps(mark: Decimal, average: Decimal, *, is_long: bool) -> Decimal | None:
+    """How much worse than the mark at the beginning a position was closed, in basis points; None without both prices."""
+    if not mark or not average:
+        return None
+    return (mark - average) / mark * (1 if is_long else -1) * 10_000
 
 
 @dataclass(frozen=True, slots=True)

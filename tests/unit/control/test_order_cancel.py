@@ -65,6 +65,26 @@ def test_an_entry_is_final_when_the_command_answers_also_when_the_reply_was_lost
     in_virtual_time(body)
 
 
+def test_what_an_order_opened_before_its_cancel_is_said_with_its_price_and_its_stop() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await resting(life)
+            (row,) = life.account.desk.book.live()
+            life.venue.fill_part(Decimal("0.004"))
+            await anyio.sleep(1.0)
+            after = await cancelled(life, row.link_id)
+            shown = {name: after[name]["value"] for name in ("filled", "avg_price", "position", "stop")}
+            assert {name: Decimal(value) for name, value in shown.items()} == {
+                "filled": Decimal("0.004"),
+                "avg_price": life.venue.price,
+                "position": Decimal("0.004"),
+                "stop": row.stop,
+            }
+
+    in_virtual_time(body)
+
+
 def test_a_stop_is_refused_and_an_order_of_somebody_else_needs_the_phrase() -> None:
     async def body() -> None:
         life = build()

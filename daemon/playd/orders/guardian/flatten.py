@@ -18,7 +18,7 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.judge import Key, Seen, opens_risk
 from playd.orders.guardian.plan import PlannedPosition
-from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
+from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope, slippage_bps
 from playd.venues.port import Reply
 from playd.world.ports import Clock
 
@@ -319,14 +319,12 @@ class Flattener:
             remaining = None if last is None else start - (before.signed_qty - left_qty)
         closed, value = await self._executed(run, key)
         average = value / closed if closed else Decimal(0)
-        slippage = None
-        if closed and before.mark_price:
-            slippage = (before.mark_price - average) / before.mark_price * sign * 10_000
+        slippage = slippage_bps(before.mark_price, average, is_long=sign > 0)
         stop = after.stop if after is not None else None
         return PanicPosition(before.symbol, start, closed, average, slippage, remaining, stop)
 
-    async def _executed(self, run: _Run, key: Key) -> tuple[Decimal, Decimal]:
-        """Quantity and value of this panic's orders; zero when they could not be read, which changes no verdict."""
+    async def _executed(self, run: _Run, key: Key) -> tuple[Decimal | None, Decimal]:
+        """Quantity and value of this panic's orders; None and zero when they could not be read, which changes no verdict."""
         qty = value = Decimal(0)
         try:
             for link in run.links.get(key, ()):
@@ -334,4 +332,5 @@ class Flattener:
                 qty, value = qty + more_qty, value + more_value
         except (VenueError, LinkError) as error:
             self._on_step("read", f"executions of {key[0]} could not be read: {error}")
+            return None, Decimal(0)
         return qty, value
