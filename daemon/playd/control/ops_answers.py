@@ -252,6 +252,8 @@ class Checkup(TypedDict):
 class LogLine(TypedDict):
     """One line of the log, the `n`-th of this life; its other fields are those of its event."""
 
+    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]
+
     ts: Time
     level: str
     event: str
@@ -260,7 +262,11 @@ class LogLine(TypedDict):
 
 
 class JournalRecord(TypedDict):
-    """One record of the journal, with its time and the name of its instance."""
+    """
+    One record of the journal, with its time and the name of its instance. Older ones have no `mode`.
+
+    `cause` is the number of another record, or the id of what led to it.
+    """
 
     v: int
     seq: int
@@ -268,10 +274,11 @@ class JournalRecord(TypedDict):
     mono_ms: int
     kind: str
     account: str | None
+    mode: NotRequired[str | None]
     instance: str | None
     symbol: str | None
     actor: str
-    cause: str | None
+    cause: str | int | None
     data: dict[str, Any]
     prev: str
     hash: str
