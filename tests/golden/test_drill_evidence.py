@@ -6,6 +6,7 @@ import orjson
 
 import playd
 from playd.ops.drills.catalog import BY_ID
+from playd.ops.drills.consequences import Consequences
 from playd.ops.drills.evidence import evidence, write_evidence
 from playd.ops.drills.invariants import Checked
 from playd.ops.drills.report import Report
@@ -20,8 +21,23 @@ EXPECTED = {
     "started_ms": 1_700_000_000_000,
     "duration_s": 41.5,
     "faults": [{"at_ms": 2500, "kind": "SIGSTOP", "target": "daemon", "params": {"for_s": 9}}],
-    "expected": {"level": 0, "incident": "GUARDIAN_STOP", "limit_s": 20.0},
-    "observed": {"level": 2, "incident": ["GUARDIAN_STOP"], "worst_s": 12.346, "naked_s": 11.0, "orders_per_intent_max": 1},
+    "expected": {
+        "level": 1,
+        "incident": "GUARDIAN_STOP",
+        "limit_s": 20.0,
+        "halts": ["MANUAL_STOP 1"],
+        "guardian": ["stop", "cancel"],
+    },
+    "observed": {
+        "level": 2,
+        "incident": ["GUARDIAN_STOP"],
+        "halts": ["NAKED 2"],
+        "still_open": [],
+        "guardian": {"stop": 1},
+        "worst_s": 12.346,
+        "naked_s": 11.0,
+        "orders_per_intent_max": 1,
+    },
     "lines": [
         {"fault": "stopped", "seen": "covered", "recovery_s": 12.346, "limit_s": 20.0, "passed": True},
         {"fault": "goes on", "seen": "incident", "recovery_s": None, "limit_s": None, "passed": True},
@@ -44,7 +60,8 @@ def told() -> Report:
     report.saw("stopped", "covered", recovery_s=12.3456, limit_s=20.0)
     report.require(held=True, fault="goes on", seen="incident")
     report.invariants = (Checked("INV-01", 4, ()), Checked("INV-12", 2, ("BTCUSDT: 1 in the books, 2 at the venue",)))
-    report.level, report.incidents, report.naked_s, report.orders_per_intent_max = 2, ("GUARDIAN_STOP",), 11.0, 1
+    report.found = Consequences(("NAKED 2",), ("GUARDIAN_STOP",), (), {"stop": 1})
+    report.naked_s, report.orders_per_intent_max = 11.0, 1
     return report
 
 

@@ -35,7 +35,7 @@ SERVICE: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 SERVICE_DIRECTORIES: Final = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY")
 """Variables that would lead the programs of a drill to somebody's real keys, settings or state."""
 
-WAITING_AT_ONCE: Final = 2
+WAITING_AT_ONCE: Final = 3
 """Drills that mostly wait, beside the others."""
 
 LIST_COLUMNS: Final = (

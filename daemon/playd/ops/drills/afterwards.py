@@ -26,7 +26,7 @@ SETTLED_S: Final = 20.0
 OF_A_DAY: Final = ("SLO_RECON_MATCH",)
 """Figures over a day, which one fault spoils for that long."""
 
-HAPPENED: Final = ("GUARDIAN_STOP", "FORCED_CLOSE", "MANUAL_CLOSE", "STATE_DAMAGED", "INSTANCE_FAILED")
+HAPPENED: Final = ("GUARDIAN_STOP", "FORCED_CLOSE", "MANUAL_CLOSE", "MANUAL_STOP", "STATE_DAMAGED", "INSTANCE_FAILED")
 """Incidents that tell of something that happened: no rule can see its end, a person closes them."""
 
 BY_HAND: Final = ("MANUAL_STOP",)
@@ -62,21 +62,24 @@ async def _settled(stage: Stage, drill: Drill) -> None:
     halts, incidents = _halts(stage, drill), _incidents(stage, drill)
     stage.report.require(not halts, FAULT, f"halts that nobody expects: {', '.join(halts) or 'none'}")
     stage.report.require(not incidents, FAULT, f"critical incidents that nobody expects: {', '.join(incidents) or 'none'}")
+    await _closed_by_a_person(stage, drill)
     if drill.incident:
-        await _opened_and_closed(stage, drill.incident)
+        _opened_and_closed(stage, drill.incident)
 
 
-async def _opened_and_closed(stage: Stage, kind: str) -> None:
+async def _closed_by_a_person(stage: Stage, drill: Drill) -> None:
+    """What tells of something that happened once is closed by whoever has looked; the rest must have closed by itself."""
+    listed = await stage.ctl("incident", "list", "--json")
+    for row in listed.data if listed.code in ANSWERED else ():
+        if row["kind"] in HAPPENED and row["kind"] not in drill.stays:
+            await stage.ctl("incident", "resolve", row["id"], "--note", "drilled")
+
+
+def _opened_and_closed(stage: Stage, kind: str) -> None:
     """The incident of a drill was opened, and is closed: by itself, or by a person where it tells of what happened once."""
-    by = "itself"
-    if any(row["resolved_ms"] is None for row in _of_kind(stage, kind)) and kind in HAPPENED:
-        by = "a person"
-        listed = await stage.ctl("incident", "list", "--json")
-        for row in listed.data if listed.code in ANSWERED else ():
-            if row["kind"] == kind:
-                await stage.ctl("incident", "resolve", row["id"], "--note", "drilled")
     found = _of_kind(stage, kind)
     closed = bool(found) and all(row["resolved_ms"] is not None for row in found)
+    by = "a person" if kind in HAPPENED else "itself"
     seen = f"opened, and {f'closed by {by}' if closed else 'is open still'}" if found else "never opened"
     stage.report.require(closed, FAULT, f"incident {kind} was {seen}")
 
@@ -95,7 +98,7 @@ def _halts(stage: Stage, drill: Drill) -> list[str]:
 
 
 def _incidents(stage: Stage, drill: Drill) -> list[str]:
-    known = (*drill.leaves, *drill.incidents, drill.incident, *OF_A_DAY, *(("HALTED",) if drill.leaves else ()))
+    known = (*drill.leaves, *drill.stays, drill.incident, *OF_A_DAY, *(("HALTED",) if drill.leaves else ()))
     rows = [row for row in stage.table("incidents") if row["resolved_ms"] is None and row["severity"] == "critical"]
     return [f"{row['kind']} on {row['scope']}" for row in rows if row["kind"] not in known]
 

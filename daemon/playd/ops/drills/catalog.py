@@ -10,13 +10,17 @@ class Drill:
     Attributes:
         level: 1 is needed before real money, 2 is wished for.
         fault, holds: The row for people: what is done, and what must hold with its limits.
-        level_expected: Halt level that the fault raises, 0 for none.
-        incident: Incident that the daemon opens, empty for none.
+        halts: Every halt that its fault leads to, as code and level.
+        may_halt: Those that may be raised beside, by where the market stands or what a busy machine delays.
+        incident: The incident that says what happened; it is opened, and closed in the end. Empty for none.
+        opens: Every other kind of incident that its fault leads to.
+        may_open: Those that may be opened beside, as with halts.
+        guardian: What the guardian may do about it; nothing where the daemon is alive and well.
         limit_s: The tightest limit of the drill, None when there is none.
         deadline_s: A drill that takes longer has failed; most of it is the start of programs on a busy machine.
         waits: Most of its time is waiting, so that it runs beside the others, two of its kind at a time.
         leaves: Codes of halts that are in force at its end, because only a person may lift them.
-        incidents: Kinds of critical incidents that are open at its end, for the same reason.
+        stays: Kinds of incidents that are open at its end, for the same reason.
     """
 
     id: str
@@ -24,13 +28,22 @@ class Drill:
     name: str
     fault: str
     holds: str
-    level_expected: int = 0
+    halts: tuple[str, ...] = ()
+    may_halt: tuple[str, ...] = ()
     incident: str = ""
+    opens: tuple[str, ...] = ()
+    may_open: tuple[str, ...] = ()
+    guardian: tuple[str, ...] = ()
     limit_s: float | None = None
     deadline_s: float = 300.0
     waits: bool = False
     leaves: tuple[str, ...] = ()
-    incidents: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()
+
+    @property
+    def level_expected(self) -> int:
+        """The highest level of its halts, 0 for none."""
+        return max((int(each.rpartition(" ")[2]) for each in self.halts), default=0)
 
 
 DRILLS: Final = (
@@ -40,16 +53,18 @@ DRILLS: Final = (
         "at most one order per attempt; covered 15 s after a restart; as an undisturbed run afterwards",
         limit_s=15.0, deadline_s=1080.0,
         # Deaths that follow at once give no order the minute that it takes to be proved absent; a doubt of two is a person's.
-        leaves=("UNKNOWN_ORDER",), incidents=("UNKNOWN_ORDER",),
+        leaves=("UNKNOWN_ORDER",), stays=("UNKNOWN_ORDER",),
     ),
     Drill(
         "DRL-02", 1, "lost reply",
         "an order is taken, its answer lost, late or wrong; then no report and no list tells of it; an exit is repeated",
         "found within 5 s; no second order", limit_s=5.0, deadline_s=600.0,
+        halts=("STOP_FLATTEN 4",),
     ),
     Drill(
         "DRL-03", 1, "never arrived", "an order is lost before the venue, whose lists are 3 s late; another rests there unseen",
         "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0, deadline_s=420.0,
+        opens=("UNKNOWN_ORDER_AGE",),
     ),
     Drill(
         "DRL-04", 1, "scrambled stream", "reports before the answer, lost, doubled, in another order, while funding is paid",
@@ -68,13 +83,14 @@ DRILLS: Final = (
     Drill(
         "DRL-07", 1, "blind", "all reads fail for 20 s, for 70 s and for ten minutes while exposed",
         "account paused at 15 s, halted at 60 s, each time with one incident; nothing is assumed; exits still sent",
-        level_expected=2, incident="BLIND", limit_s=65.0, deadline_s=1080.0, waits=True,
+        incident="BLIND", limit_s=65.0, deadline_s=1080.0, waits=True,
     ),
     Drill(
         "DRL-08", 1, "stale quote",
         "nothing is told of the market; those of one symbol stand still, have an old stamp, come 30 s late, cross, leave mark",
         "entries refused with the age; exits at the market and stops go on; trading again with the first bar in time",
         limit_s=60.0, deadline_s=600.0,
+        halts=("MANUAL_STOP 1", "STOP_FLATTEN 4"), opens=("MANUAL_STOP",),
     ),
     Drill(
         "DRL-09", 1, "bad bars",
@@ -90,100 +106,111 @@ DRILLS: Final = (
         "DRL-11", 1, "naked",
         "the stop is cancelled by hand and by the venue ahead of a liquidation; then no other one is taken (110093, 110009)",
         "covered within 40 s; else asked for at 2 s, halted at 5 s, asked for by the guardian at 15 s, closed at 30 s",
-        level_expected=2, incident="NAKED", limit_s=40.0, deadline_s=420.0,
-        leaves=("NAKED", "FILL_CHECK", "UNPROTECTABLE", "REPAIRS"), incidents=("STOP_REFUSED",),
+        incident="NAKED", limit_s=40.0, deadline_s=420.0,
+        leaves=("NAKED", "FILL_CHECK", "UNPROTECTABLE", "REPAIRS"), stays=("STOP_REFUSED",),
     ),
     Drill(
         "DRL-12", 1, "wedged daemon", "the daemon is stopped, then stands still in a commit; the stop is cancelled",
         "the guardian covers within 20 s; the watchdog ends it within 40 s; clean restart", incident="GUARDIAN_STOP",
         limit_s=20.0,
         deadline_s=420.0,
+        halts=("MANUAL_STOP 1",), opens=("MANUAL_STOP",), guardian=("stop", "cancel"),
     ),
     Drill(
         "DRL-13", 1, "dead daemon", "the daemon is killed and stays down for half an hour of market, the stop is cancelled",
         "covered within 20 s by the guardian; an alarm; books agree after the restart", incident="GUARDIAN_STOP", limit_s=20.0,
+        halts=("MANUAL_STOP 1",), opens=("MANUAL_STOP",), guardian=("stop", "cancel"),
     ),
     Drill(
         "DRL-14", 1, "dead guardian", "the guardian is killed, again and again",
         "entries that must wait for it refused from 10 s on, exits and stops go on; entries again when it is back",
         limit_s=15.0, deadline_s=420.0,
+        halts=("MANUAL_STOP 1", "STOP_FLATTEN 4"), opens=("GUARDIAN_SILENT", "MANUAL_STOP"),
     ),
     Drill(
         "DRL-15", 1, "key trouble",
         "the key is refused for five reasons in session, at an exit, at a start, is exchanged; a key may withdraw",
         "account halted at once, stops in place, the exit sent with the next key; a stranger's key and that one refused",
-        level_expected=2, incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=720.0, incidents=("ORDER_REFUSED",),
+        incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=720.0,
+        halts=("ACCOUNT_REFUSED 2", "ACCOUNT_LOST 2", "MANUAL_STOP 1", "STOP_FLATTEN 4"),
+        opens=("EXIT_UNFINISHED", "HALTED", "INSTANCE_FAILED", "KEY_NOT_CHANGED", "MANUAL_STOP"), guardian=("cancel",),
+        stays=("ORDER_REFUSED",),
     ),
     Drill(
         "DRL-16", 1, "rate trouble",
         "entries, exits and repairs are throttled, with a reset in the past too; the address is banned, over a restart",
         "one order per attempt; exits first; covered within 40 s; no request leaves during the ban",
-        level_expected=1, limit_s=40.0, deadline_s=420.0,
-        leaves=("NAKED",), incidents=("STOP_REFUSED",),
+        limit_s=40.0, deadline_s=1260.0, waits=True,
+        leaves=("NAKED",), stays=("STOP_REFUSED",),
     ),
     Drill(
         "DRL-17", 1, "clock", "an entry answered with 10002; the venue's clock is 5 s off, both ways, then drifts; ours is set",
-        "paused and lifted by itself; stops restored meanwhile, no bar lost or doubled", level_expected=1, limit_s=90.0,
+        "paused and lifted by itself; stops restored meanwhile, no bar lost or doubled", limit_s=90.0,
         deadline_s=600.0,
     ),
     Drill(
         "DRL-18", 1, "disk full",
         "no space for the ledger, for the journal, for states, at any write; each time there is some again",
         "ballast used, level 2 on everything; an exit and a panic carried out and on record; clean resume",
-        level_expected=2, limit_s=20.0, deadline_s=420.0,
+        limit_s=20.0, deadline_s=420.0,
+        halts=("DISK 2", "KILL_FILE 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",), opens=("HALTED",),
     ),
     Drill(
         "DRL-19", 1, "damaged files",
         "ledger, journal, state, plan and kill file are damaged while the daemon is down",
-        "refused with a clear word or recovered; nothing damaged counts as empty", level_expected=2,
-        incident="STATE_DAMAGED", leaves=("JOURNAL_BROKEN", "KILL_FILE"), incidents=("INSTANCE_FAILED",),
+        "refused with a clear word or recovered; nothing damaged counts as empty",
+        incident="STATE_DAMAGED",
+        halts=("JOURNAL_BROKEN 2", "KILL_FILE 2", "MANUAL_STOP 1"),
+        opens=("GUARDIAN_PLAN", "HALTED", "INSTANCE_FAILED", "MANUAL_STOP"), guardian=("cancel",), leaves=("JOURNAL_BROKEN",),
+        stays=("HALTED", "INSTANCE_FAILED"),
     ),
     Drill(
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
-        "exit 74; the guardian covers; after the restart everything is halted until a person has looked", level_expected=2,
+        "exit 74; the guardian covers; after the restart everything is halted until a person has looked",
         incident="GUARDIAN_STOP", limit_s=20.0,
     ),
     Drill(
         "DRL-21", 1, "venue acts",
         "positions are liquidated in steps, deleveraged, settled; symbols end, are about to, or no longer trade",
         "booked to its owner, halted and told in 10 s; no entry before an end that is announced",
-        level_expected=2, incident="FORCED_CLOSE", limit_s=10.0, deadline_s=420.0,
-        leaves=("FORCED_CLOSE", "SYMBOL_REFUSED", "PLAY_STOPPED"), incidents=("RULES_CHANGED",),
+        incident="FORCED_CLOSE", limit_s=10.0, deadline_s=420.0,
+        leaves=("FORCED_CLOSE", "SYMBOL_REFUSED", "PLAY_STOPPED"), stays=("RULES_CHANGED",),
     ),
     Drill(
         "DRL-22", 1, "hands in the app",
         "a person cancels the stop, moves it, cancels everything, trades, changes the leverage, closes",
-        "each recognised; protection back within 5 s", level_expected=1, incident="MANUAL_CLOSE", limit_s=5.0,
+        "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
         leaves=("MANUAL_CLOSE",),
     ),
     Drill(
         "DRL-23", 1, "second daemon", "a second daemon on the same state, then one elsewhere on the account",
         "exit 79; one of the two halts the account within a reconciliation; the first one trades on", limit_s=150.0,
-        leaves=("SECOND_DAEMON",), incidents=("SECOND_DAEMON",), deadline_s=420.0,
+        leaves=("SECOND_DAEMON",), stays=("SECOND_DAEMON",), deadline_s=420.0,
     ),
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
     Drill(
         "DRL-25", 1, "venue down",
         "the venue, its name and all its answers but 503 are away, in session and at a start; then it announces maintenance",
         "one life of the daemon, which says what it waits for; paused ahead of maintenance; clean return",
-        level_expected=1, incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=420.0,
+        incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=420.0,
     ),
     Drill(
         "DRL-26", 1, "panic under fire",
         "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of an account, of all, beside"
         " a dead daemon, of what cannot be closed, by the guardian",
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
-        level_expected=4, incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0, leaves=("GUARDIAN_PANIC",),
+        incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0, leaves=("GUARDIAN_PANIC",),
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",
         "level 2 within a second; removal alone lifts nothing",
-        level_expected=2, incident="HALTED", limit_s=1.0,
+        incident="HALTED", limit_s=1.0,
+        halts=("KILL_FILE 2",),
     ),
     Drill(
         "DRL-28", 1, "crash loop", "one instance of fifty raises at every bar",
         "quarantined and halted at the 4th crash, covered; the others decide at most 50 ms later; a clean return",
-        level_expected=2, incident="INSTANCE_FAILED", limit_s=0.05, deadline_s=420.0,
+        incident="INSTANCE_FAILED", limit_s=0.05, deadline_s=420.0,
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill(

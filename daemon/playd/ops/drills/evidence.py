@@ -61,10 +61,19 @@ def evidence(drill: Drill, report: Report, *, seed: int, code: str, duration_s: 
         "faults": [
             {"at_ms": each.at_ms, "kind": each.kind, "target": each.target, "params": each.params} for each in report.faults
         ],
-        "expected": {"level": drill.level_expected, "incident": drill.incident, "limit_s": drill.limit_s},
+        "expected": {
+            "level": drill.level_expected,
+            "incident": drill.incident,
+            "limit_s": drill.limit_s,
+            "halts": [*drill.halts],
+            "guardian": [*drill.guardian],
+        },
         "observed": {
-            "level": report.level,
-            "incident": list(report.incidents),
+            "level": report.found.level,
+            "incident": [*report.found.incidents],
+            "halts": [*report.found.halts],
+            "still_open": [*report.found.still_open],
+            "guardian": dict(report.found.guardian),
             "worst_s": _rounded(report.worst_s),
             "naked_s": _rounded(report.naked_s),
             "orders_per_intent_max": report.orders_per_intent_max,

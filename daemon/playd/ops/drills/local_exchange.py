@@ -53,6 +53,8 @@ class LocalExchange:
         self._token = ""
         self._uid = 0
         self._hand = ("", "")
+        self.guardians_key = ""
+        self.guardians_secret = ""
 
     @property
     def url(self) -> str:
@@ -82,8 +84,12 @@ class LocalExchange:
         accounts = (await self.admin("GET", "accounts"))["accounts"]
         self._uid = next(row["uid"] for row in accounts if row["alias"] == ACCOUNT)
         if not self._hand[0]:
-            made = await self.admin("POST", "keys", {"alias": ACCOUNT, "note": "the hand of a drill"})
-            self._hand = made["key"], made["secret"]
+            self._hand = await self._another_key("the hand of a drill")
+            self.guardians_key, self.guardians_secret = await self._another_key("the guardian")
+
+    async def _another_key(self, note: str) -> tuple[str, str]:
+        made = await self.admin("POST", "keys", {"alias": ACCOUNT, "note": note})
+        return made["key"], made["secret"]
 
     @property
     def uid(self) -> int:

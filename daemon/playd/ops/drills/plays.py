@@ -111,6 +111,31 @@ def another(play: str, name: str, symbol: str) -> str:
     return play
 
 
+STOPPED, REACHED, TRAILED = "stopped", "reached", "trailed"
+_LEVELS: Final = "  stop_loss: {{type: percent, value: {stop}}}\n  take_profit: {{type: percent, value: {target}}}\n"
+_NEAR, _FAR = 1.0, 60.0
+"""Percent of the margin: a third of a percent of the price, which comes every few minutes, and twenty, which do not."""
+
+
+def _levelled(name: str, symbol: str, stop: float, target: float) -> str:
+    usual = _LEVELS.format(stop="6.0", target="6.0")
+    return (_HEAD.format(name=name, symbol=symbol) + _HELD).replace(usual, _LEVELS.format(stop=stop, target=target))
+
+
+def _trailed(symbol: str) -> str:
+    """Its stop is far away until the price has gone a third of a percent its way; then it follows the best close."""
+    far = _levelled(TRAILED, symbol, _FAR, _FAR)
+    return far.replace("  sizing:", "  trailing: {trail_pct: 0.2, activation_pct: 0.33}\n  sizing:", 1)
+
+
+DUE_WHILE_AWAY: Final = {
+    STOPPED: _levelled(STOPPED, "BNBUSDT", _NEAR, _FAR),
+    REACHED: _levelled(REACHED, "ADAUSDT", _FAR, _NEAR),
+    TRAILED: _trailed("AVAXUSDT"),
+}
+"""One whose stop is due soon, one whose target is, and one whose stop begins to follow the price. They need eight markets."""
+
+
 def timed_on(symbol: str) -> str:
     """A Play that is in the market for a quarter of an hour at a time, on a symbol."""
     return _HEAD.format(name=TIMED, symbol=symbol) + _TIMED

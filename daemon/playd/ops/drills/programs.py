@@ -1,7 +1,7 @@
 """The programs of a drill as processes: a local exchange, a daemon, a guardian, and commands that run to their end."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +60,8 @@ class Program:
         self._name = name
         self._directory = directory
         self.arguments = tuple(arguments)
+        self.variables: Mapping[str, str] = {}
+        """Of its environment, beside ours."""
         self._lives = 0
         self.child: Child | None = None
 
@@ -75,8 +77,8 @@ class Program:
     async def launch(self) -> Child:
         """Begin a life, without waiting for anything."""
         self._lives += 1
-        process = self._world.process
-        self.child = await self._stack.enter_async_context(process.start_module(self.module, self.arguments, log=self.log))
+        started = self._world.process.start_module(self.module, self.arguments, log=self.log, variables=self.variables)
+        self.child = await self._stack.enter_async_context(started)
         return self.child
 
     async def start(self, ready: Callable[[], Awaitable[bool]]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from playd.core.canonical import Json
+from playd.ops.drills.consequences import Consequences
 from playd.ops.drills.invariants import Checked
 from playd.world.ports import Clock
 
@@ -47,8 +48,7 @@ class Report:
     faults: list[Injected] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     invariants: tuple[Checked, ...] = ()
-    level: int = 0
-    incidents: tuple[str, ...] = ()
+    found: Consequences = field(default_factory=Consequences)
     naked_s: float = 0.0
     """All seconds together in which positions of instances had no stop that covers them, by the exchange's ledger."""
     orders_per_intent_max: int = 0

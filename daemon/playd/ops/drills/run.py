@@ -9,8 +9,10 @@ import anyio
 from playd.core.canonical import Json
 from playd.ops.drills.afterwards import half_an_hour
 from playd.ops.drills.catalog import Drill
+from playd.ops.drills.consequences import judged
 from playd.ops.drills.evidence import evidence, write_evidence
-from playd.ops.drills.plays import BUSY, PLAYS, WHILE_AWAY, with_limit_entries, with_trailing_stop
+from playd.ops.drills.judgement import judge
+from playd.ops.drills.plays import BUSY, DUE_WHILE_AWAY, PLAYS, WHILE_AWAY, with_limit_entries, with_trailing_stop
 from playd.ops.drills.report import CannotRun, DrillError, Report
 from playd.ops.drills.scenarios.built import Scenario
 from playd.ops.drills.stage import SEED, Stage, staged
@@ -68,7 +70,7 @@ async def compile_plays(world: World) -> None:
     that takes on a busy machine says nothing about a daemon.
     """
     async with staged(world, Report.begin(world.clock)) as stage:
-        plays = {**PLAYS, **WHILE_AWAY, "limits": with_trailing_stop(with_limit_entries(PLAYS[BUSY]))}
+        plays = {**PLAYS, **WHILE_AWAY, **DUE_WHILE_AWAY, "limits": with_trailing_stop(with_limit_entries(PLAYS[BUSY]))}
         stage.configure(plays=plays)
         await world.process.run_module(COMPILER, [str(stage.directory / f"{name}.yml") for name in plays])
 
@@ -92,10 +94,9 @@ async def _play(scenario: Scenario, drill: Drill, stage: Stage, report: Report) 
 async def _judge(stage: Stage, drill: Drill, report: Report) -> None:
     try:
         with anyio.fail_after(JUDGED_WITHIN_S):
-            await stage.judge()
-        if drill.level_expected:
-            seen = f"level {report.level} was raised, {drill.level_expected} expected"
-            report.require(report.level >= drill.level_expected, "the fault halts", seen)
+            await judge(stage)
+        for held, seen in judged(drill, report.found):
+            report.require(held, "all that followed", seen)
     except Exception as error:  # noqa: BLE001 - ledgers that cannot be read are a finding like any other
         report.missed("the judgement", _why(error))
 

@@ -14,8 +14,7 @@ import orjson
 from playd.core.errors import SettingsError
 from playd.core.timeframes import MINUTE_MS
 from playd.ops.drills.bad_host import BEATS, CLOCK
-from playd.ops.drills.decisions import check_decisions
-from playd.ops.drills.invariants import TABLES, Checked, Venue, check, fold_venue, of_account, orders_per_attempt
+from playd.ops.drills.invariants import Venue, fold_venue
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING_SYMBOL, SHADOW
 from playd.ops.drills.programs import ON_A_BAD_HOST, PLAYCTL, PLAYD, Program, Ran, command, until
@@ -37,8 +36,8 @@ DECIDING: Final = ("running", "paused", "degraded")
 QUIET_BARS: Final = 10
 DECIDED_WITHIN_S: Final = 60.0
 POSITION_WITHIN_S: Final = 60.0
-QUIET_WITHIN_S: Final = 20.0
 CLOSE_WITHIN_S: Final = 6.0
+CREDENTIALS: Final = "credentials"
 SOCKET_PATH_MAX: Final = 100
 """Bytes of a Unix socket's path, of which the system takes 107."""
 
@@ -75,8 +74,10 @@ class Stage:
         self._programs: list[Program] = []
         self.daemon = self.program("daemon", "run", "--config", str(self.config), "--state", str(self.state))
         self.guardian = self.program("guardian", "guardian", "--state", str(self.state))
+        self.guardian.variables = {"CREDENTIALS_DIRECTORY": str(directory / CREDENTIALS)}
         self._commands = 0
-        self._secrets: set[bytes] = set()
+        self.secrets: set[bytes] = set()
+        """What may stand in nothing that is written."""
         self.plays: Mapping[str, str] = {}
         """The Play files by instance whose values are compared, as they were configured."""
         self.running: Mapping[str, str] = {}
@@ -115,7 +116,6 @@ class Stage:
     async def open(
         self,
         *,
-        guardian: bool = True,
         settings: str = "",
         terms: Sequence[str] = (),
         plays: Mapping[str, str] = PLAYS,
@@ -133,8 +133,7 @@ class Stage:
         await self.exchange.start(SPEED)
         self.configure(settings, plays, crowd, priced=priced)
         await self.start_daemon()
-        if guardian:
-            await self.start_guardian()
+        await self.start_guardian()
         await self.until_covered(HELD_SYMBOL)
         await self._quiet_bars()
 
@@ -158,8 +157,17 @@ class Stage:
 
     def use_key(self, key: str, secret: str) -> None:
         """Write the key that the next life of the daemon finds."""
-        self._secrets.add(secret.encode())
-        self.world.disk.write_replace(self.key_file, f"api_key={key}\napi_secret={secret}\n".encode(), keep_previous=False)
+        self._write_key(self.key_file, key, secret)
+
+    def _give_guardian_its_key(self) -> None:
+        """As a service has it: the exchange's ledger then tells what the guardian did from what the daemon did."""
+        disk, directory = self.world.disk, self.directory / CREDENTIALS
+        disk.mkdir(directory)
+        self._write_key(directory / f"bybit-{ACCOUNT}-guardian", self.exchange.guardians_key, self.exchange.guardians_secret)
+
+    def _write_key(self, path: PurePath, key: str, secret: str) -> None:
+        self.secrets.add(secret.encode())
+        self.world.disk.write_replace(path, f"api_key={key}\napi_secret={secret}\n".encode(), keep_previous=False)
 
     def configure(
         self,
@@ -173,6 +181,7 @@ class Stage:
         disk = self.world.disk
         self.plays, self.running = plays, {**plays, **crowd}
         self.use_key(self.exchange.key, self.exchange.secret)
+        self._give_guardian_its_key()
         entries = "true" if priced else "false"
         url = self.exchange.named_url if self.by_name else self.exchange.url
         text = _SETTINGS.format(account=ACCOUNT, url=url, key=self.key_file, more=settings, priced=entries)
@@ -385,73 +394,17 @@ class Stage:
                 raise CannotRun(f"{fault}: {symbol} has no stop within {limit_s:g} s")
             return found
 
-    async def stays(self, fault: str, condition: Callable[[], Awaitable[object]], seen: str, for_s: float) -> None:
+    async def stays(
+        self, fault: str, condition: Callable[[], Awaitable[object]], seen: str, for_s: float, *, look_s: float = 0.2
+    ) -> None:
         """Watch for a while that something holds; noted, and the drill goes on."""
         until_s = self.world.clock.mono_s() + for_s
         while self.world.clock.mono_s() < until_s:
             if not await condition():
                 self.report.missed(fault, f"not for {for_s:g} s: {seen}")
                 return
-            await anyio.sleep(0.2)
+            await anyio.sleep(look_s)
         self.report.saw(fault, f"{seen}, for {for_s:g} s")
-
-    # --- judging -----------------------------------------------------------------------------------------------------
-
-    async def judge(self) -> None:
-        """Hold the market, wait until the ledgers are quiet, and put the invariants into the report."""
-        await self.exchange.hold()
-
-        async def quiet() -> bool:
-            await self._check()
-            return not any(each.violations for each in self.report.invariants)
-
-        if await until(quiet, QUIET_WITHIN_S) is None:
-            await self._check()
-        await self._every_fault_hit()
-        ran = await self.playd("audit", "verify", str(self.state))
-        said = ran.text.strip()
-        broken = () if ran.code == 0 or said == self.known_break else (said,)
-        self.report.invariants += (Checked("INV-27", 1, broken), self._no_secret_told())
-
-    async def _every_fault_hit(self) -> None:
-        """What was armed and hit nothing was not done, whatever is true afterwards."""
-        hits = await self.exchange.fault_hits()
-        idle = [name for name, count in hits.items() if not count]
-        seen = f"hit nothing: {', '.join(idle)}" if idle else f"each of {len(hits)} hit something, by its own ledger"
-        if hits:
-            self.report.require(not idle, "faults of the exchange", seen)
-
-    def _no_secret_told(self) -> Checked:
-        """INV-33: no key's secret stands in anything that the daemon, the guardian or a command has written."""
-        disk = self.world.disk
-        logs = [self.directory / name for name in disk.list(self.directory) if name.endswith(".log")]
-        own = [path for path in logs if not path.name.startswith("exchange-")]  # an exchange tells its users their keys
-        files = [*own, *self._below(self.state)]
-        told = [str(path) for path in files if any(secret in disk.read_bytes(path) for secret in self._secrets)]
-        return Checked("INV-33", len(files), tuple(f"the secret of a key stands in {path}" for path in told))
-
-    def _below(self, directory: PurePath) -> list[PurePath]:
-        """Files below a directory, sockets left out."""
-        disk, found = self.world.disk, []
-        for name in disk.list(directory) if disk.exists(directory) else ():
-            path = directory / name
-            if disk.stat(path).is_dir:
-                found += self._below(path)
-            elif not name.endswith(".sock"):
-                found.append(path)
-        return found
-
-    async def _check(self) -> None:
-        venue, tables = await self.venue(), of_account({name: self.table(name) for name in TABLES}, ACCOUNT)
-        for state in self.strangers:
-            tables = {**tables, **{name: [*tables[name], *self.table(name, state)] for name in ("orders", "intents")}}
-        report = self.report
-        report.invariants = (*check(venue, tables), *check_decisions(venue, tables))
-        ours = {row["symbol"] for row in tables["intents"]}  # nobody promises a stop to what a hand opens
-        report.naked_s = sum(for_ms for symbol, for_ms in venue.lapses if symbol in ours) / 1000
-        report.level = max((row["level"] for row in tables["halts"]), default=0)
-        report.incidents = tuple(sorted({row["kind"] for row in tables["incidents"]}))
-        report.orders_per_intent_max = orders_per_attempt(venue, tables)
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 DRL-30: the daemon is off while the market goes on: for a minute, for twenty, for three hours, for three days.
 
 What was due meanwhile is done first when it is back. What the venue holds (stop, target) it has done itself; a time exit is
-decided again at the very bar at which it was due, at that bar's price, and sent at once.
+decided again at the very bar at which it was due, at that bar's price, and sent at once; so is the exit at a stop that would
+have followed the price, had anybody been there.
 """
 
 from decimal import Decimal
@@ -11,10 +12,20 @@ from typing import Any, Final
 
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.synthetic import SyntheticFeed
-from playd.ops.drills.plays import HELD_SYMBOL, TIMED, TIMED_BARS, TIMED_SYMBOL, WHILE_AWAY
+from playd.ops.drills.plays import (
+    DUE_WHILE_AWAY,
+    HELD_SYMBOL,
+    REACHED,
+    STOPPED,
+    TIMED,
+    TIMED_BARS,
+    TIMED_SYMBOL,
+    TRAILED,
+    WHILE_AWAY,
+)
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import CannotRun
-from playd.ops.drills.scenarios.steps import BAR_MS, CREATE, TRADED_S, bars_go_on, no_gaps
+from playd.ops.drills.scenarios.steps import BAR_MS, CREATE, bars_go_on, no_gaps
 from playd.ops.drills.stage import SEED, SPEED, Stage
 from playd.orders.order_book import FOREIGN
 
@@ -26,19 +37,32 @@ COVERED_S: Final = 60.0
 CAUGHT_UP_S: Final = 240.0
 """Every bar of three days is decided again: twenty seconds, and several times as long on a busy machine."""
 
+MORE_TRIES: Final = 3
+AGAIN_MIN: Final = 180
+READY_S: Final = 120.0
+FAR_AWAY: Final = Decimal("0.1")
+"""Of the entry price: where a stop is that has not moved."""
+
 YOUNG_BARS: Final = 10
 """So old a position may be when the daemon goes, for its time exit to be due while it is away."""
 
 
 async def downtime(stage: Stage) -> None:
-    await stage.open(plays=WHILE_AWAY)
+    await stage.open(plays={**WHILE_AWAY, **DUE_WHILE_AWAY}, terms=("--markets", "8"))
+    due = set[str]()
     for minutes in DOWN_MIN:
-        await _away(stage, minutes)
+        due |= await _away(stage, minutes)
+    for _ in range(MORE_TRIES):  # where the market went the other way each time
+        if due >= {STOPPED, REACHED, TRAILED}:
+            break
+        due |= await _away(stage, AGAIN_MIN)
+    stage.report.require(due >= {STOPPED, REACHED, TRAILED}, "daemon off", f"due meanwhile: {', '.join(sorted(due))}")
 
 
-async def _away(stage: Stage, minutes: int) -> None:
+async def _away(stage: Stage, minutes: int) -> set[str]:
+    """The daemon is killed, and back after so many minutes of market; whose stop, target or trailing stop was due meanwhile."""
     fault = f"daemon off for {_spelled(minutes)}"
-    entered_ms = await _young_position(stage) if minutes > TIMED_BARS else None
+    entered_ms = await _ready_to_go(stage) if minutes > TIMED_BARS else None
     stage.report.inject("SIGKILL", "daemon", minutes=minutes)
     await stage.daemon.kill()
     before, gone_ms = len((await stage.venue()).creates), await stage.exchange.market_now_ms()
@@ -58,6 +82,57 @@ async def _away(stage: Stage, minutes: int) -> None:
     await _no_late_entry(stage, fault, before)
     if entered_ms is not None and entered_ms + TIMED_BARS * BAR_MS < back_ms - BAR_MS:
         await _left_in_time(stage, fault, entered_ms, gone_ms)
+    if entered_ms is None:
+        return set()
+    return {
+        *_at_the_venue(stage, fault, gone_ms, back_ms),
+        *await _at_a_stop_that_moved(stage, fault, gone_ms, back_ms),
+    }
+
+
+def _at_the_venue(stage: Stage, fault: str, gone_ms: int, back_ms: int) -> set[str]:
+    """Whose stop or target the venue has executed meanwhile: booked to its owner, as what it was."""
+    found = set[str]()
+    for name, kind in ((STOPPED, "StopLoss"), (REACHED, "TakeProfit")):
+        rows = [row for row in stage.table("executions") if row["owner"] == stage.uid_of(name)]
+        met = [row for row in rows if gone_ms < row["venue_ms"] <= back_ms and row["stop_order_type"]]
+        if met:
+            found.add(name)
+            right = {row["stop_order_type"] for row in met} == {kind}
+            stage.report.require(
+                right, fault, f"{name} was closed at the venue by its {met[0]['stop_order_type']} at {met[0]['price']}"
+            )
+    return found
+
+
+async def _at_a_stop_that_moved(stage: Stage, fault: str, gone_ms: int, back_ms: int) -> set[str]:
+    """The stop that follows the price: it moved in a missed bar, a later one touched it, and the position is left."""
+    uid = stage.uid_of(TRAILED)
+    intents = [row for row in stage.table("intents") if row["instance"] == uid and gone_ms < row["bar_close_ms"] <= back_ms]
+    moves = [row for row in intents if row["class"] == "protect"]
+    if not moves:
+        return set()
+    first = min(moves, key=lambda row: int(row["bar_close_ms"]))
+
+    async def left() -> Any:
+        rows = [row for row in stage.table("executions") if row["owner"] == uid and row["venue_ms"] > gone_ms]
+        return next((row for row in rows if _leaves(stage, row)), None)
+
+    closing = await stage.expect(fault, left, f"the position of {TRAILED} is left", COVERED_S)
+    order = next((row for row in stage.table("orders") if row["link_id"] == closing["link_id"]), None)
+    intent = next((row for row in intents if order is not None and row["id"] == order["intent"]), None)
+    if intent is None:  # no missed bar touched it: it is at the venue since, and an order of the present
+        stage.report.saw(fault, f"{TRAILED} moved its stop in a missed bar, and nothing touched it before the daemon was back")
+        return set()
+    planned = [row for row in moves if row["bar_close_ms"] < intent["bar_close_ms"]]
+    stop = Decimal(max(planned or [first], key=lambda row: int(row["bar_close_ms"]))["stop"])
+    theory, filled = Decimal(intent["price_ref"]), Decimal(closing["price"])
+    late = (closing["venue_ms"] - intent["bar_close_ms"]) // BAR_MS
+    seen = f"{TRAILED} is left for {intent['reason']} at its moved stop {stop:f}, due {late} bars before, at {filled:f}"
+    stage.report.require((intent["reason"], theory) == ("sl", stop), fault, seen)
+    told = (await stage.ctl("why", closing["link_id"])).text
+    stage.report.require("catch_up: due" in told, fault, "`playctl why` tells when it was due, and what the wait has cost")
+    return {TRAILED}
 
 
 async def _running(stage: Stage) -> bool:
@@ -70,17 +145,26 @@ def _spelled(minutes: int) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 
 
-async def _young_position(stage: Stage) -> int:
-    """Wait for a position of the instance that leaves by time, not older than some bars; when it was entered."""
+async def _ready_to_go(stage: Stage) -> int:
+    """
+    Wait until everybody has a position whose exit may come while the daemon is away; when the one left by time was entered.
 
-    async def young() -> int:
-        rows = [row for row in stage.table("virtual_positions") if row["instance"] == stage.uid_of(TIMED)]
-        opened = next((int(row["opened_ms"]) for row in rows if Decimal(row["signed_qty"])), 0)
-        return opened if opened and await stage.exchange.market_now_ms() - opened < YOUNG_BARS * BAR_MS else 0
+    That one is some bars old at most, and the stop that may follow the price has not begun to.
+    """
 
-    found = await until(young, TRADED_S)
+    async def ready() -> int:
+        rows = {row["instance"]: row for row in stage.table("virtual_positions") if Decimal(row["signed_qty"])}
+        timed, trailed = rows.get(stage.uid_of(TIMED)), rows.get(stage.uid_of(TRAILED))
+        if timed is None or trailed is None or not {stage.uid_of(STOPPED), stage.uid_of(REACHED)} <= rows.keys():
+            return 0
+        entry, stop = Decimal(trailed["avg_price"]), Decimal(trailed["stop"] or 0)
+        opened = int(timed["opened_ms"])
+        young = await stage.exchange.market_now_ms() - opened < YOUNG_BARS * BAR_MS
+        return opened if young and abs(stop / entry - 1) > FAR_AWAY else 0
+
+    found = await until(ready, READY_S)
     if found is None:
-        raise CannotRun(f"{TIMED} did not enter within {TRADED_S:g} s")
+        raise CannotRun(f"no positions to go away from within {READY_S:g} s")
     return found
 
 

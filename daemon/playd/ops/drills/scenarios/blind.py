@@ -38,7 +38,7 @@ OVER: Final = ("CANCELLED", "NEVER_ARRIVED", "REJECTED")
 
 async def blind(stage: Stage) -> None:
     """For twenty seconds, for seventy, for ten minutes in which a Play leaves its position."""
-    await stage.open(guardian=False, plays=WHILE_AWAY)
+    await stage.open(plays=WHILE_AWAY)
     await _short(stage)
     await _long(stage)
     await _for_ten_minutes(stage)

@@ -26,7 +26,7 @@ DRIFTED_MS: Final = 1000
 async def clock(stage: Stage) -> None:
     """DRL-17: the venue's clock is five seconds ahead, then five behind, then drifts; then somebody sets ours."""
     stage.on_a_bad_host()
-    await stage.open(guardian=False)
+    await stage.open()
     await _one_re_sign(stage)
     for by_ms in (SKEW_MS, -SKEW_MS):
         await holds_still(stage, HELD, HELD_SYMBOL)  # nothing is entered any more while everything is paused

@@ -28,7 +28,7 @@ DELAYED_S: Final = 0.05
 async def crash_loop(stage: Stage) -> None:
     fault = "an instance raises at every bar"
     stage.on_a_bad_host()
-    await stage.open(guardian=False, crowd=crowd(CROWD))
+    await stage.open(crowd=crowd(CROWD))
     quiet_ms = await _quiet_spreads(stage)
     await holds_still(stage, BUSY, BUSY_SYMBOL)
     began_ms = stage.world.clock.wall_ms()

@@ -42,7 +42,7 @@ STATES_S: Final = 4.0
 
 async def disk_full(stage: Stage) -> None:
     """DRL-18: no space at a write of the ledger, of the journal, of states, then at any; each time there is some again."""
-    await _open(stage, guardian=False)
+    await _open(stage)
     for files in (LEDGER, JOURNAL):
         await _full_for(stage, files)
     await _full_for_states(stage)
@@ -148,7 +148,7 @@ async def _space_again(stage: Stage, fault: str) -> None:
 
 async def sync_error(stage: Stage) -> None:
     """DRL-20: EIO at a sync of the ledger, then of the journal."""
-    await _open(stage, guardian=True)
+    await _open(stage)
     for files in (LEDGER, JOURNAL):
         fault = f"a sync of {files} fails"
         await holds_still(stage, HELD, HELD_SYMBOL)
@@ -172,9 +172,9 @@ async def sync_error(stage: Stage) -> None:
         await lifted_by_a_person(stage, ALL, f"{fault}, looked at", RETURNS_S)
 
 
-async def _open(stage: Stage, *, guardian: bool) -> None:
+async def _open(stage: Stage) -> None:
     stage.on_a_bad_host()
-    await stage.open(guardian=guardian)
+    await stage.open()
 
 
 def _ballast(stage: Stage) -> bool:

@@ -22,7 +22,7 @@ BROKEN_CHAIN_EXIT: Final = 10
 
 
 async def damaged_files(stage: Stage) -> None:
-    await stage.open(guardian=False)
+    await stage.open()
     previous = _state(stage).with_name("state.json.prev")
 
     async def two_generations() -> bool:

@@ -38,7 +38,7 @@ WITHDRAW: Final = ("Order", "Position", "DerivativesTrade", "Withdraw")
 
 
 async def key_trouble(stage: Stage) -> None:
-    await stage.open(guardian=False)
+    await stage.open()
     for code in CODES:
         await _in_session(stage, code)
     await _at_an_exit(stage)

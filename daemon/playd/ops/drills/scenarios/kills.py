@@ -80,7 +80,7 @@ MOMENTS: Final = (
 
 async def kill_sweep(stage: Stage) -> None:
     stage.on_a_bad_host()
-    await stage.open(guardian=False, settings=SETTINGS, plays=BUSIER)
+    await stage.open(settings=SETTINGS, plays=BUSIER)
     for number, moment in enumerate(MOMENTS, start=1):
         fault = f"{number} of {len(MOMENTS)}: {moment.text}"
         await _killed(stage, moment, fault)

@@ -50,7 +50,7 @@ async def lost_reply(stage: Stage) -> None:
     An order of a closed bar trades with the next minute, and that waits for whoever decides on the bar (lock-step): where the
     answer hangs, the fill too is as late as the end of our waiting for it. Inside a minute it is booked at once.
     """
-    await stage.open(guardian=False)
+    await stage.open()
     for fault, kind, given in (
         ("answer lost", "drop_reply", {}),
         (f"answer hangs for {HANGS_S:g} s, then lost", "drop_reply", {"silent_s": HANGS_S}),
@@ -201,7 +201,7 @@ async def scrambled_stream(stage: Stage) -> None:
 
     Every few seconds the market stands, and the books must have what the venue has.
     """
-    await stage.open(guardian=False)
+    await stage.open()
     where = {"socket": "private"}
     for kind in ("duplicate_frame", "reorder_frames", "drop_frame"):
         for seed, topic in ((7, "execution*"), (8, "order*")):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from playd.ops.drills.bad_host import NAMES
 from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.scenarios.sockets import PUBLIC, connects
 from playd.ops.drills.scenarios.steps import TRADED_S, alive, arm, bars_go_on, no_gaps, struck
 from playd.ops.drills.stage import SPEED, Stage
 
@@ -34,7 +35,7 @@ NOT_WELL: Final = 9
 async def venue_down(stage: Stage) -> None:
     stage.on_a_bad_host()
     stage.by_name = True
-    await stage.open(guardian=False)
+    await stage.open()
     life = stage.daemon.child
     await _away_in_session(stage)
     await _errors_in_session(stage)
@@ -54,10 +55,10 @@ async def _away_in_session(stage: Stage) -> None:
     stage.host(NAMES, kind="unresolved", name="localhost")
     await stage.exchange.start(SPEED)
     fault = "venue back, its name is not resolved"
-    opened = len(await stage.exchange.entries("opened"))
+    opened = len(await connects(stage, PUBLIC))  # the guardian, whose host knows the name, has private ones only
 
     async def unheard() -> bool:
-        return await alive(stage) and len(await stage.exchange.entries("opened")) == opened
+        return await alive(stage) and len(await connects(stage, PUBLIC)) == opened
 
     await stage.stays(fault, unheard, "the daemon lives, and does not reach it", NAMELESS_S)
     began_s = stage.host_is_well(NAMES)

@@ -23,7 +23,7 @@ async def second_daemon(stage: Stage) -> None:
 
 async def on_the_same_state(stage: Stage) -> None:
     """The first half: the lock refuses it, and the first one does not notice."""
-    await stage.open(guardian=False)
+    await stage.open()
     second = stage.program("second", *stage.daemon.arguments)
     began_s = stage.report.inject("start", "second daemon")
     await second.launch()

@@ -28,7 +28,10 @@ COVERED_BY_GUARDIAN_S: Final = 20.0
 COVERED_BY_DAEMON_S: Final = 40.0
 RETURNS_S: Final = 30.0
 ENDED_S: Final = 40.0
-"""A watchdog's period, and the beat before the fault."""
+"""A watchdog's period, the beat before the fault, and what is given to a process that is aborted."""
+
+ABORTED_S: Final = 10.0
+"""`TimeoutAbortSec` of the shipped unit."""
 
 ENTRIES_GONE_S: Final = 90.0
 ALONE_MIN: Final = 30
@@ -84,24 +87,43 @@ async def _half_an_hour_alone(stage: Stage) -> None:
 
 
 async def wedged_daemon(stage: Stage) -> None:
-    """DRL-12: alive, but it does nothing: stopped by a signal, then standing still in a commit until its manager ends it."""
+    """DRL-12: alive, but it does nothing: stopped by a signal, then standing still in a commit. Its manager ends it."""
     stage.on_a_bad_host()
     await stage.open()
-    await holds_still(stage, HELD, HELD_SYMBOL)
-    planned = await stage.stop_of(HELD_SYMBOL)
-    stage.report.inject("SIGSTOP", "daemon")
-    stage.daemon.send(ChildSignal.STOP)
-    await _stop_cancelled(stage, planned, "daemon stopped by a signal, stop cancelled")
-    stage.daemon.send(ChildSignal.CONT)
-    await stage.exchange.release(SPEED)
-    await stage.expect("daemon goes on", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
+    await _stopped_by_a_signal(stage)
     await _guardian_told(stage)
     await _loop_blocked(stage)
 
 
+async def _stopped_by_a_signal(stage: Stage) -> None:
+    fault = "daemon stopped by a signal"
+    planned = await _about_to_be_wedged(stage)
+    began_s = stage.report.inject("SIGSTOP", "daemon")
+    stage.daemon.send(ChildSignal.STOP)
+    manager = _Manager(stage)
+    await _stop_cancelled(stage, planned, f"{fault}, stop cancelled")
+    await manager.ends_it(fault, began_s)
+    await _clean_restart(stage, fault)
+
+
 async def _loop_blocked(stage: Stage) -> None:
-    """The disk does not answer, and no task of the daemon comes to its turn. This drill is its service manager."""
+    """The disk does not answer, and no task of the daemon comes to its turn."""
     fault = "a commit hangs"
+    planned = await _about_to_be_wedged(stage)
+    began_s = stage.host(DISK, kind=HANGS)
+    manager = _Manager(stage)
+    async with anyio.create_task_group() as asking:
+        asking.start_soon(stage.ctl, "pause", BUSY, name="something to commit")
+        await stage.expect(fault, lambda: manager.unfed(WATCHDOG_S / 2), "its beats stop", WATCHDOG_S, since_s=began_s)
+        await _stop_cancelled(stage, planned, f"{fault}, stop cancelled")
+        await manager.ends_it(fault, began_s)
+        asking.cancel_scope.cancel()
+    stage.host_is_well(DISK)
+    await _clean_restart(stage, fault)
+
+
+async def _about_to_be_wedged(stage: Stage) -> Decimal:
+    """The daemon feeds its watchdog, and a position is open that nothing closes meanwhile; the stop that is planned for it."""
     beats = stage.beats()
 
     async def fed() -> bool:
@@ -109,27 +131,23 @@ async def _loop_blocked(stage: Stage) -> None:
 
     await stage.expect("before", fed, "the daemon feeds its watchdog", WATCHDOG_S)
     await holds_still(stage, HELD, HELD_SYMBOL)
-    planned = await stage.stop_of(HELD_SYMBOL)
-    began_s = stage.host(DISK, kind=HANGS)
-    manager = _Manager(stage)
-    async with anyio.create_task_group() as asking:
-        asking.start_soon(stage.ctl, "pause", BUSY, name="something to commit")
-        await stage.expect(fault, lambda: manager.unfed(WATCHDOG_S / 2), "its beats stop", WATCHDOG_S, since_s=began_s)
-        await _stop_cancelled(stage, planned, f"{fault}, stop cancelled")
-        seen = f"no beat for {WATCHDOG_S:g} s: the manager ends it"
-        await stage.expect(fault, lambda: manager.unfed(WATCHDOG_S), seen, ENDED_S, since_s=began_s)
-        asking.cancel_scope.cancel()
-    await stage.daemon.kill()
-    stage.host_is_well(DISK)
+    return await stage.stop_of(HELD_SYMBOL)
+
+
+async def _clean_restart(stage: Stage, fault: str) -> None:
+    """What the manager does next: bars are decided, what is open is covered, the guardian hears it."""
     await stage.exchange.release(SPEED)
     await stage.start_daemon()
     await bars_go_on(stage, f"{fault}, started again", RETURNS_S)
     await stage.until_covered(HELD_SYMBOL)
-    await stage.expect("daemon back", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
+    await stage.expect(f"{fault}, started again", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
 
 
 class _Manager:
-    """A service manager: it hears the beats of the daemon, and knows for how long there was none."""
+    """
+    A service manager that hears the beats of the daemon, and does what the shipped unit asks for when there is none: SIGABRT (a
+    stopped process is let go to take it), SIGKILL where that is not enough.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -137,10 +155,25 @@ class _Manager:
         self._heard_s = stage.world.clock.mono_s()
 
     async def unfed(self, for_s: float) -> bool:
+        """Whether there was no beat for so long."""
         count, now_s = self._stage.beats(), self._stage.world.clock.mono_s()
         if count != self._count:
             self._count, self._heard_s = count, now_s
         return now_s - self._heard_s >= for_s
+
+    async def ends_it(self, fault: str, began_s: float) -> None:
+        """Wait until the watchdog is over, and end the daemon; it is dead in time."""
+        daemon, report = self._stage.daemon, self._stage.report
+        seen = f"no beat for {WATCHDOG_S:g} s"
+        await self._stage.expect(fault, lambda: self.unfed(WATCHDOG_S), seen, ENDED_S, since_s=began_s)
+        daemon.send(ChildSignal.ABRT)
+        daemon.send(ChildSignal.CONT)
+        code = await daemon.ended(ABORTED_S)
+        how = f"the manager aborts it: ended with {code}"
+        if code is None:
+            await daemon.kill()
+            how = f"the manager kills it {ABORTED_S:g} s behind SIGABRT"
+        report.saw(fault, how, recovery_s=self._stage.world.clock.mono_s() - began_s, limit_s=ENDED_S)
 
 
 async def dead_guardian(stage: Stage) -> None:

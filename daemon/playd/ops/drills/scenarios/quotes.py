@@ -44,7 +44,7 @@ _VALUE: Final = re.compile(r": ([-\d.]+) against")
 
 async def stale_quote(stage: Stage) -> None:
     """With entries priced by the quote, as at a real venue."""
-    await stage.open(guardian=False, priced=True, settings=SETTINGS)
+    await stage.open(priced=True, settings=SETTINGS)
     await _nothing_told(stage)
     began = newest_bar(stage)
     await _asked_for(stage)

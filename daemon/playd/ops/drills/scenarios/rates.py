@@ -2,7 +2,6 @@
 DRL-16: the venue throttles entries, exits and repairs, protects itself, and bans our address; the ban outlives the daemon.
 """
 
-from contextlib import closing
 from typing import Any, Final
 
 from playd.core.orders import OrderState
@@ -18,9 +17,11 @@ from playd.ops.drills.scenarios.steps import (
     hit_create,
     holds_still,
     is_over,
+    lifted_by_a_person,
     resume,
 )
 from playd.ops.drills.stage import ANSWERED, SPEED, Stage
+from playd.orders.halts import Level
 
 COVERED_S: Final = 40.0
 NOTICED_S: Final = 20.0
@@ -43,11 +44,20 @@ SILENT_S: Final = 12.0
 RETURNS_S: Final = 60.0
 PROTECT_MS: Final = 200.0
 PROTECTING: Final = "/v5/position/trading-stop"
-BAN_KEY: Final = "ban_until_ms:venue"
+DOUBT_S: Final = 90.0
+"""A minute of proof, from the first reading on."""
+
+BAN_S: Final = 600.0
+LAST_S: Final = 5.0
+"""Before its end nobody looks: the ban that is on record began with the first answer."""
+
+BAN_LOOK_S: Final = 2.0
+SLOW: Final = 6.0
+"""Market minutes per minute."""
 
 
 async def rate_trouble(stage: Stage) -> None:
-    await stage.open(guardian=False, plays={**PLAYS, **CROWD}, terms=("--markets", "6"))
+    await stage.open(plays={**PLAYS, **CROWD}, terms=("--markets", "6"))
     await _entry(stage, "an entry answered three times with 10006", {"code": 10006}, times=3)
     await _reset_in_the_past(stage)
     await _entry(stage, "an entry taken, and answered with 10429", {"code": 10429, "effect": True}, times=1)
@@ -136,50 +146,83 @@ def _passed_by_entries(stage: Stage, began_ms: int) -> list[str]:
 
 async def _banned(stage: Stage) -> None:
     """
-    Every request is answered with 403: not one more leaves, not by the next life of the daemon either.
-
-    A ban lasts ten minutes. The drill does not wait for its end: it moves the end that is on record to now.
+    For ten minutes every request is answered with 403: not one more leaves than daemon and guardian need to learn of it, not by
+    the next life of the daemon either. Then both go on by themselves.
     """
-    fault = "every request answered with 403"
-    began_s = await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 403})
+    fault = f"every request answered with 403 for {BAN_S / 60:g} min"
+    await stage.exchange.release(SLOW)
+    began_s = await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 403}, when={"until_s": BAN_S})
 
     async def paused() -> Any:
         return stage.halt("BANNED")
 
     found = await stage.expect(fault, paused, "the account is paused", BANNED_S, since_s=began_s)
     stage.report.require(found["level"] == 1, fault, f"level {found['level']} on {found['scope']}")
-    await _nothing_leaves(stage, fault)
+    known = await _heard(stage, fault, began_s)
     stage.report.inject("SIGKILL", "daemon")
     await stage.daemon.kill()
     await stage.daemon.launch()
-    fault = f"{fault}, daemon killed and started"
-    stage.report.require(await until(_serves(stage), NOTICED_S) is not None, fault, "it answers `playctl`")
-    await _nothing_leaves(stage, fault)
+    again = f"{fault}, daemon killed and started"
+    stage.report.require(await until(_serves(stage), NOTICED_S) is not None, again, "it answers `playctl`")
     venue = await stage.venue()
     covered = "keeps its stop at the venue" if venue.positions[HELD_SYMBOL] else "is flat, by its stop or target"
-    stage.report.require(venue.stops(HELD_SYMBOL) or not venue.positions[HELD_SYMBOL], fault, f"{HELD_SYMBOL} {covered}")
-    await stage.daemon.kill()
-    with closing(stage.world.disk.open_sqlite(stage.state / "ledger.sqlite")) as connection:
-        connection.execute("UPDATE meta SET value = '0' WHERE key = ?", (BAN_KEY,))
-    healed_s = await heal(stage)
-    await stage.start_daemon()
+    stage.report.require(venue.stops(HELD_SYMBOL) or not venue.positions[HELD_SYMBOL], again, f"{HELD_SYMBOL} {covered}")
+    left_s = began_s + BAN_S - LAST_S - stage.world.clock.mono_s()
+    await stage.stays(again, lambda: _silent(stage, known), "no request leaves", left_s, look_s=BAN_LOOK_S)
+    stage.report.require(stage.halt("BANNED"), again, "the pause stands to its end")
+    await _ban_over(stage, began_s + BAN_S)
+
+
+async def _ban_over(stage: Stage, ended_s: float) -> None:
+    """Nobody says that it is over: the end that is on record comes, and the venue is asked."""
+    fault = "the ban is over"
 
     async def lifted() -> bool:
         return stage.halt("BANNED") is None
 
-    await stage.expect("the ban is over", lifted, "the pause has lifted itself", RETURNS_S, since_s=healed_s)
-    await bars_go_on(stage, "the ban is over", RETURNS_S)
-    await stage.expect_covered(HELD_SYMBOL, "the ban is over", COVERED_S)
+    await stage.expect(fault, lifted, "the pause has lifted itself", BANNED_S + RETURNS_S, since_s=ended_s)
+    await heal(stage)
+    await stage.expect(fault, stage.ready, "READY", RETURNS_S)
+    await stage.exchange.release(SPEED)
+    await _looked_at(stage, fault)
+    await bars_go_on(stage, fault, RETURNS_S)
+    await stage.expect_covered(HELD_SYMBOL, fault, COVERED_S)
 
 
-async def _nothing_leaves(stage: Stage, fault: str) -> None:
-    """Nothing more arrives at the exchange for a while."""
-    before = await _refused(stage)
+async def _looked_at(stage: Stage, fault: str) -> None:
+    """
+    Ten minutes in which nothing could be read leave levels for a person: the blind account, an order that met the ban and was
+    in doubt all the time, a position whose stop could not be looked at.
+    """
 
-    async def silent() -> bool:
-        return await _refused(stage) == before
+    async def read_again() -> bool:
+        return not any(row["state"] == OrderState.UNKNOWN for row in stage.table("orders"))
 
-    await stage.stays(fault, silent, "no request leaves", SILENT_S)
+    await stage.expect(fault, read_again, "no order is in doubt", DOUBT_S)
+    left = [row for row in stage.table("halts") if row["lifted_ms"] is None and row["level"] >= Level.HALT]
+    for scope in sorted({row["scope"] for row in left}):
+        await lifted_by_a_person(stage, scope, fault, RETURNS_S)
+
+
+async def _heard(stage: Stage, fault: str, began_s: float) -> int:
+    """Daemon and guardian have heard of it: no request leaves any more. How many did until then."""
+    clock = stage.world.clock
+    count, since_s = await _refused(stage), clock.mono_s()
+
+    async def quiet() -> bool:
+        nonlocal count, since_s
+        now = await _refused(stage)
+        if now != count:
+            count, since_s = now, clock.mono_s()
+        return clock.mono_s() - since_s >= SILENT_S
+
+    limit_s = BANNED_S + SILENT_S
+    await stage.expect(fault, quiet, lambda _: f"{count} requests were answered, then none leaves", limit_s, since_s=began_s)
+    return count
+
+
+async def _silent(stage: Stage, known: int) -> bool:
+    return await _refused(stage) == known
 
 
 async def _refused(stage: Stage) -> int:

@@ -59,7 +59,7 @@ POSITIONS: Final = "/v5/position/list"
 
 async def reconnect_storm(stage: Stage) -> None:
     """DRL-05: two hundred drops in ten minutes, of the public and of the private socket in turn; then no private one at all."""
-    await stage.open(guardian=False, settings=alerts_to_a_file(stage))
+    await stage.open(settings=alerts_to_a_file(stage))
     fault = f"{DROPS} drops in {STORM_S / 60:g} min"
     await stage.until_covered(HELD_SYMBOL)
     await stage.exchange.release(SLOW)
@@ -148,7 +148,7 @@ async def half_open(stage: Stage) -> None:
 
     A local exchange waits half a minute for whoever follows its market; then bars close that nobody is told of.
     """
-    await stage.open(guardian=False)
+    await stage.open()
     newest = newest_bar(stage)
     await _dead(stage, PUBLIC)
     await bars_go_on(stage, "public socket speaks again", RETURNS_S)
@@ -165,11 +165,11 @@ async def half_open(stage: Stage) -> None:
 async def _dead(stage: Stage, socket: str) -> None:
     """One socket is dead: it is given up when nothing was heard for so long, and another one takes its place."""
     fault = f"{socket} socket silent"
-    known, ups = len(await _connects(stage, socket)), len(stage.daemon.said("feed.link_up"))
+    known, ups = len(await connects(stage, socket)), len(stage.daemon.said("feed.link_up"))
     began_s = await arm(stage, "half_open", {"socket": socket}, times=0)
 
     async def asks_again() -> Any:
-        return len(await _connects(stage, socket)) > known
+        return len(await connects(stage, socket)) > known
 
     await stage.expect(fault, asks_again, "it is given up", GIVEN_UP_S, since_s=began_s)
     took_s = stage.world.clock.mono_s() - began_s
@@ -184,7 +184,7 @@ async def _dead(stage: Stage, socket: str) -> None:
     await stage.expect(f"{socket} socket speaks again", lives, "connected anew", RETURNS_S, since_s=healed_s)
 
 
-async def _connects(stage: Stage, socket: str) -> list[dict[str, Any]]:
+async def connects(stage: Stage, socket: str) -> list[dict[str, Any]]:
     """Every connect of sockets of a kind, by the exchange's own ledger."""
     return [row for row in await stage.exchange.entries("opened") if f"/{socket}" in row["path"]]
 

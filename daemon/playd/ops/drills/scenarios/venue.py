@@ -55,7 +55,7 @@ PLAYS: Final = {
 
 async def venue_acts(stage: Stage) -> None:
     settings = SETTINGS.format(rules_s=RULES_S) + alerts_to_a_file(stage)
-    await stage.open(guardian=False, plays=PLAYS, settings=settings, terms=("--markets", "7"))
+    await stage.open(plays=PLAYS, settings=settings, terms=("--markets", "7"))
     announced_ms = stage.world.clock.wall_ms()
     await arm(stage, "delist", {"symbol": ANNOUNCED_SYMBOL}, given={"notice_min": NOTICE_MIN})
     await _stopped(stage)
