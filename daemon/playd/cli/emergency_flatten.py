@@ -1,7 +1,8 @@
 """
 `playd emergency-flatten`: cancel entries and close positions of one account with nothing but its key.
 
-No daemon, ledger, state or configuration is read or needed. Exit 0: flat, verified twice. Exit 11: a position may remain.
+No daemon, ledger, state or configuration is needed, and of what is there only a ban of our address is read: what is sent during
+one is refused, and makes it longer. Exit 0: flat, verified twice. Exit 11: a position may remain.
 """
 
 import sys
@@ -10,6 +11,9 @@ from pathlib import PurePath
 from typing import Final
 from urllib.parse import urlsplit
 
+import anyio
+
+from playd.cli.known_bans import ban_on_record, banned_until, usual_state_dirs
 from playd.control.panic_rows import panic_rows, worded
 from playd.control.render import Output, json_text, render_rows
 from playd.control.tables import PANIC
@@ -44,6 +48,7 @@ class FlattenOptions:
     environment: str
     region: str
     rest_url: str
+    state: str
     yes: bool
     as_json: bool
 
@@ -74,7 +79,7 @@ async def _main(world: World, options: FlattenOptions) -> int:
         expected_uid=ANY_UID,
         allow_unbound_key=True,
     )
-    budget = AddressBudget(world.clock).for_account(options.account)
+    budget = (await _behind_a_ban(world, options)).for_account(options.account)
     tolerances = () if environment is Environment.LOCAL else TOLERANCES_PCT
     async with open_bybit_venue(world, account, budget) as port:
         hands = Hands(port, budget, tolerances)
@@ -97,6 +102,19 @@ async def _main(world: World, options: FlattenOptions) -> int:
         )
         _say(rows["text"])
     return 0 if rows["flat"] else EXIT_INCOMPLETE
+
+
+async def _behind_a_ban(world: World, options: FlattenOptions) -> AddressBudget:
+    """The address, once nothing on record forbids it to send; a person is told what is waited for, and what else to do."""
+    until_ms, unread = ban_on_record(world, usual_state_dirs(world, options.state))
+    for what in unread:
+        _say(f"nobody can say whether this address is banned, so this goes on: {what}")
+    address = AddressBudget(world.clock, banned_until_ms=until_ms)
+    if address.banned_for_s:
+        _say(f"{banned_until(world.clock, address)}: what is sent before is refused and makes it longer; waiting until then")
+        _say("Stops at the venue hold meanwhile. To close now use the venue's app, or this command on another address.")
+        await anyio.sleep(address.banned_for_s)
+    return address
 
 
 async def _agreed(port: BybitVenue, hands: Hands, scope: str, options: FlattenOptions) -> bool:

@@ -217,14 +217,21 @@ def emergency_flatten(
     environment: Annotated[str, typer.Option("--environment", help="live, demo, testnet or local.")] = "",
     region: Annotated[str, typer.Option("--region", help="Where a live account was opened.")] = "global",
     rest_url: Annotated[str, typer.Option("--rest-url", metavar="URL", help="Address of a local exchange.")] = "",
+    state: Annotated[
+        str, typer.Option("--state", metavar="DIR", help="Where a ban may be on record; default: the usual directories.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the phrase.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Cancel entries and close positions with nothing but a key: no daemon, state or settings. Exit 11: something is left."""
+    """
+    Cancel entries and close positions with nothing but a key: no daemon, state or settings. Exit 11: something is left.
+
+    A ban of this address that is on record is waited for, and said: nothing gets through before.
+    """
     from playd.cli.emergency_flatten import FlattenOptions
     from playd.cli.emergency_flatten import emergency_flatten as run_flatten
 
-    options = FlattenOptions(account, credential_file, symbol, environment, region, rest_url, yes, json)
+    options = FlattenOptions(account, credential_file, symbol, environment, region, rest_url, state, yes, json)
     run_command(lambda: run_flatten(options))
 
 

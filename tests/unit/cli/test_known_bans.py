@@ -158,7 +158,6 @@ async def test_no_market_data_of_a_venue_is_asked_for_in_a_ban_and_a_local_excha
         with pytest.raises(LinkError):
             async with upstream_data(side.world, upstream_of("http://127.0.0.1:9700")):
                 pass
-        assert asked != []
 
 
 def test_an_emergency_flatten_waits_for_the_end_of_a_ban_and_says_what_else_there_is(
