@@ -23,6 +23,7 @@ from playd.settings import Loaded, load
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
+from playd.world.refused import cannot_open
 
 NOT_WHOLE: Final = 10
 PHRASE_NEEDED: Final = 8
@@ -100,8 +101,11 @@ def restore_backup(options: BackupOptions, world: World | None = None, ask: Call
     folder = _folder(world, loaded, options.name)
     world.process.set_umask(0o077)
     close_if_unused(world, state)
-    world.disk.mkdir(state)  # on a new disk there is none yet
-    lock = world.disk.lock(state / "playd.lock", f"pid {world.process.pid} restores {folder.name}\n")
+    try:
+        world.disk.mkdir(state)  # on a new disk there is none yet
+        lock = world.disk.lock(state / "playd.lock", f"pid {world.process.pid} restores {folder.name}\n")
+    except OSError as error:
+        raise cannot_open(state / "playd.lock", error) from error
     try:
         manifest, _ = checked(world.disk, folder)
         phrase = f"RESTORE {manifest.name}"

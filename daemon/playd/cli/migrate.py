@@ -16,7 +16,7 @@ from playd import __version__
 from playd.cli.offline_record import record_offline
 from playd.control.render import json_text
 from playd.core.canonical import Json
-from playd.core.errors import PlaydError, SettingsError, StateError
+from playd.core.errors import PlaydError, RecordError, SettingsError, StateError
 from playd.ops.backup import FOLDER, LEDGER, make_backup
 from playd.orders.fold import fold
 from playd.orders.migration import bring_up, missing, readable
@@ -26,6 +26,7 @@ from playd.settings import load
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
+from playd.world.refused import cannot_open
 
 _SHARES: Final = "SELECT account, instance, symbol, position_idx, signed_qty, realised, fees, funding FROM virtual_positions"
 _EXECUTIONS: Final = "SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND position_idx = ? ORDER BY n"
@@ -59,7 +60,10 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
     if not world.disk.exists(state / LEDGER):
         raise SettingsError(f"{state / LEDGER}: found nothing there, expected the ledger of a daemon")
     world.process.set_umask(0o077)
-    lock = None if options.dry_run else world.disk.lock(state / "playd.lock", f"pid {world.process.pid} migrates\n")
+    try:
+        lock = None if options.dry_run else world.disk.lock(state / "playd.lock", f"pid {world.process.pid} migrates\n")
+    except OSError as error:
+        raise cannot_open(state / "playd.lock", error) from error
     try:
         steps = _steps(world, state / LEDGER)
         backup = ""
@@ -68,6 +72,8 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
             _bring_up(world, state, backup)
             data: dict[str, Json] = {"steps": len(steps), "backup": backup}
             run_loop(lambda given: record_offline(given, loaded, "daemon.migrated", data), world)
+    except OSError as error:
+        raise RecordError(f"{state}: the migration stopped: {error}; give the same command again") from error
     finally:
         if lock is not None:
             lock.release()

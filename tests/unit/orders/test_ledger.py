@@ -243,6 +243,80 @@ def test_the_log_has_its_room_from_the_start_and_a_crash_reads_no_more_than_was_
     ledger.close()
 
 
+COMMITS = 12
+
+
+def left_behind(directory: Path) -> tuple[Path, bytes, int]:
+    """A ledger whose daemon died, its log, and how long the log was before the commits that count up to `COMMITS`."""
+    ledger = open_ledger(directory)
+    ledger.set_meta("count", "0")
+    ledger.checkpoint()
+    died = directory / "died"
+    died.mkdir()
+    for number in range(1, COMMITS + 1):
+        ledger.set_meta("count", str(number))
+        ledger.set_meta(f"of {number}", "x" * 6000)  # more than a page each
+        ledger.commit()
+    log = directory / "ledger.sqlite-wal"
+    shutil.copy(directory / "ledger.sqlite", died)
+    whole = log.read_bytes()
+    used = len(whole.rstrip(b"\0"))
+    ledger.close()
+    return died, whole, used
+
+
+def counted(died: Path, log: bytes) -> int:
+    """What a start finds behind a log like this; every commit up to there is whole."""
+    trial = died / "trial"
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir()
+    shutil.copy(died / "ledger.sqlite", trial)
+    (trial / "ledger.sqlite-wal").write_bytes(log)
+    ledger = open_ledger(trial)
+    number = int(ledger.meta("count") or -1)
+    assert all(ledger.meta(f"of {each}") for each in range(1, number + 1))
+    assert ledger.meta(f"of {number + 1}") is None
+    ledger.set_meta("goes on", "1")
+    ledger.commit()
+    ledger.close()
+    return number
+
+
+def test_a_torn_log_is_read_up_to_its_last_whole_commit_and_goes_on(tmp_path: Path) -> None:
+    died, whole, used = left_behind(tmp_path)
+    found = [counted(died, whole[:end]) for end in range(40, used + 1, 1511)]
+    assert found == sorted(found)
+    assert (found[0], counted(died, whole)) == (0, COMMITS)
+
+
+def test_a_log_with_a_byte_turned_round_is_never_taken_for_something_else(tmp_path: Path) -> None:
+    died, whole, used = left_behind(tmp_path)
+    found = set()
+    for place in range(0, used, 1709):
+        found.add(counted(died, whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]))
+    assert found <= set(range(COMMITS + 1))
+    assert len(found) > COMMITS // 2
+
+
+def test_a_second_writer_makes_the_first_end_and_loses_nothing_of_what_was_committed(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.set_meta("a", "1")
+    ledger.commit()
+    ledger._connection.execute("PRAGMA busy_timeout = 1")
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE meta SET value = '2' WHERE key = 'a'")
+        with pytest.raises(RecordError, match="locked"):
+            ledger.set_meta("b", "1")
+        other.execute("ROLLBACK")
+    with pytest.raises(RecordError, match="broken since"):
+        ledger.commit()
+    ledger.close()
+    after = open_ledger(tmp_path)
+    assert (after.meta("a"), after.meta("b")) == ("1", None)
+    after.close()
+
+
 class AlmostFull(RealDisk):
     """A disk with a little room left."""
 

@@ -1,14 +1,16 @@
 """A ledger of an older program gets what is missing and keeps what it has; one that cannot be brought up is refused."""
 
+import errno
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path, PurePath
 
 import pytest
 
 from playd.cli.migrate import MigrateOptions, MigrationError, migrate
-from playd.core.errors import LockError, StateError
+from playd.core.errors import LockError, RecordError, StateError
 from playd.core.ids import link_id
 from playd.core.orders import Action, OrderRequest, Side
 from playd.ops.backup import BackupError, make_backup
@@ -21,7 +23,8 @@ from playd.orders.machine import OrderEvent
 from playd.orders.migration import OlderState
 from playd.orders.order_book import OrderBook, is_other
 from playd.orders.schema import SCHEMA_VERSION
-from playd.world.real import RealDisk
+from playd.world.ports import Lock
+from playd.world.real import RealDisk, real_world
 from playd.world.virtual import ManualClock
 from tests.simulation.order_world import UID, entry
 from tests.simulation.venue_rows import SYMBOL
@@ -88,6 +91,25 @@ def test_an_older_ledger_is_brought_up_behind_a_backup_and_keeps_its_rows(
     assert b"daemon.migrated" in next((state / "journal").iterdir()).read_bytes()
     assert migrate(MigrateOptions(state=str(state))) == 0
     assert "nothing to do" in capsys.readouterr().out
+
+
+class ReadOnly(RealDisk):
+    """A disk that takes nothing."""
+
+    def lock(self, path: PurePath, text: str) -> Lock:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+
+def test_a_disk_that_takes_nothing_refuses_a_migration_in_words_and_lists_its_steps_all_the_same(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed(state, *OLDER[2:])
+    world = replace(real_world(), disk=ReadOnly())
+    with pytest.raises(RecordError, match=r"playd\.lock: cannot be opened: Read-only file system") as refused:
+        migrate(MigrateOptions(state=str(state)), world)
+    assert refused.value.exit_code == 74
+    assert migrate(MigrateOptions(state=str(state), dry_run=True), world) == 0
+    assert "3 steps; nothing was changed" in capsys.readouterr().out
 
 
 def test_a_damaged_journal_that_a_migration_goes_on_behind_halts_as_at_a_start(state: Path) -> None:

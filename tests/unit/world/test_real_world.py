@@ -1,9 +1,11 @@
 """The real world does what only a real machine can show."""
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path, PurePath
 from typing import Any, cast
 
@@ -152,6 +154,28 @@ def test_databases_are_written_ahead_and_private(tmp_path: Path) -> None:
         "l.sqlite-shm": "0o600",
         "l.sqlite-wal": "0o600",
     }
+    connection.close()
+
+
+def test_a_database_on_a_disk_that_takes_nothing_can_be_read_where_it_has_no_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = RealDisk(tmp_path)
+    connection = disk.open_sqlite(PurePath("l.sqlite"))
+    connection.execute("CREATE TABLE t (x)")
+    shutil.copy(tmp_path / "l.sqlite", tmp_path / "beside.sqlite")
+    asked: list[str] = []
+    monkeypatch.setattr(
+        os, "access", lambda *_: False
+    )  # who may write everything here, the superuser, cannot be told by rights
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda name, **how: asked.append(name) or real(name, **how))
+    with closing(disk.open_sqlite(PurePath("l.sqlite"), read_only=True)) as reader:
+        assert [row[0] for row in reader.execute("SELECT name FROM sqlite_master")] == ["t"]
+    with closing(disk.open_sqlite(PurePath("beside.sqlite"), read_only=True)) as reader:
+        reader.execute("SELECT name FROM sqlite_master").fetchall()
+    assert [name.partition("?")[2] for name in asked] == ["mode=ro", "mode=ro&immutable=1"]
+    assert not (tmp_path / "beside.sqlite-shm").exists()
     connection.close()
 
 

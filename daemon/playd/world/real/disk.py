@@ -69,6 +69,10 @@ class RealDisk:
             # SQLite gives -wal and -shm the rights of the database file, so the file is created here, with the right ones.
             os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode))
         uri = f"{real.as_uri()}?mode={'ro' if read_only else 'rw'}"
+        if read_only and not os.access(real.parent, os.W_OK) and not real.with_name(f"{real.name}-wal").exists():
+            # Readers share a file beside it that somebody would have to make: on a disk that takes nothing nobody can. Without
+            # a log all of it is in the file itself.
+            uri = f"{uri}&immutable=1"
         return configure(sqlite3.connect(uri, uri=True, isolation_level=None), read_only=read_only, synchronous=synchronous)
 
     def copy_sqlite(self, source: PurePath, target: PurePath, *, mode: int = 0o600) -> None:
