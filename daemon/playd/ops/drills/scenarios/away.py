@@ -40,6 +40,7 @@ CAUGHT_UP_S: Final = 240.0
 MORE_TRIES: Final = 3
 AGAIN_MIN: Final = 180
 READY_S: Final = 120.0
+MOVES: Final = "stop moves to "
 FAR_AWAY: Final = Decimal("0.1")
 """Of the entry price: where a stop is that has not moved."""
 
@@ -79,7 +80,7 @@ async def _away(stage: Stage, minutes: int) -> set[str]:
     await stage.until_covered(HELD_SYMBOL)
     await bars_go_on(stage, fault, CAUGHT_UP_S)
     no_gaps(stage, fault)
-    await _no_late_entry(stage, fault, before)
+    await _no_late_entry(stage, fault, before, back_ms)
     if entered_ms is not None and entered_ms + TIMED_BARS * BAR_MS < back_ms - BAR_MS:
         await _left_in_time(stage, fault, entered_ms, gone_ms)
     if entered_ms is None:
@@ -106,30 +107,29 @@ def _at_the_venue(stage: Stage, fault: str, gone_ms: int, back_ms: int) -> set[s
 
 
 async def _at_a_stop_that_moved(stage: Stage, fault: str, gone_ms: int, back_ms: int) -> set[str]:
-    """The stop that follows the price: it moved in a missed bar, a later one touched it, and the position is left."""
+    """The stop that follows the price: a missed bar moves it, a later one touches it, and the position is left at its price."""
     uid = stage.uid_of(TRAILED)
-    intents = [row for row in stage.table("intents") if row["instance"] == uid and gone_ms < row["bar_close_ms"] <= back_ms]
-    moves = [row for row in intents if row["class"] == "protect"]
-    if not moves:
+    missed = [row for row in stage.table("bars") if row["instance"] == uid and gone_ms < row["close_ms"] <= back_ms]
+    exits = [
+        row for row in stage.table("intents") if row["instance"] == uid and row["action"] == "exit" and row["bar_close_ms"]
+    ]
+    intent = next((row for row in exits if gone_ms < row["bar_close_ms"] <= back_ms), None)
+    if intent is None:  # the market went the other way all the time
         return set()
-    first = min(moves, key=lambda row: int(row["bar_close_ms"]))
+    moves = [row for row in missed if row["close_ms"] < intent["bar_close_ms"] and row["detail"].startswith(MOVES)]
+    stop = Decimal(max(moves, key=lambda row: int(row["close_ms"]))["detail"].removeprefix(MOVES)) if moves else None
 
     async def left() -> Any:
-        rows = [row for row in stage.table("executions") if row["owner"] == uid and row["venue_ms"] > gone_ms]
-        return next((row for row in rows if _leaves(stage, row)), None)
+        links = {row["link_id"] for row in stage.table("orders") if row["intent"] == intent["id"]}
+        return next((row for row in stage.table("executions") if row["link_id"] in links), None)
 
     closing = await stage.expect(fault, left, f"the position of {TRAILED} is left", COVERED_S)
-    order = next((row for row in stage.table("orders") if row["link_id"] == closing["link_id"]), None)
-    intent = next((row for row in intents if order is not None and row["id"] == order["intent"]), None)
-    if intent is None:  # no missed bar touched it: it is at the venue since, and an order of the present
-        stage.report.saw(fault, f"{TRAILED} moved its stop in a missed bar, and nothing touched it before the daemon was back")
-        return set()
-    planned = [row for row in moves if row["bar_close_ms"] < intent["bar_close_ms"]]
-    stop = Decimal(max(planned or [first], key=lambda row: int(row["bar_close_ms"]))["stop"])
     theory, filled = Decimal(intent["price_ref"]), Decimal(closing["price"])
     late = (closing["venue_ms"] - intent["bar_close_ms"]) // BAR_MS
-    seen = f"{TRAILED} is left for {intent['reason']} at its moved stop {stop:f}, due {late} bars before, at {filled:f}"
-    stage.report.require((intent["reason"], theory) == ("sl", stop), fault, seen)
+    seen = (
+        f"{TRAILED} is left for {intent['reason']} at {theory:f}, its stop after {len(moves)} moves at {stop}: due {late} bars"
+    )
+    stage.report.require((intent["reason"], theory) == ("sl", stop), fault, f"{seen} before, at {filled:f}")
     told = (await stage.ctl("why", closing["link_id"])).text
     stage.report.require("catch_up: due" in told, fault, "`playctl why` tells when it was due, and what the wait has cost")
     return {TRAILED}
@@ -185,15 +185,15 @@ async def _covered_or_flat(stage: Stage, fault: str, began_s: float) -> None:
     await stage.expect(fault, agree, "what is open is covered and in the books", COVERED_S, since_s=began_s)
 
 
-async def _no_late_entry(stage: Stage, fault: str, before: int) -> None:
+async def _no_late_entry(stage: Stage, fault: str, before: int, back_ms: int) -> None:
+    """Nothing was entered on a bar that closed while nobody was there; bars of the time of warming are judged by their age."""
     closes = {row["link_id"]: row["intent"] for row in stage.table("orders")}
     bars = {row["id"]: row["bar_close_ms"] for row in stage.table("intents")}
     made = [row for row in await stage.exchange.entries("request") if row["path"] == CREATE][before:]
+    opened = [row for row in made if not row["params"].get("reduceOnly")]
+    decided = [(row, bars.get(closes.get(row["params"]["orderLinkId"], ""), 0)) for row in opened]
     late = [
-        row["params"]["orderLinkId"]
-        for row in made
-        if not row["params"].get("reduceOnly")
-        and row["market_ms"] - bars.get(closes.get(row["params"]["orderLinkId"], ""), 0) > 2 * BAR_MS
+        row["params"]["orderLinkId"] for row, bar_ms in decided if bar_ms <= back_ms and row["market_ms"] - bar_ms > 2 * BAR_MS
     ]
     stage.report.require(not late, fault, f"entries on bars of the downtime: {', '.join(late) or 'none'}")
 
