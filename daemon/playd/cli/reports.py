@@ -54,7 +54,7 @@ class Reports:
             if event == "instance.restart":
                 self._journal.append(event, fields, instance=record.uid, account=record.account, symbol=record.symbol)
             elif event.startswith("fill."):
-                self._streams.publish("fills", {**context, **fields})
+                self._streams.publish("fills", {**context, "event": event, **fields})
             self._say(event, **context, **fields)
 
     def computed(self, slot: Slot, took_s: float) -> None:
@@ -69,7 +69,7 @@ class Reports:
         log = self._log.error if after is State.FAILED else self._log.info
         of = {"instance": record.name, "account": record.account, "symbol": record.symbol, "mode": str(record.mode)}
         log("instance.transition", **of, **data)
-        self._streams.publish("status", {"instance": record.name, **data})
+        self._streams.publish("status", {**of, **data})
 
     def account(self, alias: str, event: str, text: str) -> None:
         """An event of one account's life."""

@@ -2,12 +2,13 @@
 From a request to an answer: the method is known, its parameters are right, a repeated request id repeats the answer.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import anyio
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from playd.control.figures import rfc3339
 from playd.control.params import FORMS, NAME, Changing, Params
@@ -15,7 +16,7 @@ from playd.control.protocol import OUTCOME_UNKNOWN, Code, JsonObject, Request, R
 from playd.control.server import Session
 from playd.core.canonical import digest
 from playd.core.errors import CandleError, PlayError, SettingsError
-from playd.settings.words import dashed
+from playd.settings.words import dashed, nearest_word
 from playd.supervisor.names import nearest
 from playd.world.ports import Clock
 
@@ -165,17 +166,30 @@ def _validated(method: Method, params: JsonObject) -> Params:
     try:
         return method.params.model_validate(params)
     except ValidationError as error:
-        parts = [_wrong(item) for item in error.errors(include_url=False)]
+        parts = [_wrong(item, method.params) for item in error.errors(include_url=False)]
         raise RpcError(Code.INVALID_PARAMS, "; ".join(parts), details={"fields": parts}) from None
 
 
-def _wrong(item: Any) -> str:
-    """What is wrong with one parameter: its name, what was found if that is short, what was expected."""
+def _wrong(item: Any, model: type[BaseModel]) -> str:
+    """What is wrong with one parameter: its name, what was found if that is short, what was expected, the nearest word."""
     name, found = ".".join(str(part) for part in item["loc"]) or "params", repr(item["input"])
+    if item["type"] == "extra_forbidden":
+        return f"{name}: {_nearest_field(item['loc'], model)}"
     pattern = item.get("ctx", {}).get("pattern", "")
     shape = FORMS.get(pattern)
     expected = f"expected {shape}{dashed(item['input']) if pattern == NAME else ''}" if shape else item["msg"]
+    if item["type"] == "literal_error":
+        expected += nearest_word(str(item["input"]), re.findall("'([^']*)'", item["ctx"]["expected"]))
     return f"{name}: found {found}, {expected}" if len(found) <= FOUND_MAX else f"{name}: {expected}"
+
+
+def _nearest_field(place: Sequence[int | str], model: type[BaseModel]) -> str:
+    """A parameter that there is not: the nearest one there, or all of them."""
+    for part in place[:-1]:
+        inner = model.model_fields[str(part)].annotation if part in model.model_fields else None
+        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
+    near = nearest_word(str(place[-1]), model.model_fields)
+    return f"no such parameter{near or '; there are: ' + (', '.join(model.model_fields) or 'none')}"
 
 
 def _answer_again(stored: Stored, method: str, params_digest: str) -> JsonObject:

@@ -24,7 +24,7 @@ from playd.control.params import (
 from playd.control.pipeline_rows import pipeline_rows, setting_rows
 from playd.control.protocol import PROTOCOL, Code, RpcError
 from playd.control.slices import in_slices
-from playd.control.streams import by_instance
+from playd.control.stream_filter import wanted_of
 from playd.control.trade_rows import trade_row
 from playd.core.modes import Mode
 from playd.core.orders import OrderState
@@ -369,8 +369,11 @@ def _resolving(daemon: Daemon, row: Any) -> a.Resolving:
 
 
 async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> a.Following:
-    names = () if params.instance is None else names_in_messages(daemon, params.instance)
-    return {"id": call.session.subscribe(frozenset(params.topics), by_instance(*names))}
+    name, topics = params.filter.instance or params.instance, frozenset(params.topics)
+    wanted = wanted_of(params.filter, topics, () if name is None else names_in_messages(daemon, name))
+    account_named(daemon, params.filter.account)
+    warn_of_symbol(daemon, params.filter.symbol, call)
+    return {"id": call.session.subscribe(topics, wanted)}
 
 
 async def unsubscribe(daemon: Daemon, params: Unsubscribe, call: Call) -> a.Following:

@@ -252,7 +252,7 @@ class Checkup(TypedDict):
 class LogLine(TypedDict):
     """One line of the log, the `n`-th of this life; its other fields are those of its event."""
 
-    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]
+    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # noqa: RUF012 - read by pydantic
 
     ts: Time
     level: str

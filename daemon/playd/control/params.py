@@ -56,9 +56,31 @@ class Hello(Params):
     protocol: int
 
 
+class StreamFilter(Params):
+    """
+    Which messages are wanted, None for all. `level` and above, of log lines; `severity` of records about incidents.
+
+    `kind` is a glob over the kind of a record (`order.*`), the event of a line or of a fill, a verdict, or the state that an
+    instance went to.
+    """
+
+    instance: str | None = None
+    account: str | None = None
+    symbol: str | None = None
+    level: Literal["debug", "info", "warning", "error", "critical"] | None = None
+    severity: Literal["warning", "critical"] | None = None
+    kind: str | None = None
+
+
 class Subscribe(Params):
+    """
+    `status`: changes of state of instances; `events`: records of the journal; `logs`: lines; `fills` and fundings of instances
+    that run; `verdicts` of closed bars. `instance` is the same as `filter.instance`.
+    """
+
     topics: list[Literal["status", "events", "logs", "fills", "verdicts"]] = Field(min_length=1)
     instance: str | None = None
+    filter: StreamFilter = StreamFilter()
 
 
 class Unsubscribe(Params):

@@ -13,7 +13,8 @@ from playd.core.limits import STREAM_BEHIND_CLOSE, STREAM_BEHIND_DROP
 
 TOPICS = ("status", "events", "logs", "fills", "verdicts")
 
-Filter = Callable[[JsonObject], bool]
+Filter = Callable[[str, JsonObject], bool]
+"""Whether a message of a topic is wanted."""
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Subscription:
 
     def offer(self, topic: str, data: JsonObject) -> None:
         """Queue a message if it is wanted; count it as dropped when the queue is full. Never waits, never raises."""
-        if self.closed or topic not in self.topics or not self.wants(data):
+        if self.closed or topic not in self.topics or not self.wants(topic, data):
             return
         message = {"topic": topic, **data}
         try:
@@ -101,10 +102,3 @@ class StreamHub:
 
 def _notice(count: int) -> JsonObject:
     return {"topic": "dropped", "count": count}
-
-
-def by_instance(*names: str) -> Filter:
-    """A filter that keeps messages of one instance, by any of what it is called (name, uid), or all of them."""
-    if not names:
-        return lambda _data: True
-    return lambda data: data.get("instance") in names

@@ -15,7 +15,8 @@ from anyio.abc import ByteStream
 from playd.control.client import ControlClient, Unreachable, connected
 from playd.control.protocol import Code, JsonObject, Request, RpcError, encode_call
 from playd.control.server import ControlServer, Session, cannot_bind
-from playd.control.streams import StreamHub, by_instance
+from playd.control.stream_filter import Wanted
+from playd.control.streams import StreamHub
 from playd.core.errors import CredentialError, LockError, SettingsError
 from playd.core.limits import (
     CONTROL_CLIENTS,
@@ -51,7 +52,7 @@ class Echo:
                 await self.release.wait()
                 self.finished.set()
             case "subscribe":
-                return {"data": {"id": session.subscribe(frozenset({"logs"}), by_instance())}}
+                return {"data": {"id": session.subscribe(frozenset({"logs"}), Wanted())}}
             case "unsubscribe":
                 return {"data": session.unsubscribe(request.params["id"])}
         return {"data": request.params}
@@ -233,7 +234,7 @@ async def first_of(client: ControlClient, count: int) -> list[tuple[str, int, in
 
 async def test_a_slow_subscriber_loses_messages_and_is_told_how_many() -> None:
     hub = StreamHub()
-    subscription = hub.subscribe(frozenset({"logs"}), by_instance())
+    subscription = hub.subscribe(frozenset({"logs"}), Wanted())
     for n in range(STREAM_BEHIND_DROP + 5):
         hub.publish("logs", {"n": n})
     received = [subscription.outbox.receive_nowait() for _ in range(STREAM_BEHIND_DROP)]
@@ -276,14 +277,9 @@ async def test_a_client_too_far_behind_is_told_so_and_closed() -> None:
         assert found[-1] == {"topic": "dropped", "count": STREAM_BEHIND_CLOSE - STREAM_BEHIND_DROP + 1}
 
 
-async def test_messages_of_one_instance_are_found_by_its_name_and_by_its_uid() -> None:
-    wants = by_instance("alpha", "u1")
-    assert [wants({"instance": called}) for called in ("alpha", "u1", "u2", None)] == [True, True, False, False]
-
-
 async def test_a_dead_subscriber_is_closed_in_the_end() -> None:
     hub = StreamHub()
-    subscription = hub.subscribe(frozenset({"logs"}), by_instance())
+    subscription = hub.subscribe(frozenset({"logs"}), Wanted())
     for n in range(10_000):
         hub.publish("logs", {"n": n})
     assert subscription.closed
