@@ -152,7 +152,7 @@ DRILLS: Final = (
         "DRL-18", 1, "disk full",
         "no space for the ledger, for the journal, for states, at any write; each time there is some again",
         "ballast used, level 2 on everything; an exit and a panic carried out and on record; clean resume",
-        limit_s=20.0, deadline_s=420.0,
+        limit_s=30.0, deadline_s=420.0,
         halts=("DISK 2", "KILL_FILE 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",), opens=("HALTED",),
     ),
     Drill(

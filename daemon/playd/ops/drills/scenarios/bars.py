@@ -8,8 +8,8 @@ from playd.ops.drills.scenarios.steps import arm, bars_after, bars_go_on, heal, 
 from playd.ops.drills.stage import Stage
 
 RETURNS_S: Final = 45.0
-FRESH_S: Final = 20.0
-FETCHED_S: Final = 25.0
+FRESH_S: Final = 45.0
+FETCHED_S: Final = 45.0
 """A bar ten seconds behind its close is asked for."""
 
 STOPPED_S: Final = 50.0

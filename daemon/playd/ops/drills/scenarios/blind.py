@@ -24,14 +24,14 @@ LEVELS: Final = {1: 15.0, 2: 60.0}
 LOOK_S: Final = 5.0
 """How much later it may be on a machine with ten other jobs."""
 
-ASKED_S: Final = 20.0
+ASKED_S: Final = 45.0
 """A Python process, and the reads that it has done."""
 
 BLIND_LOOK_S: Final = 5.0
 SLOW: Final = 6.0
 """Market minutes per minute, so that what is open stays open for a while."""
 
-SEEN_AGAIN_S: Final = 15.0
+SEEN_AGAIN_S: Final = 45.0
 RETURNS_S: Final = 45.0
 OVER: Final = ("CANCELLED", "NEVER_ARRIVED", "REJECTED")
 

@@ -9,12 +9,12 @@ from playd.ops.drills.scenarios.steps import arm, bars_go_on, heal, hit_create, 
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 
-EXIT_S: Final = 15.0
+EXIT_S: Final = 45.0
 RETURNS_S: Final = 45.0
 COVERED_S: Final = 40.0
 SAMPLED_S: Final = 90.0
 """A sample of the venue's clock each minute; on a busy machine."""
-STEP_SEEN_S: Final = 20.0
+STEP_SEEN_S: Final = 30.0
 """A look each second, and three samples of the venue's clock."""
 
 SKEW_MS: Final = 5000

@@ -29,7 +29,7 @@ from playd.ops.drills.scenarios.steps import (
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL, Level
 
-HALTED_S: Final = 20.0
+HALTED_S: Final = 30.0
 """Whatever writes next finds the disk full; free space is measured every ten seconds."""
 
 ENDED_S: Final = 30.0

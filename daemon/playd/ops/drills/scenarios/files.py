@@ -13,7 +13,7 @@ from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person, re
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import ALL
 
-NOTICED_S: Final = 20.0
+NOTICED_S: Final = 45.0
 REFUSED_S: Final = 60.0
 PAGE_BYTES: Final = 4096
 BLOCKED_EXIT: Final = 8

@@ -16,7 +16,7 @@ from playd.orders.halts import account_scope
 from playd.orders.order_book import FOREIGN
 
 PROTECTED_S: Final = 5.0
-RECOGNISED_S: Final = 30.0
+RECOGNISED_S: Final = 45.0
 FOREIGN_SYMBOL: Final = "DOGEUSDT"
 FAR_PRICE: Final = Decimal("0.08")
 """Half of what it costs, so that an order to buy waits."""

@@ -22,7 +22,7 @@ ABSENT_MIN_S: Final = 60.0
 ABSENT_MAX_S: Final = 75.0
 SCRAMBLED_S: Final = 30.0
 QUIET_MOMENTS: Final = 6
-VERIFIED_S: Final = 12.0
+VERIFIED_S: Final = 30.0
 """Ten seconds after its last fill a position is verified, whatever was told of it; and a look."""
 
 BEHIND_S: Final = 0.3

@@ -20,7 +20,7 @@ GUARDIAN_S: Final = (15.0, 25.0)
 """From its own first look, which it takes every five seconds."""
 
 CLOSED_S: Final = (30.0, COVERED_S)
-RETURNS_S: Final = 30.0
+RETURNS_S: Final = 45.0
 TRADING_STOP: Final = "/v5/position/trading-stop"
 
 

@@ -41,7 +41,7 @@ UNDER_FIRE_S: Final = 40.0
 GIVEN_UP_S: Final = 75.0
 """A panic waits a minute for its end."""
 
-FOLLOWS_S: Final = 30.0
+FOLLOWS_S: Final = 45.0
 WATCHED_S: Final = 6.0
 INCOMPLETE: Final = 11
 UNFINISHED: Final = "PANIC_UNFINISHED"

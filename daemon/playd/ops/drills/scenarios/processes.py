@@ -11,7 +11,7 @@ from playd.orders.halts import account_scope
 REFUSED_S: Final = 30.0
 ELSEWHERE_S: Final = 150.0
 """Its start, its first order, and one reconciliation of orders, which comes every two minutes."""
-COVERED_S: Final = 15.0
+COVERED_S: Final = 45.0
 LOCK_HELD: Final = 79
 
 

@@ -9,6 +9,7 @@ from playd.ops.drills.bad_host import DISK, WATCHDOG_S
 from playd.ops.drills.failing_disk import HANGS
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
+from playd.ops.drills.programs import epoch_ms
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.steps import (
     TRADED_S,
@@ -26,7 +27,7 @@ from playd.world.ports import ChildSignal
 
 COVERED_BY_GUARDIAN_S: Final = 20.0
 COVERED_BY_DAEMON_S: Final = 40.0
-RETURNS_S: Final = 30.0
+RETURNS_S: Final = 45.0
 ENDED_S: Final = 40.0
 """A watchdog's period, the beat before the fault, and what is given to a process that is aborted."""
 
@@ -39,7 +40,7 @@ ALERTED_S: Final = 45.0
 """Noticed, and handed to a program, on a busy machine."""
 
 NOTICED_S: Final = 15.0
-"""Ten seconds without a beat, and the command that asks."""
+"""Ten seconds without a beat, and the last one before them."""
 
 SILENT_S: Final = 10.0
 GUARDIAN_LIVES: Final = 3
@@ -56,11 +57,11 @@ async def dead_daemon(stage: Stage) -> None:
     await holds_still(stage, HELD, HELD_SYMBOL)
     planned = await stage.stop_of(HELD_SYMBOL)
     stage.report.require(await stage.resting(), "before", "an entry rests")
-    killed_s = stage.report.inject("SIGKILL", "daemon")
+    killed_s, killed_ms = stage.report.inject("SIGKILL", "daemon"), stage.world.clock.wall_ms()
     await stage.daemon.kill()
     await _stop_cancelled(stage, planned, "daemon killed, stop cancelled")
-    await stage.expect("daemon dead", lambda: _alarm(stage, "DAEMON_DEAD"), "the guardian has the alarm DAEMON_DEAD", NOTICED_S)
-
+    await _noticed(stage, killed_ms)
+    await stage.expect("daemon dead", lambda: _alarm(stage, "DAEMON_DEAD"), "the guardian has the alarm DAEMON_DEAD", RETURNS_S)
     await alerted(stage, "daemon dead", "CRITICAL DAEMON_DEAD", ALERTED_S, since_s=killed_s)
 
     async def nothing_rests() -> bool:
@@ -71,6 +72,17 @@ async def dead_daemon(stage: Stage) -> None:
     await stage.start_daemon()
     await stage.expect("daemon back", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
     await _guardian_told(stage)
+
+
+async def _noticed(stage: Stage, killed_ms: int) -> None:
+    """The guardian takes the daemon for dead, in time by its own log: how long a command takes that asks says nothing."""
+
+    async def said() -> Any:
+        lines = [line for line in stage.guardian.said("guardian.daemon") if line["msg"].endswith("dead")]
+        return epoch_ms(lines[-1]["ts"]) if lines else None
+
+    at_ms = await stage.expect("daemon dead", said, "the guardian says so", RETURNS_S)
+    stage.report.saw("daemon dead", "noticed", recovery_s=(at_ms - killed_ms) / 1000, limit_s=NOTICED_S)
 
 
 async def _half_an_hour_alone(stage: Stage) -> None:
@@ -188,7 +200,7 @@ async def dead_guardian(stage: Stage) -> None:
         await holds_still(stage, HELD, HELD_SYMBOL)  # behind the kill nothing is entered any more
         began_s, killed_ms = stage.report.inject("SIGKILL", "guardian", life=life), stage.world.clock.wall_ms()
         await stage.guardian.kill()
-        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", NOTICED_S, since_s=began_s)
+        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", RETURNS_S, since_s=began_s)
         await stop_put_back(stage, HELD_SYMBOL, "without a guardian, stop cancelled by hand", COVERED_BY_DAEMON_S)
         if life + 1 == GUARDIAN_LIVES:
             ran = await stage.ctl("stop", HELD, "--flatten", "--json")

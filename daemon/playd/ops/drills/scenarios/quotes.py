@@ -28,7 +28,7 @@ max_mark_divergence_pct = 1.0
 RETURNS_S: Final = 45.0
 SILENT_S: Final = 60.0
 COVERED_S: Final = 40.0
-EXIT_S: Final = 15.0
+EXIT_S: Final = 30.0
 DELAY_S: Final = 30.0
 QUOTE_AGE_S: Final = 2.0
 """`gates.quote_max_age_s` as shipped."""

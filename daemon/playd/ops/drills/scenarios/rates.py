@@ -24,7 +24,7 @@ from playd.ops.drills.stage import ANSWERED, SPEED, Stage
 from playd.orders.halts import Level
 
 COVERED_S: Final = 40.0
-NOTICED_S: Final = 20.0
+NOTICED_S: Final = 45.0
 BANNED_S: Final = 45.0
 """While anything is open the venue is asked every half minute at least."""
 

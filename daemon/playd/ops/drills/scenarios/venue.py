@@ -25,7 +25,7 @@ from playd.orders.halts import symbol_scope
 
 RETURNS_S: Final = 45.0
 FORCED_S: Final = 10.0
-COVERED_S: Final = 5.0
+COVERED_S: Final = 30.0
 STEP: Final = 0.4
 """Of a position, in the first step of a liquidation."""
 
