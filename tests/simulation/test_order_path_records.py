@@ -99,7 +99,6 @@ def test_the_record_of_a_refused_key_and_the_last_words_of_an_account_reach_the_
             environment=Environment.LOCAL,
             expected_uid="",
             allow_unbound_key=False,
-            allow_withdrawal_key=False,
             margin_mode="",
         )
         with pytest.raises(CredentialError, match="read-only"):

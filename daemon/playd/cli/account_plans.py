@@ -132,7 +132,6 @@ async def open_account(
             books.halts,
             expected_uid=venue.expected_uid,
             allow_unbound_key=venue.allow_unbound_key,
-            allow_withdrawal_key=venue.allow_withdrawal_key,
             margin_mode=venue.margin_mode,
         )
 

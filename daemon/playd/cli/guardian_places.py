@@ -24,7 +24,6 @@ def guardian_places(world: World, settings: Settings, accounts: Mapping[str, Ven
             trade=account.hosts.trade,
             expected_uid=account.expected_uid,
             allow_unbound_key=account.allow_unbound_key,
-            allow_withdrawal_key=account.allow_withdrawal_key,
             credential_file="" if file is None else str(world.process.working_dir() / file),
             tolerances_pct=() if local else settings.orders.exit_tolerance_pct,
         )

@@ -60,7 +60,6 @@ async def read_back_key(world: World, account: VenueAccount, budget: Budget) -> 
         account.environment,
         expected_uid=account.expected_uid,
         allow_unbound_key=account.allow_unbound_key,
-        allow_withdrawal_key=account.allow_withdrawal_key,
     )
     if refusal is not None:
         return KeyFinding(account.alias, Standing.REFUSED, refusal)

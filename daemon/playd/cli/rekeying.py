@@ -103,7 +103,6 @@ class Rekeying:
                         fresh.environment,
                         expected_uid=fresh.expected_uid,
                         allow_unbound_key=fresh.allow_unbound_key,
-                        allow_withdrawal_key=fresh.allow_withdrawal_key,
                     )
                     if refusal is not None:
                         raise CredentialError(refusal)

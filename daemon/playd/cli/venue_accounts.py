@@ -88,7 +88,6 @@ def key_account(world: World, loaded: Loaded, alias: str, account: Account) -> V
         rsa=rsa,
         expected_uid=account.expected_uid,
         allow_unbound_key=account.allow_unbound_key,
-        allow_withdrawal_key=account.allow_withdrawal_key,
         lock_step=account.environment is Environment.LOCAL,
         recv_window_ms=loaded.settings.clock.recv_window_ms,
         margin_mode=account.margin_mode,

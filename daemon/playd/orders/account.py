@@ -114,12 +114,11 @@ class Account:
         *,
         expected_uid: str = "",
         allow_unbound_key: bool = False,
-        allow_withdrawal_key: bool = False,
         margin_mode: str = "",
     ) -> None:
         """
-        `expected_uid` (mandatory for live), `allow_unbound_key` and `allow_withdrawal_key` say which key is acceptable,
-        `margin_mode` which account: see `key_refusal` and `mode_refusal`.
+        `expected_uid` (mandatory for live) and `allow_unbound_key` say which key is acceptable, `margin_mode` which account:
+        see `key_refusal` and `mode_refusal`.
         """
         clock = world.clock
         book, fills = OrderBook(ledger, clock, alias), Fills(ledger, clock, alias)
@@ -150,7 +149,6 @@ class Account:
             self.desk,
             expected_uid=expected_uid,
             allow_unbound_key=allow_unbound_key,
-            allow_withdrawal_key=allow_withdrawal_key,
             margin_mode=margin_mode,
         )
         self._facts = Facts(self.desk)

@@ -31,14 +31,11 @@ def forget_standings(ledger: Ledger) -> None:
 class KeyWatch:
     """Judges what the venue says about the key of one account. `accept` first, `look_again` at times afterwards."""
 
-    def __init__(
-        self, desk: Desk, *, expected_uid: str, allow_unbound_key: bool, allow_withdrawal_key: bool, margin_mode: str
-    ) -> None:
+    def __init__(self, desk: Desk, *, expected_uid: str, allow_unbound_key: bool, margin_mode: str) -> None:
         self._desk = desk
         self._margin_mode = margin_mode
         self._expected_uid = expected_uid
         self._allow_unbound_key = allow_unbound_key
-        self._allow_withdrawal_key = allow_withdrawal_key
         self._info: KeyInfo | None = None
         self._warned_days: int | None = None
         self._found_mode = ""
@@ -133,7 +130,6 @@ class KeyWatch:
             self._desk.environment,
             expected_uid=self._expected_uid,
             allow_unbound_key=self._allow_unbound_key,
-            allow_withdrawal_key=self._allow_withdrawal_key,
         )
 
     def _twin(self, info: KeyInfo) -> str | None:

@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
+from playd.settings.fields import Section
 from playd.settings.layers import field_at
 from playd.settings.toml_lines import Path
+from playd.settings.unsupported import instead_of
 from playd.settings.words import dashed
 
 
@@ -21,7 +23,7 @@ def describe(fault: ErrorDetails) -> tuple[Path, str]:
         case "enum" | "literal_error":
             return path, _one_of(found, fault.get("ctx", {}))
         case "extra_forbidden":
-            return path, "is an unknown key here"
+            return path, _unknown(path)
         case "greater_than_equal" | "less_than_equal":
             return path, f"found {_shown(found)}, expected {_range(path)}"
         case "string_pattern_mismatch":
@@ -31,6 +33,16 @@ def describe(fault: ErrorDetails) -> tuple[Path, str]:
             text = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             expected = text if text.startswith("expected") else f"expected {text}"
             return path, f"found {_shown(found)}, {expected}{_unit(path)}"
+
+
+def _unknown(path: Path) -> str:
+    """What is wrong with a key of an element of a list, such as a route of alerts."""
+    if (instead := instead_of(path)) is not None:
+        return f"is not supported: {instead}"
+    field = field_at(path[:-1])
+    elements = [each for each in get_args(field.annotation if field else None) if isinstance(each, type)]
+    names = [key.alias or name for each in elements if issubclass(each, Section) for name, key in each.model_fields.items()]
+    return "is an unknown key here" + (meant(path[-1], names) or f", expected one of {', '.join(names)}")
 
 
 def _one_of(found: object, context: Mapping[str, Any]) -> str:

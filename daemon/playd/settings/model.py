@@ -63,7 +63,6 @@ class Account(Section):
     public_url: str = key("", "Public stream instead of the environment's own.", file_only=True)
     private_url: str = key("", "Private stream instead of the environment's own.", file_only=True)
     allow_unbound_key: bool = key(False, "Accept a live key that is not bound to addresses.", file_only=True)
-    allow_withdrawal_key: bool = key(False, "Accept a key that may move funds, by withdrawal or transfer.", file_only=True)
     margin_mode: Literal["", "cross", "isolated"] = key(
         "", "Margin mode that the account must be in at the venue, cross or isolated; empty takes either.", file_only=True
     )

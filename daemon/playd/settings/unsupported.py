@@ -14,10 +14,12 @@ _NO_SHORTFALL: Final = "what an execution costs against the quote stops nobody"
 _NO_CLUSTERS: Final = "symbols are bounded one by one and all together (risk.symbol_pct, gross_pct, net_pct), not in groups"
 _NO_RELOAD: Final = "a running instance keeps its Play; another one is added beside it or after it"
 _QUALITY: Final = "every closed bar is looked at as it comes; gaps and corrections are repaired"
+_ROUTES: Final = "what a route hears is said by globs over `kinds` and `scopes`"
 _SOCKET: Final = "the socket belongs to the user that the daemon runs as, and to nobody else"
 
 UNSUPPORTED: Final[dict[tuple[str, str], str]] = {
     ("daemon", "profile"): "one daemon has one state directory (daemon.state_dir); a second one has another",
+    ("accounts", "allow_withdrawal_key"): "a key that may move funds is refused: make one that may trade and nothing else",
     ("accounts", "trade_url"): "orders go by REST",
     ("accounts", "position_mode"): _ONE_WAY,
     ("instances", "sharing"): _ONE_WAY,
@@ -36,6 +38,8 @@ UNSUPPORTED: Final[dict[tuple[str, str], str]] = {
         "risk",
         "delist_exit_h",
     ): "a symbol that is delivered soon takes no entries (risk.delist_no_entry_h); its position is left alone",
+    ("risk", "max_loss_streak"): "losses are bounded by their sum ([breakers]), not by how many come in a row",
+    ("breakers", "rejects_in_row"): "what a refusal leads to hangs on its code, not on how many come in a row",
     ("breakers", "shortfall_bps"): _NO_SHORTFALL,
     ("breakers", "fill_rate_min_pct"): _NO_SHORTFALL,
     ("breakers", "resume_size_pct"): _NO_RAMP,
@@ -46,6 +50,9 @@ UNSUPPORTED: Final[dict[tuple[str, str], str]] = {
     ("reload", "position_policy"): _NO_RELOAD,
     ("incidents", "ack_halt_min"): "an incident that nobody acknowledges is said again (ack_repeat_min), and halts nothing",
     ("incidents", "ticket"): "tickets are opened by the program of a route, see alerts.routes",
+    ("alerts", "modes"): _ROUTES,
+    ("alerts", "instances"): _ROUTES,
+    ("alerts", "group_s"): "an incident is one however often it shows, and is said again by incidents.ack_repeat_min",
     ("alerts", "deadman_url"): "whether the daemon lives is asked at /livez and told by the guardian",
     ("alerts", "digest_at"): "nothing is sent by the day; playctl pnl and playctl slo say how one was",
     ("control", "group"): _SOCKET,

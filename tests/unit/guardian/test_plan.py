@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import PurePath
+from typing import Any
 
 import pytest
 
@@ -139,3 +140,10 @@ def test_a_payload_that_is_no_plan_is_refused_by_name() -> None:
     assert from_payload(payload, "x") == Plan(accounts=(account(planned()),))
     with pytest.raises(StateError, match="plan of the guardian"):
         from_payload({**payload, "rules": {"unknown": 1}}, "here")
+
+
+def test_a_plan_of_before_that_lets_a_key_move_funds_is_read_without_that() -> None:
+    plan = plan_of(share("0.5"))
+    payload: Any = to_payload(plan)
+    payload["accounts"][0]["allow_withdrawal_key"] = True
+    assert from_payload(payload, "plan.json") == plan

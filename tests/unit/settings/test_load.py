@@ -111,6 +111,24 @@ def test_lists_and_booleans_come_from_variables() -> None:
         ("[accounts.mine]", "/config/playd.toml:1: accounts.mine.environment: is missing"),
         ("[market]\nspeed = ", "/config/playd.toml:2: Invalid value"),
         ("[orders]\nstall_s = 60", "/config/playd.toml:2: orders.stall_s is not supported: a resting entry ends as its Play"),
+        (
+            '[accounts.a]\nenvironment = "demo"\nallow_withdrawal_key = true',
+            "/config/playd.toml:3: accounts.a.allow_withdrawal_key is not supported: a key that may move funds is refused",
+        ),
+        ("[risk]\nmax_loss_streak = 5", "/config/playd.toml:2: risk.max_loss_streak is not supported: losses are bounded by"),
+        ("[breakers]\nrejects_in_row = 3", "/config/playd.toml:2: breakers.rejects_in_row is not supported: what a refusal"),
+        (
+            '[[alerts.routes]]\nname = "a"\nmodes = ["live"]',
+            "/config/playd.toml:1: alerts.routes.modes: is not supported: what a",
+        ),
+        (
+            '[[alerts.routes]]\nname = "a"\nkind = ["x"]',
+            "/config/playd.toml:1: alerts.routes.kind: is an unknown key here; did you mean kinds?",
+        ),
+        (
+            '[[gates.windows]]\nkind = "block"\nwhen = "07:00"',
+            "/config/playd.toml:1: gates.windows.when: is an unknown key here, expected one of kind, days, from,",
+        ),
         ("[reload]\nrehearsal_bars = 9", "/config/playd.toml:1: reload is not supported: a running instance keeps"),
         (
             '[accounts.a]\nenvironment = "demo"\nposition_mode = "hedge"',

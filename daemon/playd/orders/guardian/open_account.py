@@ -71,7 +71,6 @@ async def open_account(world: World, place: AccountPlan, share: GuardianShare) -
         rsa=found.rsa,
         expected_uid=place.expected_uid,
         allow_unbound_key=place.allow_unbound_key,
-        allow_withdrawal_key=place.allow_withdrawal_key,
     )
     async with open_bybit_venue(world, account, share) as port:
 
@@ -92,7 +91,6 @@ async def _accept(port: BybitVenue, place: AccountPlan) -> None:
         place.environment,
         expected_uid=place.expected_uid,
         allow_unbound_key=place.allow_unbound_key,
-        allow_withdrawal_key=place.allow_withdrawal_key,
     )
     if refusal is not None:
         raise CredentialError(f"account {place.alias}: {refusal}")

@@ -102,7 +102,6 @@ class AccountPlan:
     tolerances_pct: tuple[Decimal, ...]
     positions: tuple[PlannedPosition, ...] = ()
     frozen: bool = False
-    allow_withdrawal_key: bool = False
     read_to_ms: int = 0
 
     def position(self, symbol: str, position_idx: int) -> PlannedPosition | None:
@@ -221,7 +220,8 @@ def _path(text: str | None) -> PurePath | None:
 def _account(row: Mapping[str, Any]) -> AccountPlan:
     return AccountPlan(
         **{
-            **row,
+            # A plan of before could say that its key may move funds.
+            **{name: value for name, value in row.items() if name != "allow_withdrawal_key"},
             "environment": Environment(row["environment"]),
             "tolerances_pct": tuple(Decimal(each) for each in row["tolerances_pct"]),
             "positions": tuple(_position(each) for each in row["positions"]),

@@ -161,10 +161,9 @@ class VenueAccount:
     Who trades where: one frozen value, built once from settings and credentials by `venue_account`.
 
     `money` is `none`, `pretend` or `real`. `rsa` says that `secret` is a private key in PEM form. `lock_step` asks a local
-    exchange to wait for us after every minute; no other environment knows it. `expected_uid`, `allow_unbound_key` and
-    `allow_withdrawal_key` say which key is acceptable (`key_check.key_refusal`). The venue takes a request for
-    `recv_window_ms` from its time stamp on. `margin_mode` is what the account must be in, `cross` or `isolated`; empty for
-    either.
+    exchange to wait for us after every minute; no other environment knows it. `expected_uid` and
+    `allow_unbound_key` say which key is acceptable (`key_check.key_refusal`). The venue takes a request for `recv_window_ms`
+    from its time stamp on. `margin_mode` is what the account must be in, `cross` or `isolated`; empty for either.
     """
 
     alias: str
@@ -175,7 +174,6 @@ class VenueAccount:
     rsa: bool
     expected_uid: str
     allow_unbound_key: bool
-    allow_withdrawal_key: bool
     money: str
     lock_step: bool
     recv_window_ms: int
@@ -192,7 +190,6 @@ def venue_account(
     rsa: bool = False,
     expected_uid: str = "",
     allow_unbound_key: bool = False,
-    allow_withdrawal_key: bool = False,
     lock_step: bool = False,
     recv_window_ms: int = RECV_WINDOW_MS,
     margin_mode: str = "",
@@ -214,7 +211,6 @@ def venue_account(
         rsa=rsa,
         expected_uid=expected_uid,
         allow_unbound_key=allow_unbound_key,
-        allow_withdrawal_key=allow_withdrawal_key,
         money=_MONEY[environment],
         lock_step=lock_step,
         recv_window_ms=recv_window_ms,

@@ -20,7 +20,6 @@ def key_refusal(
     *,
     expected_uid: str = "",
     allow_unbound_key: bool = False,
-    allow_withdrawal_key: bool = False,
 ) -> str | None:
     """The first reason not to use the key, or None. `expected_uid` is mandatory for `live`."""
     if environment is Environment.LIVE and not expected_uid:
@@ -31,8 +30,8 @@ def key_refusal(
         return "the key is read-only"
     if not info.can_trade:
         return "the key lacks ContractTrade Order and Position"
-    if info.can_withdraw and not allow_withdrawal_key:
-        return "the key may move funds (withdrawal or transfer): make one without these rights or set allow_withdrawal_key"
+    if info.can_withdraw:
+        return "the key may move funds (withdrawal or transfer): make one without these rights"
     if environment is Environment.LIVE and not info.bound_to_addresses and not allow_unbound_key:
         return "the key is not bound to addresses: bind it or set allow_unbound_key"
     return None
