@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from playd.core.orders import Action, OrderState
-from playd.orders.fold import ADOPTED, REST
+from playd.orders.fold import ADOPTED, REST, fold
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
+from playd.orders.rows import plain, text
 from tests.simulation.order_world import OrderWorld
 
 
@@ -31,7 +32,21 @@ def check_ending(life: OrderWorld, told: Counter[str], places: Mapping[str, str]
         assert not ours or not venue.signed(symbol) or venue.stop_of(symbol), f"{symbol} is naked"
     for owner, symbol in places.items():
         _target_is_there(life, owner, symbol)
+    derived_rows_are_their_executions(life)
     assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind IN ('CONTRADICTION', 'INTENT_CHANGED', 'OVERFILL')") == []
+
+
+def derived_rows_are_their_executions(life: OrderWorld) -> None:
+    """Everything that is kept beside executions, rebuilt from them: the same text in every column."""
+    ledger, desk = life.ledger, life.account.desk
+    for kept in ledger.rows("SELECT * FROM virtual_positions WHERE account = ?", (desk.alias,)):
+        rebuilt = fold(desk.fills.executions(kept["instance"], kept["symbol"]))
+        names = ("signed_qty", "avg_price", "realised", "fees", "funding")
+        assert {name: kept[name] for name in names} == {name: text(getattr(rebuilt, name)) for name in names}
+        assert kept["opened_ms"] == rebuilt.opened_ms
+    for order in ledger.rows("SELECT link_id, cum_qty, avg_price FROM orders WHERE account = ?", (desk.alias,)):
+        qty, average = desk.fills.executed(order["link_id"])
+        assert (order["cum_qty"], order["avg_price"]) == (plain(qty), text(average)), order["link_id"]
 
 
 def _target_is_there(life: OrderWorld, owner: str, symbol: str) -> None:
