@@ -6,24 +6,36 @@ from pathlib import PurePath
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from playd.core.ids import link_id
+from playd.core.orders import OrderRequest, Side
 from playd.core.timeframes import DAY_MS
 from playd.orders.caps import Caps
 from playd.orders.ledger import Ledger
 from playd.orders.opened import HOUR_MS, WEEK_MS, of_day, total
+from playd.orders.order_book import OrderBook
+from playd.orders.rows import OrderRow
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import build, entry
 from tests.simulation.test_order_path_doubt import DEMO, QUOTED
+from tests.unit.orders.test_fold import execution
 from tests.virtual_time import in_virtual_time
 
 NOON_MS = 20_000 * DAY_MS + DAY_MS // 2
 
 
-@pytest.fixture
-def ledger() -> Ledger:
+def opened_ledger() -> tuple[Ledger, OrderBook]:
     world = virtual_world()
     world.disk.mkdir(PurePath("/state"))
-    return Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
+    return ledger, OrderBook(ledger, world.clock, "main")
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return opened_ledger()[0]
 
 
 @pytest.fixture
@@ -85,3 +97,68 @@ def test_what_an_older_program_reserved_is_used_or_given_back_where_it_was_reser
             assert [row["kind"] for row in kinds] == ["hour_usd"] * beside
 
     in_virtual_time(body)
+
+
+class Order:
+    """An entry of 0.010 coins with a reserve of its own, at 50 000 decided and `sent` at."""
+
+    def __init__(self, caps: Caps, book: OrderBook, uid: str, sent: Decimal | None) -> None:
+        self.caps, self.book = caps, book
+        intent = entry(NOON_MS, uid=uid)
+        self.identity = book.insert_intent(intent, b"{}")
+        link = link_id(uid, intent.cause, intent.action, intent.leg, 0)
+        request = OrderRequest(link, intent.symbol, intent.side, intent.qty, order_type="Limit", price=sent)
+        self.row: OrderRow = book.insert_order(intent, self.identity, 0, request)
+        self.used = Decimal(0)
+        caps.reserve(intent, sent)
+
+    @property
+    def is_open(self) -> bool:
+        intent = self.book.intent(self.identity)
+        return intent is not None and not intent.outcome
+
+    @property
+    def counted(self) -> Decimal:
+        """What it is to count for: what it opened, and while it works what it may open still."""
+        left = max(Decimal(0), self.row.qty - self.row.cum_qty) if self.is_open else Decimal(0)
+        return self.used + left * max(Decimal(50_000), self.row.price or Decimal(0))
+
+    def execute(self, qty: Decimal, price: Decimal) -> None:
+        self.caps.consume(self.row, execution(Side.BUY, str(qty), str(price)))
+        self.row, self.used = replace(self.row, cum_qty=self.row.cum_qty + qty), self.used + qty * price
+
+    def end(self) -> None:
+        if self.is_open:
+            self.caps.release(self.row)
+            self.book.close_intent(self.identity, "cancelled")
+
+    def resize(self, qty: Decimal, price: Decimal) -> None:
+        if self.is_open:
+            self.caps.resize(self.row, qty, price)
+            self.row = replace(self.row, qty=qty, price=price)
+
+
+THOUSANDTHS = st.integers(1, 12).map(lambda count: Decimal(count) / 1000)
+DOLLARS = st.sampled_from([Decimal(49_000), Decimal(50_000), Decimal(50_100)])
+EVENTS = st.tuples(st.integers(0, 2), st.sampled_from(["execute", "execute", "end", "resize"]), THOUSANDTHS, DOLLARS)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.one_of(st.none(), DOLLARS), min_size=3, max_size=3), st.lists(EVENTS, max_size=12))
+def test_what_one_order_does_takes_nothing_from_what_another_has_reserved(
+    sent: list[Decimal | None], events: list[tuple[int, str, Decimal, Decimal]]
+) -> None:
+    """More than it asked for, and behind its end, too: every order counts for what it opened and may open, at any moment."""
+    ledger, book = opened_ledger()
+    caps = Caps(ledger, "main", counts=True)
+    orders = [Order(caps, book, uid, price) for uid, price in zip(("abcd2345", "efgh6789", "jkmn2345"), sent, strict=True)]
+    assert total(caps.opened(NOON_MS)) == sum(order.counted for order in orders)
+    for place, what, qty, price in events:
+        order = orders[place]
+        if what == "execute":
+            order.execute(qty, price)
+        elif what == "end":
+            order.end()
+        else:
+            order.resize(qty, price)
+        assert total(caps.opened(NOON_MS)) == sum(order.counted for order in orders)
