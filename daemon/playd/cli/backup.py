@@ -16,6 +16,7 @@ from playd.cli.offline_record import record_offline
 from playd.control.ops_tables import BACKUPS
 from playd.control.render import Output, json_text, render_rows
 from playd.core.errors import PlaydError, RecordError, SettingsError
+from playd.ops.ages import is_ahead
 from playd.ops.backup import FOLDER, BackupError, Manifest, backups, describe, make_backup, prune, verify_backup
 from playd.ops.ownership import close_if_unused
 from playd.ops.restore import checked, restore
@@ -47,13 +48,15 @@ def backup_now(options: BackupOptions, world: World | None = None) -> int:
     world = world or real_world()
     loaded = _settings(world, options)
     state, keep = loaded.locations.state_dir, loaded.settings.backup
-    newest = next(iter(backups(world.disk, state)), None)
-    if newest is not None and world.clock.wall_ms() - newest.created_ms < options.if_older_min * 60_000:
-        row = describe(newest, world.clock.wall_ms())
+    now_ms = world.clock.wall_ms()
+    # One with a time yet to come is behind a clock that was set back: nobody knows how old it is.
+    newest = next((each for each in backups(world.disk, state) if not is_ahead(now_ms, each.created_ms)), None)
+    if newest is not None and now_ms - newest.created_ms < options.if_older_min * 60_000:
+        row = describe(newest, now_ms)
         print(
             json_text(row)
             if options.as_json
-            else f"{state / FOLDER / newest.name}: {row['age_s'] / 60:.0f} min old, none is due"
+            else f"{state / FOLDER / newest.name}: {max(0, now_ms - newest.created_ms) / 60_000:.0f} min old, none is due"
         )
         return 0
     floor_bytes = loaded.settings.disk.pause_mib * 2**20

@@ -158,15 +158,15 @@ class Verified(TypedDict):
 
 
 class BackupRow(TypedDict):
-    """One backup; `journal_head` is how far the journal was."""
+    """One backup; `journal_head` is how far the journal was. An age is null where the clock was set back since."""
 
     id: str
-    age_s: Seconds
+    age_s: Seconds | None
     size_bytes: int
     version: str
     journal_head: Head
     files: int
-    verified_age_s: Seconds
+    verified_age_s: Seconds | None
 
 
 class BackupVerified(TypedDict):

@@ -270,10 +270,17 @@ def halt_row(daemon: Daemon, halt: Halt) -> a.HaltRow:
         "text": halt.text,
         "raised": rfc3339(halt.raised_ms),
         "age_s": rounded((daemon.clock.wall_ms() - halt.raised_ms) / 1000),
-        "ends": rfc3339(ends) if (ends := ends_ms(halt, daemon.clock.wall_ms())) is not None else None,
+        "ends": rfc3339(ends) if (ends := _ends_ms(daemon, halt)) is not None else None,
         "still_holds": cause is Cause.GOES_ON,
         "cause": str(cause),
     }
+
+
+def _ends_ms(daemon: Daemon, halt: Halt) -> int | None:
+    """When a halt ends by itself for certain, on the clock of the exchange whose day it hangs on; None while that is unheard."""
+    account = daemon.accounts.find(halt.scope.partition(":")[2].partition("/")[0])
+    now_ms = account.breakers.now_ms if account is not None else None
+    return None if now_ms is None else ends_ms(halt, now_ms)
 
 
 def owner_name(daemon: Daemon, owner: str) -> str:

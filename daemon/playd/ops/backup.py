@@ -19,6 +19,7 @@ from playd.core import envelope
 from playd.core.canonical import Json
 from playd.core.errors import PlaydError, StateError
 from playd.core.timeframes import DAY_MS
+from playd.ops.ages import is_ahead
 from playd.ops.chain import GENESIS, Head
 from playd.ops.segments import NotPacked, read_blocks, read_segment, segment_names
 from playd.world.ports import Disk
@@ -250,16 +251,21 @@ def _drop(disk: Disk, folder: PurePath) -> None:
 
 def describe(manifest: Manifest, now_ms: int, verified_ms: int = 0) -> dict[str, Any]:
     """
-    A row for tables: what it is called, how old and how large it is, and how far the journal was.
+    A row for tables: what it is called, how old (None: nobody knows) and how large it is, and how far the journal was.
 
     Each was opened and checked when it was made; `verified_ms` is when it was again, later.
     """
     return {
         "id": manifest.name,
-        "age_s": round((now_ms - manifest.created_ms) / 1000, 3),
+        "age_s": _age_s(now_ms, manifest.created_ms),
         "size_bytes": manifest.size_bytes,
         "version": manifest.version,
         "journal_head": {"seq": manifest.head.seq, "hash": manifest.head.hash},
         "files": len(manifest.files),
-        "verified_age_s": round((now_ms - max(manifest.created_ms, verified_ms)) / 1000, 3),
+        "verified_age_s": _age_s(now_ms, verified_ms or manifest.created_ms),
     }
+
+
+def _age_s(now_ms: int, stamp_ms: int) -> float | None:
+    """Seconds since a time; None for one that is yet to come, as behind a clock that was set back."""
+    return None if is_ahead(now_ms, stamp_ms) else round(max(0, now_ms - stamp_ms) / 1000, 3)

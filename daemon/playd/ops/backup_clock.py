@@ -11,6 +11,7 @@ import structlog
 
 from playd.core.errors import PlaydError
 from playd.core.record import Recorder
+from playd.ops.ages import Ages
 from playd.ops.backup import FOLDER, Manifest, backups, newest_first
 from playd.orders.halts import ALL
 from playd.orders.incidents import Incidents
@@ -49,8 +50,15 @@ class BackupClock:
     digest: Callable[[], str]
     """Of the settings in force."""
 
+    ages: Ages = field(init=False)
+    made: list[Manifest] = field(default_factory=list)
+    """The last one that this process made, if any."""
+
     verified_ms: dict[str, int] = field(default_factory=dict)
     """When this process found a backup whole, by name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ages", Ages(self.world.clock))
 
     async def run(self) -> None:
         """Make one whenever the newest is too old, the first one an interval after the start; until cancelled."""
@@ -74,12 +82,22 @@ class BackupClock:
         return backups(self.world.disk, self.state_dir)
 
     def age_s(self) -> float | None:
-        """Seconds since the newest backup, None when there is none or the folder cannot be read. Asked every few seconds."""
+        """
+        Seconds since the newest backup whose age is known: of one that bears a time yet to come nobody knows it. None when
+        there is none, or the folder cannot be read. Asked every few seconds.
+        """
+        disk, ages = self.world.disk, list[float]()
         try:
-            newest = next(newest_first(self.world.disk, self.state_dir), None)
+            # Behind a clock that was set back the last one made here need not be the one with the newest time.
+            ours = [each for each in self.made if disk.exists(self.state_dir / FOLDER / each.name)]
+            for found in (*ours, *newest_first(disk, self.state_dir)):
+                if (age_s := self.ages.of(found.created_ms)) is not None:
+                    ages.append(age_s)
+                    if found not in ours:
+                        break
         except OSError:
             return None
-        return None if newest is None else max(0.0, (self.world.clock.wall_ms() - newest.created_ms) / 1000)
+        return min(ages, default=None)
 
     async def make(self) -> Manifest:
         """Make one now, ship it if a command says so, and record it. Raises `BackupFailed`."""
@@ -87,12 +105,15 @@ class BackupClock:
         async with self.making:
             numbers = (str(keep.keep_hourly), str(keep.keep_daily), str(self.floor_mib), self.digest())
             try:
+                before = {each.name for each in self.listed()}
                 code = await self.world.process.run_module(MODULE, ("make", str(self.state_dir), *numbers))
-                made = next(iter(self.listed()), None)
+                made = next((each for each in self.listed() if each.name not in before), None)
             except OSError as error:
                 raise self._failed(f"no backup was made: {error}") from error
             if code or made is None:
                 raise self._failed(f"no backup was made: the process ended with {code}, its words are in the log")
+            self.made[:] = [made]
+            self.ages.of(made.created_ms)  # met now, whatever becomes of the clock
             await self._ship(made)
         self.journal.append("backup.done", {"backup": made.name, "bytes": made.size_bytes, "files": len(made.files)})
         self.incidents.resolve("BACKUP_FAILED", ALL, f"backup {made.name} was made")

@@ -15,6 +15,7 @@ from typing import Final, Literal, NoReturn
 import anyio
 import structlog
 
+from playd.ops.ages import Ages
 from playd.ops.audit import BROKEN, UNREADABLE, WHOLE
 from playd.ops.journal import Journal
 from playd.ops.journal_age import outdated
@@ -78,8 +79,12 @@ class ChainWatch:
     halts: Halts
     incidents: Incidents
     keep_days: int
+    ages: Ages = field(init=False)
     _turn: anyio.Lock = field(default_factory=anyio.Lock)
     """Whoever waits for words has the file of words for itself."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ages", Ages(self.world.clock))
 
     async def run(self) -> NoReturn:
         """Publish each hour, verify each day; pause everything while that fails for two days."""
@@ -108,9 +113,9 @@ class ChainWatch:
         _log.info("journal.head", msg=f"{seq}:{digest}", seq=seq)
 
     def verified_age_s(self) -> float | None:
-        """Seconds since the whole chain was found good, None when it never was."""
+        """Seconds since the whole chain was found good; None when it never was, or at a time that is yet to come."""
         found = self.ledger.meta(VERIFIED_KEY)
-        return None if found is None else max(0.0, (self.world.clock.wall_ms() - int(found)) / 1000)
+        return None if found is None else self.ages.of(int(found))
 
     def _older_than(self, limit_s: float) -> bool:
         age_s = self.verified_age_s()
@@ -204,4 +209,6 @@ class ChainWatch:
             return UNREADABLE
 
     def _note_verified(self) -> None:
-        self.ledger.set_meta(VERIFIED_KEY, str(self.world.clock.wall_ms()))
+        verified_ms = self.world.clock.wall_ms()
+        self.ledger.set_meta(VERIFIED_KEY, str(verified_ms))
+        self.ages.of(verified_ms)  # met now, whatever becomes of the clock

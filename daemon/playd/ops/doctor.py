@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import Final
 
 from playd.core.errors import PlaydError
+from playd.ops.ages import is_ahead
 from playd.ops.backup import backups
 from playd.ops.ballast import Ballast
 from playd.ops.ownership import OTHERS, exposed
@@ -188,7 +189,10 @@ def _backup(patient: Patient) -> Check:
     newest = next(iter(backups(patient.world.disk, patient.loaded.locations.state_dir)), None)
     if newest is None:
         return judged("backup", False, "there is none", "playctl backup now")
-    age_s = (patient.world.clock.wall_ms() - newest.created_ms) / 1000
+    now_ms = patient.world.clock.wall_ms()
+    if is_ahead(now_ms, newest.created_ms):
+        return Check("backup", "unknown", f"{newest.name} bears a time yet to come: a clock was set", "playctl backup now")
+    age_s = (now_ms - newest.created_ms) / 1000
     return judged("backup", age_s <= 3 * every_min * 60, f"one each {every_min} min", "playctl backup now", age_s=age_s)
 
 

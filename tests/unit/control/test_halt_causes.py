@@ -27,6 +27,7 @@ class Account:
         self.trips: list[Any] = []
         self.standing: object | None = object()
         self.of_instance: object | None = None
+        self.now_ms: int | None = None
         self.desk = SimpleNamespace(condition=SimpleNamespace(blind_since_s=None))
 
     @property
@@ -131,3 +132,11 @@ def test_the_row_of_a_halt_says_yes_or_no_as_ever_and_beside_it_what_is_known(si
         (False, "unknown", "?"),
     ]
     assert [holds({"still_holds": found}) for found in (True, False)] == ["yes", "no"], "a daemon that says no cause"
+
+
+def test_the_pause_of_a_day_ends_with_the_day_of_its_exchange_whatever_our_clock_says(side: Side) -> None:
+    halt = side.halts.raise_level("account:main", Level.PAUSE, "DAILY_LOSS", "lost")
+    assert halt_row(side.daemon, halt)["ends"] is None, "the exchange was not heard yet"
+    side.account.now_ms = 1_719_791_999_000  # a second before midnight, months from what our clock says
+    assert halt_row(side.daemon, halt)["ends"] == "2024-07-01T00:00:00.000Z"
+    assert halt_row(side.daemon, side.halts.raise_level("account:main", Level.HALT, "DAILY_LOSS", "more"))["ends"] is None
