@@ -17,10 +17,10 @@ from playd.control.params import EventQuery, LogQuery
 from playd.control.protocol import MORE, JsonObject
 from playd.control.record_filter import RecordFilter
 from playd.core.limits import REPLY_LINE_BYTES
-from playd.ops.segments import PACKED, segment_names
+from playd.ops.segments import PACKED, end_before, segment_names
 
 SCANNED_BYTES: Final = 64 * 1024 * 1024
-"""How much of the journal `events` reads, newest first; a file's worth. Older files are text for the shell."""
+"""How much of the journal one page of `events` reads, newest first; a file's worth."""
 
 CHUNK_BYTES: Final = 512 * 1024
 """Read and parsed in about ten milliseconds."""
@@ -49,7 +49,7 @@ async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[LogLi
 async def query_events(daemon: Daemon, params: EventQuery, call: Call) -> list[JournalRecord]:
     """
     Journal records that pass every filter, oldest first: the newest ones, or those before the record that `cursor` names. The
-    newest files are looked through.
+    newest files are looked through, a later page from where the one before it ended.
     """
     disk, folder = daemon.ops.world.disk, daemon.ops.state_dir / "journal"
     uid = owner_of(daemon, params.instance) if params.instance is not None else None
@@ -63,7 +63,7 @@ async def query_events(daemon: Daemon, params: EventQuery, call: Call) -> list[J
             if len(found) < params.limit and size <= PAGE_BYTES:
                 call.warnings.append(("not_all", f"older records are packed, see `zcat {folder / name}`"))
             break
-        end, tail = disk.stat(folder / name).size, b""
+        end, tail = disk.stat(folder / name).size if before is None else end_before(disk, folder / name, before), b""
         while end > 0 and left > 0 and len(found) < params.limit and size <= PAGE_BYTES:
             begin = max(0, end - CHUNK_BYTES)
             lines = (disk.read_from(folder / name, begin, end - begin) + tail).split(b"\n")

@@ -15,6 +15,7 @@ from typing import Final
 
 import orjson
 
+from playd.core.limits import JOURNAL_RECORD_BYTES
 from playd.ops.chain import GENESIS, Head, check, head_before, kind_of, own_hash, whole_until
 from playd.world.ports import Disk
 
@@ -23,6 +24,9 @@ GZIP_BITS: Final = 31
 """What zlib calls a gzip file with the largest window."""
 
 REMOVED: Final = "journal.removed"
+
+CLOSE_BYTES: Final = 512 * 1024
+"""A record is looked for no nearer: so much is read at once anyway."""
 
 BLOCK_BYTES: Final = 1024 * 1024
 """So much of a file is in memory at a time while a whole journal is read."""
@@ -67,6 +71,34 @@ def read_blocks(disk: Disk, path: PurePath) -> Iterator[bytes]:
             raise NotPacked(f"{path}: cannot be unpacked: {error}") from error
     if is_packed and not unpack.eof:
         raise NotPacked(f"{path}: cannot be unpacked: it ends too early")
+
+
+def end_before(disk: Disk, path: PurePath, seq: int) -> int:
+    """
+    So many bytes of an unpacked file are to be read, from the end backwards, for the records before the one numbered `seq`.
+
+    A few more of them may come first, never one less: numbers grow with the place, so that the place is found in a few steps;
+    where what is read there is no pair of records in a row, the search ends. Raises `OSError`.
+    """
+    low, high = 0, disk.stat(path).size
+    while high - low > CLOSE_BYTES:
+        found = _pair_behind(disk, path, (low + high) // 2)
+        if found is None or found[0] >= high:
+            return high
+        at, number = found
+        low, high = (at, high) if number < seq else (low, at)
+    return high
+
+
+def _pair_behind(disk: Disk, path: PurePath, offset: int) -> tuple[int, int] | None:
+    """Place and number of the first record that begins behind `offset`; None unless the next one has the next number."""
+    data = disk.read_from(path, offset, 4 * JOURNAL_RECORD_BYTES)
+    begin = data.find(b"\n") + 1
+    first, second, *_ = [*data[begin:].split(b"\n", 2), b"", b""]
+    heads = head_before(first), head_before(second)
+    if begin == 0 or heads[0] is None or heads[1] is None or heads[1].seq != heads[0].seq + 1:
+        return None
+    return offset + begin, heads[0].seq + 1
 
 
 def date_of(time_ms: int) -> str:

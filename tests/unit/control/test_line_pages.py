@@ -110,6 +110,43 @@ async def test_a_damaged_line_is_left_to_the_audit_on_every_page(cursor: str | N
     assert not {351, 352, "x"} & {record.get("seq") for record in found}
 
 
+async def test_a_later_page_is_read_from_where_the_one_before_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    async with daemon() as one:
+        one.ops.journal.flush()
+        disk = one.ops.world.disk
+        size = disk.stat(STATE / "journal" / segment_names(disk, STATE / "journal")[0]).size
+        whole = disk.read_from
+        monkeypatch.setattr(
+            type(disk),
+            "read_from",
+            lambda _, path, at, most: read.append(most) or whole(path, at, most),  # type: ignore[func-returns-value]
+        )
+        for cursor, numbers in (("401", range(381, 401)), ("380", range(360, 380)), ("30", range(10, 30)), ("2", range(1, 2))):
+            read.clear()
+            call: Any = SimpleNamespace(warnings=[])
+            found = await query_events(one, EventQuery(limit=20, cursor=cursor), cast("Call", call))
+            assert [record["seq"] for record in found] == list(numbers)
+            assert sum(read) < size / 3, "all of it behind the page would be read"
+
+
+@pytest.mark.parametrize("number", [b"9999999", b"1", b"x"])
+async def test_a_damaged_number_where_a_page_is_looked_for_hides_no_record(number: bytes) -> None:
+    async with daemon() as one:
+        one.ops.journal.flush()
+        disk, (name,) = one.ops.world.disk, segment_names(one.ops.world.disk, STATE / "journal")
+        lines = disk.read_bytes(STATE / "journal" / name).splitlines()
+        for at in range(151, 250, 2):  # the middle, where the search begins
+            lines[at] = lines[at].replace(b'"seq":%d,' % (at + 1), b'"seq":%b,' % number)
+        disk.write_replace(STATE / "journal" / name, b"\n".join(lines) + b"\n", keep_previous=False)
+        call: Any = SimpleNamespace(warnings=[])
+        found = await query_events(one, EventQuery(limit=30, cursor="260"), cast("Call", call))
+    whole = [record["seq"] for record in found if record["seq"] != 1]
+    assert whole[-9:] == list(range(251, 260))
+    assert whole[:-9] == list(range(251 - 2 * (len(whole) - 9), 251, 2))
+    assert len(whole) >= 15
+
+
 async def test_a_daemon_that_knows_no_pages_is_asked_as_ever() -> None:
     async def older(method: str, params: JsonObject) -> JsonObject:
         assert params == {"grep": "x", "limit": 20}, "it refuses a field that it does not know"
