@@ -84,6 +84,7 @@ class GuardianLink:
         self._open: frozenset[str] = frozenset()
         self._plan = Plan()
         self._digest = ""
+        self._unwritten = False
         self._stopping = False
         self._carried: set[int] = set()
         """Level 4 of the guardian that our accounts were told to carry out, by the id of the halt."""
@@ -174,8 +175,11 @@ class GuardianLink:
                 self._plan_file.save(plan, self._clock.wall_ms())
             except OSError as error:
                 parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, f"the guardian's plan is not written: {error}")
+                self._unwritten = True
                 return
+        if found != self._digest or self._unwritten:  # what is to be said may again be what stands there
             parts.incidents.resolve("GUARDIAN_PLAN", ALL, "the plan is written again")
+            self._unwritten = False
         self._plan, self._digest = plan, found
         self._writes, self._open = parts.ledger.writes, opened
 

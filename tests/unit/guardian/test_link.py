@@ -105,6 +105,20 @@ async def test_positions_of_an_account_that_is_not_open_yet_stay_in_the_plan() -
     assert found.plan.accounts[0].positions == (planned(),)
 
 
+async def test_a_plan_that_could_not_be_written_is_told_until_what_stands_there_is_right_again() -> None:
+    world = virtual_world()
+    async with daemon_side(world) as side, side.link.running():
+        world.disk.fail("replace", "*/plan.json", times=1)
+        halt = side.halts.raise_level("account:main", Level.PAUSE, "OPERATOR", "noon")
+        side.link.keep_plan()
+        (incident,) = side.ledger.rows("SELECT kind, resolved_ms FROM incidents")
+        assert (incident["kind"], incident["resolved_ms"]) == ("GUARDIAN_PLAN", None)
+        side.halts.lift(halt.id, by="uid:1(a)", note="over")
+        side.link.keep_plan()
+        (incident,) = side.ledger.rows("SELECT resolved_ms FROM incidents")
+        assert incident["resolved_ms"] is not None
+
+
 async def test_a_damaged_plan_is_set_aside_and_never_overwritten() -> None:
     world = virtual_world()
     file = PlanFile(world.disk, STATE)
