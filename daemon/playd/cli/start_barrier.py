@@ -26,6 +26,7 @@ from playd.world.quarantine import set_aside
 from playd.world.refused import cannot_open
 
 DIRECTORIES: Final = ("instances", "journal", "exchange", "guardian")
+INSTALLATION: Final = "installation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,10 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
         ledger = _open_ledger(world, state, ballast)
         try:
             opened = open_journal(
-                world, state / "journal", loaded.settings.journal, version=__version__, make_room=ballast.release
+                *(world, state / "journal", loaded.settings.journal),
+                version=__version__,
+                make_room=ballast.release,
+                installation=_installation(world, ledger),
             )
             async with opened as (journal, damage):
                 extra = loaded.settings.halt.extra_file
@@ -118,6 +122,16 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
             ledger.close()
     finally:
         lock.release()
+
+
+def _installation(world: World, ledger: Ledger) -> str:
+    """The name of this installation, in its ledger from the first start on; a journal that begins bears it too."""
+    kept = ledger.meta(INSTALLATION)
+    if kept is None:
+        kept = world.random.token(8)
+        ledger.set_meta(INSTALLATION, kept)
+        ledger.commit()
+    return kept
 
 
 def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordError) -> None:

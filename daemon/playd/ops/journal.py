@@ -322,14 +322,16 @@ async def open_journal(
     version: str,
     now_ms: Callable[[], int] | None = None,
     make_room: Callable[[], bool] = lambda: False,
+    installation: str = "",
 ) -> AsyncIterator[tuple[Journal, str]]:
     """
     Open the journal of a state directory for writing; yields it and what was found damaged (empty: nothing).
 
     Repairs what a crash left and records the repair. With damage the caller must raise the halt that the rules ask for; what
     the system does not let it read is a `StateError`, or a `RecordError` where the medium refuses. `now_ms` is venue time once
-    it is known, else the wall clock. `make_room` is asked when the disk is full: whether trying again can help. The block owns
-    the writing task: a failed write ends it with `RecordError`. Leaving the block flushes.
+    it is known, else the wall clock. `make_room` is asked when the disk is full: whether trying again can help. `installation`
+    is the name in the first record of a new journal, drawn where none is given. The block owns the writing task: a failed write
+    ends it with `RecordError`. Leaving the block flushes.
     """
     try:
         world.disk.mkdir(directory)
@@ -341,7 +343,7 @@ async def open_journal(
         if found.broken is not None:
             journal.begin_behind_damage(found.broken)
         elif found.name is None:
-            journal.append("journal.opened", {"installation": world.random.token(8), "version": version})
+            journal.append("journal.opened", {"installation": installation or world.random.token(8), "version": version})
         for tail in found.trimmed:
             journal.append("journal.trimmed", tail)
         async with anyio.create_task_group() as tasks:

@@ -97,6 +97,7 @@ class Ledger:
                     raise StateError(f"{path}: found no tables in it, expected a ledger: {known}; {_LOST}")
                 connection.executescript(f"BEGIN IMMEDIATE;{TABLES}")
                 say_version(connection)
+                connection.execute("INSERT INTO meta (key, value) VALUES ('created_ms', ?)", (str(clock.wall_ms()),))
                 connection.execute("COMMIT")
             elif steps := missing(connection):
                 raise OlderState(

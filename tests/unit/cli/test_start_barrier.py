@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+import orjson
 import pytest
 
 from playd.cli.start_barrier import make_directories, open_records
@@ -59,6 +60,22 @@ async def test_what_cannot_be_recorded_leaves_everything_halted_for_the_next_sta
         (halt,) = records.halts.in_force(ALL)
     assert (halt.level, halt.code) == (Level.HALT, "KILL_FILE")
     assert b"disk I/O error" in world.disk.read_bytes(STATE / "HALT")
+
+
+@pytest.mark.anyio
+async def test_a_ledger_bears_the_name_and_the_birth_of_its_installation_from_the_first_start_on() -> None:
+    world = virtual_world()
+    make_directories(world, loaded := load(world))
+    born_ms, found = world.clock.wall_ms(), set()
+    for _ in range(2):
+        async with open_records(world, loaded) as records:
+            found.add((records.ledger.meta("installation"), records.ledger.meta("created_ms")))
+        world.clock.advance(100.0)
+    ((installation, created_ms),) = found
+    assert created_ms == str(born_ms)
+    (page,) = world.disk.list(STATE / "journal")
+    opened = orjson.loads(world.disk.read_bytes(STATE / "journal" / page).splitlines()[0])
+    assert (opened["kind"], opened["data"]["installation"]) == ("journal.opened", installation)
 
 
 def _on_files(directory: Path) -> World:
