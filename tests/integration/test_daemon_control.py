@@ -212,3 +212,30 @@ def test_without_a_route_a_test_alert_says_so_and_settings_tell_their_origin(run
     (row,) = (each for each in rows if each["key"] == "http.listen")
     assert (row["value"], row["origin"], row["waits"]) == ("127.0.0.1:0", "PLAYD_HTTP__LISTEN", None)
     assert row["since"] < "2100"
+
+
+def test_settings_that_nobody_has_put_in_place_yet_are_held_against_those_in_force(running: DaemonProcess) -> None:
+    file = running.state / "new.toml"
+    file.write_text("[risk]\nnet_pct = 50\n[streams]\nping_s = 10\n")
+    found = ctl(running.state, "config", "check", str(file), "--json")
+    takes = {row["key"]: row["takes"] for row in json.loads(found.stdout)["changes"]}
+    assert (found.returncode, takes["risk.net_pct"], takes["streams.ping_s"]) == (10, "now", "restart")
+    assert ctl(running.state, "config", "check").returncode == 0, "looking changes nothing"
+    file.write_text("[risk]\nnet_pc = 50\n")
+    wrong = ctl(running.state, "config", "check", str(file))
+    assert wrong.returncode == 6
+    assert f"{file}:2: unknown key risk.net_pc; did you mean risk.net_pct?" in wrong.stderr
+    missing = ctl(running.state, "config", "check", str(file.with_name("none.toml")))
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "none.toml: No such file" in missing.stderr
+
+
+def test_a_preflight_takes_an_account_an_instance_or_both(running: DaemonProcess) -> None:
+    accounts = {row["name"]: row["account"] for row in ctl_json(running.state, "list")}
+    mine = accounts["bollinger"]
+    for words in ((mine,), ("bollinger",), (mine, "bollinger"), ("bollinger", "--account", mine)):
+        assert ctl_json(running.state, "preflight", *words)["name"] == "bollinger", words
+    other = ctl(running.state, "preflight", accounts["ema-cross"], "bollinger")
+    assert other.returncode == 2
+    assert f"expected '{mine}', which it trades on" in other.stderr
+    assert "did you mean 'bollinger'" in ctl(running.state, "preflight", "bolinger").stderr

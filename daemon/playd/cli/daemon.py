@@ -54,7 +54,7 @@ from playd.ops.orders_of_day import OrdersOfDay
 from playd.ops.recon_snapshots import ReconSnapshots
 from playd.orders.incidents import Incidents
 from playd.orders.key_watch import forget_standings
-from playd.settings import Loaded, load
+from playd.settings import Loaded, MainText, load
 from playd.settings.model import MarketSource
 from playd.settings.policy import load_policy
 from playd.supervisor.commands import Commands
@@ -137,8 +137,8 @@ def _log_file(world: World, loaded: Loaded) -> LogFile | None:
     return LogFile(world.disk, world.clock, loaded.locations.state_dir, loaded.settings.log)
 
 
-def _settings(world: World, options: RunOptions, before: Loaded | None = None) -> Loaded:
-    """The settings with the flags on top; at a reload `before` is what was loaded last."""
+def _settings(world: World, options: RunOptions, before: Loaded | None = None, instead: MainText | None = None) -> Loaded:
+    """The settings with the flags on top; at a reload `before` is what was loaded last. `instead`: see `load`."""
     flags: dict[str, tuple[str, str]] = {}
     here = world.process.working_dir()
     if options.candles:
@@ -150,7 +150,7 @@ def _settings(world: World, options: RunOptions, before: Loaded | None = None) -
         flags["market.speed"] = ("--speed", f"{options.speed:g}")
     if options.state:
         flags["daemon.state_dir"] = ("--state", str(here / options.state))
-    return load(world, flags=flags, config=options.config or None, before=before)
+    return load(world, flags=flags, config=options.config or None, before=before, instead=instead)
 
 
 def _feed(world: World, loaded: Loaded, options: RunOptions) -> CandleFeed | None:
@@ -314,7 +314,7 @@ async def _with_records(
             open_account=runtime.open_account,
             compile_for=runtime.plan.compile_for,
             reload=Reloader(
-                lambda held: _settings(world, options, held),
+                lambda held, instead: _settings(world, options, held, instead),
                 runtime,
                 watchers.parts,
                 records.journal,

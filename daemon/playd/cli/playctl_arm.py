@@ -1,6 +1,5 @@
 """Commands of `playctl` about real money: what is shown, who allows it, and for how long."""
 
-from pathlib import PurePath
 from typing import Annotated, Final
 
 import typer
@@ -8,11 +7,10 @@ import typer
 from playd.cli.moments import later_ms
 from playd.cli.options import add
 from playd.cli.playctl_change import ConfirmOption, NameArgument
-from playd.cli.session import HIGH_WAIT_S, Session
+from playd.cli.session import HIGH_WAIT_S, Session, UsageError
 from playd.control.arming_tables import EVIDENCE, READINESS
 from playd.control.protocol import JsonObject
 from playd.control.render import render_pairs
-from playd.core.errors import SettingsError
 
 EXIT_DIFFERENCE: Final = 10
 EXIT_REFUSED: Final = 8
@@ -20,7 +18,7 @@ EXIT_REFUSED: Final = 8
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    add(app, "preflight", "playctl preflight btc-live")(preflight)
+    add(app, "preflight", "playctl preflight main btc-live")(preflight)
     add(app, "readiness", "playctl readiness btc-live")(readiness)
     add(app, "arm", "playctl arm btc-live --days 3")(arm)
     add(app, "disarm", "playctl disarm btc-live")(disarm)
@@ -33,11 +31,17 @@ def register(app: typer.Typer) -> None:
 
 async def preflight(
     session: Session,
-    name: Annotated[str | None, typer.Argument(help="Instance.")] = None,
-    account: Annotated[str | None, typer.Option("--account", help="Or the first instance of this account.")] = None,
+    first: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="An account, and its first instance.")] = None,
+    second: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An instance, on that account or alone.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="The account, in another place.")] = None,
 ) -> int:
     """Look at account and instance as they are now, before a start with real money. Exit 8 when something stands against it."""
-    query = {"name": name, "account": account}
+    if second is not None and account is not None:
+        raise UsageError(f"--account {account}: found an account before the instance already, {first!r}")
+    query = {"name": first, "account": account} if second is None else {"name": second, "account": first}
+    if first is not None and second is None and account is None:
+        accounts = {row["account"] for row in (await session.ask("account.list"))["data"]}
+        query = {"account": first} if first in accounts else {"name": first}
     data = (await session.ask("preflight.run", query, timeout_s=HIGH_WAIT_S))["data"]
     return _show(session, data, EXIT_REFUSED)
 
@@ -107,13 +111,7 @@ async def evidence_import(
     session: Session, file: Annotated[str, typer.Argument(help="File that a drill or a backtest wrote.")]
 ) -> int:
     """Take over a file of evidence. The same file twice is one piece."""
-    path = session.world.process.working_dir() / PurePath(file)
-    try:
-        content = session.world.disk.read_bytes(path).decode()
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: no text: {error}") from error
+    _, content = session.read_text(file)
     data = (await session.change("evidence.import", {"content": content}))["data"]
     session.show(data, f"{data['kind']} of {data['subject']}: {'passed' if data['passed'] else 'NOT PASSED'}, id {data['id']}")
     return 0

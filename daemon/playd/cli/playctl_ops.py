@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
     add(creds, "reload", "playctl creds reload main")(creds_reload)
     config = _group(app, "config", "Settings as the daemon runs with them.")
     add(config, "show", "playctl config show --origin")(config_show)
-    add(config, "check", "playctl config check")(config_check)
+    add(config, "check", "playctl config check new.toml")(config_check)
     add(config, "reload", "playctl config reload")(config_reload)
 
 
@@ -288,9 +288,13 @@ async def config_show(
     return 0
 
 
-async def config_check(session: Session) -> int:
+async def config_check(
+    session: Session,
+    file: Annotated[str, typer.Argument(help="A file of settings to look at in place of the daemon's playd.toml.")] = "",
+) -> int:
     """Hold the files against what runs, and change nothing. Exit 0: the same; 10: they differ; 6: the files are wrong."""
-    data = (await session.ask("config.check"))["data"]
+    query = dict(zip(("name", "content"), session.read_text(file), strict=True)) if file else {}
+    data = (await session.ask("config.check", query))["data"]
     return _show_changes(session, data, EXIT_DIFFERENCE if data["changes"] else 0)
 
 

@@ -18,11 +18,11 @@ from playd.orders.incidents import Incidents
 from playd.settings import Loaded
 from playd.settings.built_in import made_by_pairs
 from playd.settings.checks import contradictions
-from playd.settings.load import digest_of
+from playd.settings.load import MainText, digest_of
 from playd.settings.reload import Outcome, changes, taken_over
 
-Read = Callable[[Loaded], Loaded]
-"""Reads files, variables and flags again. Raises `SettingsError`."""
+Read = Callable[[Loaded, MainText | None], Loaded]
+"""Reads files, variables and flags again, with a text in place of the main file if one is given. Raises `SettingsError`."""
 
 
 class Reloader:
@@ -35,15 +35,15 @@ class Reloader:
         self._journal = journal
         self._incidents = incidents
 
-    def look(self) -> Outcome:
-        """What a reload would do now."""
-        return _sorted(self._read(self._parts.loaded), self._parts.loaded, allowed=False)
+    def look(self, instead: MainText | None = None) -> Outcome:
+        """What a reload would do now, or if the main file were another one."""
+        return _sorted(self._read(self._parts.loaded, instead), self._parts.loaded, allowed=False)
 
     def reload(self, actor: str, *, confirm: str = "") -> Outcome:
         """Take over what may be taken over. A looser limit is among it only with the phrase that `Outcome.phrase` asks for."""
         held = self._parts.loaded
         try:
-            read = self._read(held)
+            read = self._read(held, None)
             outcome = _sorted(read, held, allowed=False)
             if outcome.phrase and confirm == outcome.phrase:
                 outcome = _sorted(read, held, allowed=True)

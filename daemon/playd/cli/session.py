@@ -159,6 +159,16 @@ class Session:
             if len(found) >= last or not any(each["code"] == MORE for each in result["warnings"]):
                 return found if last else []
 
+    def read_text(self, file: str) -> tuple[str, str]:
+        """Path and text of a file of the caller's. Raises `UsageError`."""
+        path = self.world.process.working_dir() / file
+        try:
+            return str(path), self.world.disk.read_bytes(path).decode()
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from error
+
     def say(self, text: str) -> None:
         """A message for people; standard error, so that data stays clean."""
         if not self.options.quiet:

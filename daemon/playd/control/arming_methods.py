@@ -275,9 +275,13 @@ async def _shown(daemon: Daemon, slot: Slot) -> list[Check]:
 
 
 def _of(daemon: Daemon, name: str | None, account: str | None) -> Slot:
-    """The instance that a look is about: by its name, else the first of an account."""
+    """The instance that a look is about: by its name, on that account if one is named, else the first of an account."""
     if name is not None:
-        return daemon.supervisor.find(name)
+        slot = daemon.supervisor.find(name)
+        if account not in (None, slot.record.account):
+            text = f"account: found {account!r} for {name}, expected {slot.record.account!r}, which it trades on"
+            raise RpcError(Code.INVALID_PARAMS, text)
+        return slot
     if account is None:
         raise RpcError(Code.INVALID_PARAMS, "nothing is named: an instance, or an account", hint="playctl list")
     account_named(daemon, account)

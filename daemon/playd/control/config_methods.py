@@ -5,12 +5,16 @@ from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.ops_answers import ChangeRow, Changes
 from playd.control.protocol import Code, RpcError
+from playd.settings.load import MainText
 from playd.settings.reload import Change, Outcome, Takes
 
 
-async def check(daemon: Daemon, params: p.Nothing, call: Call) -> Changes:
-    """What a reload would take over, what waits for a start, what needs the phrase. Raises `SettingsError` for wrong files."""
-    return _rows(daemon.reload.look())
+async def check(daemon: Daemon, params: p.ConfigCheck, call: Call) -> Changes:
+    """
+    What a reload would take over, what waits for a start, what needs the phrase: of the files as they are, or with a text that
+    the caller has in place of the main one. Raises `SettingsError` for what is wrong in them, by file, line and key.
+    """
+    return _rows(daemon.reload.look(None if params.content is None else MainText(params.name, params.content)))
 
 
 async def reload(daemon: Daemon, params: p.Reload, call: Call) -> Changes:

@@ -15,6 +15,7 @@ from playd.orders.account import Account
 from playd.orders.halts import Halts
 from playd.orders.ledger import Ledger
 from playd.plays.model import Play
+from playd.settings.load import MainText
 from playd.settings.policy import Policy
 from playd.settings.reload import Outcome
 from playd.supervisor.accounts import Accounts
@@ -54,7 +55,7 @@ class Presence(Protocol):
 class Reload(Protocol):
     """Settings anew, see `cli.reloading`. Both raise `SettingsError` for files that are wrong."""
 
-    def look(self) -> Outcome: ...
+    def look(self, instead: MainText | None = None) -> Outcome: ...
 
     def reload(self, actor: str, *, confirm: str = "") -> Outcome: ...
 

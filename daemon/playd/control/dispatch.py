@@ -147,7 +147,7 @@ class Dispatch:
         except RpcError:
             raise
         except (PlayError, CandleError, SettingsError) as error:
-            findings = list(getattr(error, "findings", [str(error)]))
+            findings = list(getattr(error, "findings", str(error).splitlines()))
             raise RpcError(Code.INVALID, str(error), reason="invalid", details={"findings": findings}) from error
         except Exception as error:  # the edge of a call: one broken method must not end the control server
             self._on_bug(call.method, error)

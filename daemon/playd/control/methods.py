@@ -62,7 +62,7 @@ LOOKS: Final[dict[str, tuple[type[Params], Body]]] = {
     "backup.verify": (params.ById, ops.verify_backup),
     "audit.verify": (params.Verify, ops.verify_chain),
     "config.get": (params.Nothing, ops.get_config),
-    "config.check": (params.Nothing, config.check),
+    "config.check": (params.ConfigCheck, config.check),
     "creds.check": (params.OfAccount, ops.check_key),
     "readiness.get": (params.Readiness, arming.get_readiness),
     "preflight.run": (params.Preflight, arming.run_preflight),

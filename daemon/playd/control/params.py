@@ -139,6 +139,13 @@ class Restart(Changing):
     name: str
 
 
+class ConfigCheck(Params):
+    """`content`: the text of a main file that is looked at in place of the one that is there; faults call it `name`."""
+
+    content: str | None = Field(default=None, max_length=200_000)
+    name: str = Field(default="content", max_length=4096)
+
+
 class Reload(Changing):
     """`confirm`: the phrase, when a limit gets looser."""
 
@@ -152,7 +159,7 @@ class Doctor(Changing):
 
 
 class Preflight(Params):
-    """`name`: an instance; else the first one of `account`."""
+    """`name`: an instance, on `account` if that is given too; else the first one of `account`."""
 
     name: str | None = None
     account: str | None = None

@@ -6,8 +6,8 @@ whatever it does not know. `document` writes the shipped file and the JSON Schem
 `world`; anybody in the shell may import it, the functional heart never does.
 """
 
-from playd.settings.load import Loaded, as_rows, load
+from playd.settings.load import Loaded, MainText, as_rows, load
 from playd.settings.model import Account, Instance, Settings
 from playd.settings.places import Locations
 
-__all__ = ["Account", "Instance", "Loaded", "Locations", "Settings", "as_rows", "load"]
+__all__ = ["Account", "Instance", "Loaded", "Locations", "MainText", "Settings", "as_rows", "load"]

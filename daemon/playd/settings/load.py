@@ -47,23 +47,34 @@ class Loaded:
         return self.origins.get(name, BUILT_IN)
 
 
+@dataclass(frozen=True, slots=True)
+class MainText:
+    """The text of a main file, and what faults of it call the file."""
+
+    name: str
+    text: str
+
+
 def load(
     world: World,
     *,
     flags: Mapping[str, tuple[str, str]] | None = None,
     config: str | None = None,
     before: Loaded | None = None,
+    instead: MainText | None = None,
 ) -> Loaded:
     """
     Read everything: at start, and anew at a reload, which names what was loaded `before`.
 
-    `flags` maps dotted keys to (flag, text). `config` is the `--config` flag: a directory, or a file in one. Secrets are taken
-    out of the environment, the first time. Raises `SettingsError` (exit 78) with one line per fault, each with its place.
+    `flags` maps dotted keys to (flag, text). `config` is the `--config` flag: a directory, or a file in one. `instead` is read
+    in place of the main file, to see what it would come to. Secrets are taken out of the environment, the first time. Raises
+    `SettingsError` (exit 78) with one line per fault, each with its place.
     """
     config_dir, main_file, named = config_place(world, config)
-    layer: Layer = {}
-    for file in files(world, config_dir, main_file, required=named):
-        layer |= _file_layer(world, file)
+    layer: Layer = {} if instead is None else _layer(read_leaves(instead.text, instead.name), instead.name)
+    for file in files(world, config_dir, main_file, required=named and instead is None):
+        if instead is None or file != main_file:
+            layer |= _layer(read_toml(world, file), str(file))
     layer |= read_keys(world.env)
     layer |= read_flags(flags or {})
     ceiling = read_ceiling(world.env)
@@ -90,8 +101,8 @@ def digest_of(settings: Settings) -> str:
     return digest(settings.model_dump(mode="json", by_alias=True))
 
 
-def _file_layer(world: World, file: PurePath) -> Layer:
-    return {leaf.path: Entry(leaf.value, f"{file}:{leaf.line}") for leaf in read_toml(world, file)}
+def _layer(leaves: list[Leaf], name: str) -> Layer:
+    return {leaf.path: Entry(leaf.value, f"{name}:{leaf.line}") for leaf in leaves}
 
 
 def read_toml(world: World, file: PurePath) -> list[Leaf]:

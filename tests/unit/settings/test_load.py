@@ -9,7 +9,7 @@ from playd.cli.venue_accounts import key_accounts
 from playd.core.errors import SettingsError
 from playd.core.modes import Environment, Mode
 from playd.ops.slo import objectives_of
-from playd.settings import as_rows, load
+from playd.settings import MainText, as_rows, load
 from playd.settings.layers import TABLES, field_at
 from playd.settings.model import MarketSource
 from playd.settings.unsupported import UNSUPPORTED
@@ -45,6 +45,23 @@ def test_with_nothing_two_examples_trade_on_paper() -> None:
     assert settings.accounts["paper"].environment is Environment.LOCAL
     assert (settings.market.source, settings.market.speed) == (MarketSource.SYNTHETIC, 60.0)
     assert loaded.origin("market.speed") == "built-in"
+
+
+def test_a_text_is_read_in_place_of_the_main_file_with_the_files_and_variables_beside_it() -> None:
+    world = world_with("[risk]\nnet_pct = 50\n", {"PLAYD_RISK__GROSS_PCT": "120"}, more="[streams]\nping_s = 10\n")
+    found = load(world, instead=MainText("/home/new.toml", "[risk]\nmax_leverage = 2\n"))
+    risk = found.settings.risk
+    assert (risk.net_pct, risk.max_leverage, risk.gross_pct, found.settings.streams.ping_s) == (100, 2, 120, 10)
+    assert found.origin("risk.max_leverage") == "/home/new.toml:2"
+    assert load(world).settings.risk.net_pct == 50
+
+
+def test_faults_of_such_a_text_are_named_by_its_file_line_and_key() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(virtual_world(), instead=MainText("new.toml", "[risk]\nnet_pc = 50\n[streams]\nping_s = -1\n"))
+    assert str(caught.value).splitlines()[0].startswith("new.toml:2: unknown key risk.net_pc; did you mean risk.net_pct?")
+    with pytest.raises(SettingsError, match=r"new\.toml:4: streams\.ping_s"):
+        load(virtual_world(), instead=MainText("new.toml", "[risk]\nnet_pct = 50\n[streams]\nping_s = -1\n"))
 
 
 def test_directories_follow_a_checkout_by_default() -> None:
