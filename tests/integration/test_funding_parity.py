@@ -1,11 +1,12 @@
 """Funding from the exchange's stamp to the engine's money: booked as funding, and the same bits as in the backtest."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from playd.cli.parity import STATE, TraderSide, first_difference, replace_disk, said_by_exchange, side_of, start_of
+from playd.cli.parity import STATE, TraderSide, compare, first_difference, replace_disk, said_by_exchange, side_of, start_of
 from playd.core.instrument import synthetic_instrument
 from playd.core.timeframes import MINUTE_MS
 from playd.market.rates import Funding
@@ -69,3 +70,43 @@ def test_funding_is_booked_as_funding_and_equal_to_the_backtest() -> None:
     assert all(row["venue_ms"] in funding.time_ms for row in booked)
     assert len(told) == len(booked) >= len(paid)
     assert sum(Decimal(row["fee"]) for row in booked) == Decimal(share["funding"])
+
+
+SAID_PLAY = """
+version: "3.0.0"
+name: listener
+symbol: BTCUSDT
+timeframes: {low_tf: 1m, med_tf: 15m, high_tf: 1h, exec: low_tf}
+account: {max_leverage: 2}
+features: {mean: {indicator: sma, params: {length: 9}}}
+actions:
+  entry_long: {all: [[close, ">", mean], [funding_rate, "<", 0.0], [open_interest, ">", 1000]]}
+  entry_short: {all: [[mark_price, "<", mean], [funding_rate, ">", 0.0002]]}
+  exit_long: [funding_rate, ">", 0.0001]
+  exit_short: [open_interest, ">", 1900]
+position_policy: {mode: long_short, exit_mode: first_hit}
+risk_model:
+  stop_loss: {type: percent, value: 3, basis: price}
+  take_profit: {type: percent, value: 3, basis: price}
+  sizing: {model: percent_equity, value: 10}
+"""
+
+
+@pytest.mark.slow
+def test_recorded_days_are_replayed_with_what_was_said_beside_their_bars() -> None:
+    play = load_play(SAID_PLAY, "listener.yml")
+    feed, draw = SyntheticFeed(11), np.random.default_rng(3)
+    candles = feed.candles("BTCUSDT", feed.start_ms, feed.start_ms + 1500 * MINUTE_MS)
+    marks = candles.close * (1 + draw.normal(0, 0.0004, len(candles)))
+    mark = replace(candles, close=marks, high=np.maximum(candles.high, marks), low=np.minimum(candles.low, marks))
+    rates = np.where(draw.random(len(candles)) < 0.1, np.nan, draw.normal(0, 0.0002, len(candles)))
+    said = replace(candles.with_mark(mark), funding_rate=rates, open_interest=draw.uniform(500, 2000, len(candles)))
+
+    result, daemon = compare(real_world(), play, said)
+
+    assert first_difference(side_of(result), daemon) is None
+    sides = {str(trade["side"]) for trade in daemon.trades}
+    assert len(daemon.trades) >= 20
+    assert len(sides) == 2, "every series had a say"
+    without, _ = compare(real_world(), play, candles)
+    assert without.verdicts.tolist() != result.verdicts.tolist()

@@ -13,6 +13,8 @@ from playd.core.instrument import Instrument, synthetic_instrument
 from playd.core.timeframes import MINUTE_MS, NAME_OF_MS
 from playd.market.candle_file import read_candles
 from playd.market.rates import NO_FUNDING, Funding, read_funding, read_open_interest
+from playd.market.recorded_days import read_said
+from playd.plays.compile import compile_program
 from playd.plays.load import on_symbol
 from playd.plays.model import Play
 from playd.supervisor.plays import find_play, read_play
@@ -62,11 +64,12 @@ def play_path(world: World, given: str) -> PurePath:
 def candles_of(world: World, given: str, reference: str, play: Play) -> Candles:
     """
     The candles of a file, taken for those of the Play's symbol: the file itself does not say whose they are. `reference` names
-    the file of the second symbol, for a Play that reads one, empty for others.
+    the file of the second symbol, for a Play that reads one, empty for others. Beside candles of recorded days stands what was
+    used, of what the Play reads.
 
     Raises `CandleError` when they cannot be used, `SettingsError` for a second file too few or too many.
     """
-    candles = _read(world, given, play.symbol)
+    candles = _with_said(world, given, _read(world, given, play.symbol), play)
     if play.reference is None:
         if reference:
             raise SettingsError(f"--reference-candles {reference}: {play.name} reads no second symbol, expected no such file")
@@ -115,6 +118,14 @@ def _refuse_elsewhere(given: str, other: Candles, candles: Candles) -> None:
 
 def _read(world: World, given: str, symbol: str) -> Candles:
     return read_candles(world.disk, _absolute(world, given), symbol)
+
+
+def _with_said(world: World, given: str, candles: Candles, play: Play) -> Candles:
+    path = _absolute(world, given)
+    if not world.disk.stat(path).is_dir:
+        return candles
+    names = compile_program(play, candles.step_ms).reads_market
+    return read_said(world.disk, path, candles, names) if names else candles
 
 
 def _absolute(world: World, given: str) -> PurePath:

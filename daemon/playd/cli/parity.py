@@ -166,13 +166,16 @@ def compare(
 
     The window starts at `start_ms`, an open of the execution clock, else at `start_of`.
 
+    What stands beside the candles is what both sides read; where nothing does, what the embedded exchange says. That one
+    liquidates by the last price in either case.
+
     The exchange stamps `funding` at the instrument's own times only (every eight hours); the backtest wherever it is given.
     """
     money = BacktestMoney(play.deploy.capital_usdt, play.account.slippage_bps)
     play = replace(play, backtest=money)
     instrument = synthetic_instrument(play.symbol, float(candles.open[0]))
     start_ms = start_of(play, candles) if start_ms is None else start_ms
-    said = said_by_exchange(play, candles, funding, start_ms)
+    said = candles if _has_said(candles) else said_by_exchange(play, candles, funding, start_ms)
     result = run_backtest(play, said, instrument, start_ms=start_ms, funding=funding)
     trader = TraderSide(replace_disk(world), play, candles, result)
     try:
@@ -182,6 +185,10 @@ def compare(
         if known is None:
             raise
         raise known from group
+
+
+def _has_said(candles: Candles) -> bool:
+    return any(each is not None for each in (candles.mark, candles.funding_rate, candles.open_interest))
 
 
 def said_by_exchange(play: Play, candles: Candles, funding: Funding, start_ms: int) -> Candles:
@@ -353,6 +360,7 @@ class TraderSide:
             budget_of=_free_budget,
             play_of=lambda _: self._play,
             read_play=self._read_play,
+            told=self._candles if _has_said(self._candles) else None,
             compile_for=_compiled_already,
             rate_limits=False,
         )

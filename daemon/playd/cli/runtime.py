@@ -17,6 +17,7 @@ import anyio
 from playd.cli.account_plans import Books, key_plan, paper_plan, watch_plan
 from playd.cli.reports import Reports
 from playd.cli.universe import Universe, UniversePlan, open_universe
+from playd.core.candles import Candles
 from playd.core.errors import OperatorError, PlayError
 from playd.core.modes import Environment, Mode
 from playd.core.record import Recorder
@@ -26,6 +27,7 @@ from playd.market.feed import CandleFeed
 from playd.market.feed_watch import HubTiming
 from playd.market.hub import MarketHub
 from playd.market.recorded_days import market_of
+from playd.market.told import Told, Values
 from playd.ops.clock_watch import ClockWatch, VenueTime
 from playd.ops.kept import kept
 from playd.ops.maintenance_watch import MaintenanceWatch, Venue
@@ -88,6 +90,8 @@ class RuntimePlan:
         compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
         on_account: Hears of every account that is opened, before it starts.
         on_bar: Hears of every closed bar of a venue's market; the embedded exchange has its own candles.
+        on_told: Hears of what was used beside these bars.
+        told: Candles with what was recorded beside them, which then holds instead of what the embedded exchange says.
         make_room: Asked when the disk is full: whether trying again can help.
         faults: What the embedded exchange does wrong on command.
         unrecorded: Why records of the journal wait, empty while they do not: nothing new is risked then.
@@ -107,6 +111,8 @@ class RuntimePlan:
     compile_for: Callable[[Play], Awaitable[None]]
     on_account: Callable[[Account], None] = lambda _account: None
     on_bar: Callable[[str, int, ClosedBar], None] = lambda _market, _step_ms, _bar: None
+    on_told: Callable[[str, int, str, int, Values], None] = lambda _market, _step_ms, _symbol, _open_ms, _values: None
+    told: Candles | None = None
     make_room: Callable[[], bool] = lambda: False
     rate_limits: bool = True
     faults: tuple[Fault, ...] = ()
@@ -453,8 +459,11 @@ async def _open_universes(
         # Demo has its market from the host of the real one: what is bounded is a host, whoever connects to it.
         limiter = ConnectLimiter(world.clock, per_minute, partial(_banned_for_s, public))
         limiter = limiters.setdefault(urlsplit(hosts.public).netloc, limiter)
-        on_bar = None if embedded else partial(plan.on_bar, market_of(environment), step_ms)
-        opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar, partial(tick_of, environment))
+        market = market_of(environment)
+        on_bar = None if embedded else partial(plan.on_bar, market, step_ms)
+        told = Told(recorded=plan.told) if embedded else Told(partial(plan.on_told, market, step_ms))
+        ticks = partial(tick_of, environment)
+        opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar, ticks, told)
         universes[environment] = await stack.enter_async_context(opened)
     return exchange, universes
 

@@ -13,6 +13,7 @@ from playd.market.bars import ClosedBar
 from playd.market.feed_watch import FeedNote, HubTiming
 from playd.market.hub import MarketHub
 from playd.market.ticks import Ticks
+from playd.market.told import Told
 from playd.venues.bybit.environment import Hosts
 from playd.venues.bybit.market_data import BybitMarketData
 from playd.venues.bybit.public_stream import BybitPublicStream
@@ -55,6 +56,7 @@ async def open_universe(
     on_note: Callable[[FeedNote], None],
     on_bar: Callable[[ClosedBar], None] | None = None,
     tick_of: Callable[[str], float | None] = lambda _symbol: None,
+    told: Told | None = None,
 ) -> AsyncIterator[Universe]:
     """The universe's public side while the block lasts: its stream and its hub run in the block's own task group."""
     simulated = plan.environment is Environment.LOCAL
@@ -82,6 +84,7 @@ async def open_universe(
             on_bar=on_bar,
             # What an account knows of a symbol is read again as soon as an order or a bar makes it doubtful.
             tick_of=lambda symbol: tick_of(symbol) or ticks.of(symbol),
+            told=told,
         )
         group.start_soon(stream.run, name="public stream")
         group.start_soon(hub.run, name="market hub")

@@ -32,6 +32,7 @@ from playd.market.public_feed import (
 )
 from playd.market.subscription import Subscription
 from playd.market.ticker import Ticker
+from playd.market.told import Told
 from playd.world.ports import Clock
 
 
@@ -55,6 +56,7 @@ class MarketHub:
         on_clock: bool = False,
         on_bar: Callable[[ClosedBar], None] | None = None,
         tick_of: Callable[[str], float | None] = lambda _symbol: None,
+        told: Told | None = None,
     ) -> None:
         """
         `venue_ms` is the venue's wall clock, by which frames are stamped; without it quotes are as old as their arrival. With
@@ -63,6 +65,8 @@ class MarketHub:
         `on_bar` hears of every closed bar as it is taken, and of one that comes again with other values. Bars of a market with
         `on_clock` are judged (`market.quality`), `tick_of` being the step of a symbol's prices, None while it is unknown.
         """
+        self.told = told or Told()
+        """What was said beside the newest bars, the same for everybody."""
         self._on_bar = on_bar
         self._tick_of = tick_of if on_clock else None
         self._venue_ms = venue_ms
@@ -204,8 +208,9 @@ class MarketHub:
         return await self._source.has_ended(symbol)
 
     async def said(self, candles: Candles, names: Sequence[str]) -> Candles:
-        """The candles with what the venue's records say beside them, see `CandleSource.said`."""
-        return await self._source.said(candles, names)
+        """The candles with what the venue's records say beside them, `CandleSource.said`; in a replay, what was recorded."""
+        recorded = self.told.beside(candles)
+        return recorded if recorded is not None else await self._source.said(candles, names)
 
     def _start(self, symbol: str) -> SymbolFeed:
         feed = self._feeds[symbol] = SymbolFeed(

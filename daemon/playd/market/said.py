@@ -3,13 +3,14 @@ Closed bars with what the venue says beside them: mark price, funding rate, open
 
 A bar of the stream gets what the ticker says when it closes. One that was fetched later, or that waited (for a gap before it,
 for its instance to start again), gets what the venue's records say, as the history of a start does: those hold the mark price
-of every candle, the rate of every stamp and the open interest every five minutes, and not what was announced in between.
+of every candle, the rate of every stamp and the open interest every five minutes, and not what was announced in between. Who
+comes second gets what was used first (`market.told`), which is recorded.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 
@@ -57,10 +58,15 @@ class SaidBars:
         """The next bar. Cancelling loses nothing. Raises `anyio.EndOfStream` when a replayed market is over."""
         if self._bar is None:
             self._bar = await self._bars.receive()
-        old = self._clock.mono_s() - self._bar.received_mono_s > FRESH_S
-        candle = await self._recorded(self._bar) if self._bar.late or old else self._heard(self._bar)
+        symbol, open_ms = self._bar.symbol, self._bar.candle.open_time_ms
+        said = self._hub.told.of(symbol, open_ms)
+        if any(name not in said for name in self._names):
+            old = self._clock.mono_s() - self._bar.received_mono_s > FRESH_S
+            candle = await self._recorded(self._bar) if self._bar.late or old else self._heard(self._bar)
+            said = self._hub.told.note(symbol, open_ms, {name: getattr(candle, name) for name in self._names})
         bar, self._bar = self._bar, None
-        return replace(bar, candle=candle)
+        beside: dict[str, Any] = {name: said[name] for name in self._names}
+        return replace(bar, candle=replace(bar.candle, **beside))
 
     def done(self, close_ms: int) -> None:
         """Every bar that closes up to `close_ms` has been dealt with."""

@@ -1,6 +1,6 @@
 """
-Writes every closed bar that is used live to the days of the state directory (`market.recorded_days`), so that a day can be
-replayed as it was seen.
+Writes every closed bar that is used live, and what was used beside it, to the days of the state directory
+(`market.recorded_days`), so that a day can be replayed as it was seen.
 
 Bars are kept in memory for a second and then written a file at a time, with a turn for everybody else between two files. Bars
 are not synced; a file or folder that is new syncs the folder that it is in, at the first bar of a UTC day once a symbol.
@@ -11,6 +11,7 @@ is nearly full loses bars; a power cut may take the last half minute.
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import PurePath
 from typing import Final, NoReturn
 
@@ -19,7 +20,8 @@ import anyio.lowlevel
 import structlog
 
 from playd.market.bars import ClosedBar
-from playd.market.recorded_days import FOLDER, file_of, line_of
+from playd.market.recorded_days import FOLDER, file_of, line_of, said_file_of, said_line_of
+from playd.market.told import Values
 from playd.world.ports import Clock, Disk
 
 WRITE_EVERY_S: Final = 1.0
@@ -37,7 +39,8 @@ class BarRecorder:
         self._state_dir = state_dir
         self._keep_days = keep_days
         self._may_write = may_write
-        self._waiting: list[tuple[str, int, ClosedBar]] = []
+        self._waiting: list[tuple[PurePath, float, Callable[[int], bytes]]] = []
+        """File, when it was received (monotonic), and its line once that is a time."""
         self._by_file: defaultdict[PurePath, list[bytes]] = defaultdict(list)
         """Lines that are being written."""
         self._ended: set[PurePath] = set()
@@ -46,8 +49,17 @@ class BarRecorder:
 
     def heard(self, market: str, step_ms: int, bar: ClosedBar) -> None:
         """A bar was taken, or came again with other values."""
+        path = file_of(market, bar.symbol, step_ms, bar.candle.open_time_ms)
+        self._note(path, bar.received_mono_s, partial(line_of, bar))
+
+    def told(self, market: str, step_ms: int, symbol: str, open_ms: int, values: Values) -> None:
+        """Something that was said beside a bar was used."""
+        path = said_file_of(market, symbol, step_ms, open_ms)
+        self._note(path, self._clock.mono_s(), partial(said_line_of, open_ms, dict(values)))
+
+    def _note(self, path: PurePath, received_mono_s: float, line: Callable[[int], bytes]) -> None:
         if self._keep_days:
-            self._waiting.append((market, step_ms, bar))
+            self._waiting.append((self._state_dir / path, received_mono_s, line))
 
     async def run(self) -> NoReturn:
         """Write what was heard each second, and let days go that are not kept any longer."""
@@ -73,9 +85,8 @@ class BarRecorder:
         waiting, self._waiting = self._waiting, []
         if waiting and self._may_write():
             ahead_ms = self._clock.wall_ms() - self._clock.mono_s() * 1000
-            for market, step_ms, bar in waiting:
-                path = self._state_dir / file_of(market, bar.symbol, step_ms, bar.candle.open_time_ms)
-                self._by_file[path].append(line_of(bar, round(ahead_ms + bar.received_mono_s * 1000)))
+            for path, received_mono_s, line in waiting:
+                self._by_file[path].append(line(round(ahead_ms + received_mono_s * 1000)))
         while self._by_file:
             path = next(iter(self._by_file))
             try:

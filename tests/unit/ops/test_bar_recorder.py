@@ -14,7 +14,7 @@ from playd.core.modes import Environment
 from playd.core.timeframes import DAY_MS, MINUTE_MS
 from playd.market.bars import ClosedBar, Source
 from playd.market.candle_file import read_candles
-from playd.market.recorded_days import market_of
+from playd.market.recorded_days import market_of, read_said
 from playd.ops import bar_recorder
 from playd.ops.bar_recorder import BarRecorder
 from playd.world.virtual import VirtualWorld, virtual_world
@@ -144,3 +144,33 @@ def test_demo_follows_the_real_market() -> None:
         "live",
         "testnet",
     )
+
+
+def test_what_was_used_beside_bars_is_read_back_bit_for_bit_and_what_was_not_is_missing() -> None:
+    side = Side()
+    first_ms = side.day_ms + DAY_MS - 2 * MINUTE_MS
+    opens = [first_ms + number * MINUTE_MS for number in range(3)]
+    side.hear(*(bar(open_ms) for open_ms in opens))
+    candles = read_candles(side.world.disk, MARKET, "BTCUSDT")
+    names = ("mark", "funding_rate", "open_interest")
+    assert read_said(side.world.disk, MARKET, candles, names) is candles, "no day has any of it"
+
+    mark = Candle(opens[0], 0.4, 0.1 + 0.2 + 0.3, 0.1, 1 / 3, 0.0)
+    side.recorder.told("live", MINUTE_MS, "BTCUSDT", opens[0], {"mark": mark, "funding_rate": 0.1 + 0.2})
+    side.recorder.told("live", MINUTE_MS, "BTCUSDT", opens[0], {"open_interest": 1 / 7, "funding_rate": 0.9})
+    side.recorder.told("live", MINUTE_MS, "BTCUSDT", opens[2], {"funding_rate": None, "open_interest": 12.5})
+    side.recorder.write()
+    found = read_said(side.world.disk, MARKET, candles, names)
+    assert found.mark is not None
+    assert (found.mark.high.tolist(), found.mark.low.tolist()) == ([0.1 + 0.2 + 0.3, 0.5, 0.5], [0.1, 0.1 + 0.2, 0.1 + 0.2])
+    assert found.funding_rate is not None
+    assert found.funding_rate[0] == 0.1 + 0.2, "what was used first"
+    assert [value != value for value in found.funding_rate] == [False, True, True]
+    assert found.open_interest is not None
+    assert [found.open_interest[0], found.open_interest[2]] == [1 / 7, 12.5]
+    assert read_said(side.world.disk, MARKET, candles, ("funding_rate",)).mark is None, "the Play does not read it"
+
+    path = MARKET / "2024-01-01" / "BTCUSDT.1m.said.jsonl"
+    side.world.disk.write_replace(path, b'{"open_time_ms": 60000, "mark": [1, 2]}\n{"cut off')
+    with pytest.raises(CandleError, match="line 1: not what was said beside a bar"):
+        read_said(side.world.disk, MARKET, candles, names)
