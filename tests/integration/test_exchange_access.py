@@ -203,6 +203,7 @@ async def test_the_ledger_says_what_arrived_what_it_did_and_what_was_told(path: 
     assert request["params"]["orderLinkId"] == effect["orders"][0]["orderLinkId"] == answer["result"]["orderLinkId"] == "kept"
     assert request["n"] < effect["n"] < answer["n"]
     assert told[-1]["frame"]["topic"] == "order"
+    assert next(entry["key"] for entry in entries if entry["kind"] == "authenticated") == request["key"]
     assert kinds[-1] == "closed"
 
 

@@ -73,6 +73,7 @@ def _frame(entry: Mapping[str, Any]) -> str:
 
 _WORDS = {
     "opened": lambda entry: f"{entry['conn']} {entry['path']} from {entry['address']}",
+    "authenticated": lambda entry: f"{entry['conn']} uid {entry['uid']} key {entry['key']}",
     "closed": lambda entry: f"{entry['conn']} uid {entry['uid']} code {entry['code']}",
     "request": lambda entry: f"uid {entry['uid']} {entry['conn'] or 'REST'} {entry['path']} {json.dumps(entry['params'])}",
     "answer": lambda entry: f"uid {entry['uid']} to {entry['request']}: {entry['code']} {entry['text']}",

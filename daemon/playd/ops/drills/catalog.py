@@ -75,6 +75,7 @@ DRILLS: Final = (
         "200 drops of the public and the private socket in ten minutes; then the private one is not let in for two",
         "at most 20 connects a minute; every bar once; polled every 5 s, a warning after 30 s, an alarm after 120 s",
         incident="SLO_PRIVATE_DOWN", limit_s=130.0, deadline_s=1080.0, waits=True,
+        halts=("MANUAL_STOP 1",), opens=("MANUAL_STOP",),
     ),
     Drill(
         "DRL-06", 1, "half-open socket", "no frames on the public, then on the private socket; the connection stands",
@@ -84,6 +85,7 @@ DRILLS: Final = (
         "DRL-07", 1, "blind", "all reads fail for 20 s, for 70 s and for ten minutes while exposed",
         "account paused at 15 s, halted at 60 s, each time with one incident; nothing is assumed; exits still sent",
         incident="BLIND", limit_s=65.0, deadline_s=1080.0, waits=True,
+        halts=("BLIND 1", "BLIND 2"), opens=("HALTED",),
     ),
     Drill(
         "DRL-08", 1, "stale quote",
@@ -153,7 +155,7 @@ DRILLS: Final = (
         "no space for the ledger, for the journal, for states, at any write; each time there is some again",
         "ballast used, level 2 on everything; an exit and a panic carried out and on record; clean resume",
         limit_s=30.0, deadline_s=420.0,
-        halts=("DISK 2", "KILL_FILE 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",), opens=("HALTED",),
+        halts=("DISK 2", "KILL_FILE 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",), opens=("GUARDIAN_PLAN", "HALTED"),
     ),
     Drill(
         "DRL-19", 1, "damaged files",
@@ -168,24 +170,28 @@ DRILLS: Final = (
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
         "exit 74; the guardian covers; after the restart everything is halted until a person has looked",
         incident="GUARDIAN_STOP", limit_s=20.0,
+        halts=("KILL_FILE 2", "MANUAL_STOP 1"), opens=("HALTED", "MANUAL_STOP"), guardian=("stop", "cancel"),
     ),
     Drill(
         "DRL-21", 1, "venue acts",
         "positions are liquidated in steps, deleveraged, settled; symbols end, are about to, or no longer trade",
         "booked to its owner, halted and told in 10 s; no entry before an end that is announced",
         incident="FORCED_CLOSE", limit_s=10.0, deadline_s=420.0,
-        leaves=("FORCED_CLOSE", "SYMBOL_REFUSED", "PLAY_STOPPED"), stays=("RULES_CHANGED",),
+        halts=("FORCED_CLOSE 2", "PLAY_STOPPED 2", "SYMBOL_REFUSED 2"), opens=("HALTED", "RULES_CHANGED", "SYMBOL_REFUSED"),
+        leaves=("FORCED_CLOSE", "SYMBOL_REFUSED", "PLAY_STOPPED"), stays=("HALTED", "RULES_CHANGED", "SYMBOL_REFUSED"),
     ),
     Drill(
         "DRL-22", 1, "hands in the app",
         "a person cancels the stop, moves it, cancels everything, trades, changes the leverage, closes",
         "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
-        leaves=("MANUAL_CLOSE",),
+        halts=("ACCOUNT_MODE 1", "MANUAL_CLOSE 1", "MANUAL_STOP 1"),
+        opens=("ACCOUNT_MODE", "FOREIGN_ORDER", "FOREIGN_POSITION", "MANUAL_STOP"), leaves=("MANUAL_CLOSE",),
     ),
     Drill(
         "DRL-23", 1, "second daemon", "a second daemon on the same state, then one elsewhere on the account",
         "exit 79; one of the two halts the account within a reconciliation; the first one trades on", limit_s=150.0,
-        leaves=("SECOND_DAEMON",), stays=("SECOND_DAEMON",), deadline_s=420.0,
+        deadline_s=420.0,
+        halts=("SECOND_DAEMON 2",), opens=("SECOND_DAEMON",), leaves=("SECOND_DAEMON",), stays=("SECOND_DAEMON",),
     ),
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
     Drill(

@@ -14,6 +14,8 @@ from playd.orders.guardian.plan_file import DIRECTORY
 
 QUIET_WITHIN_S: Final = 20.0
 JOURNAL: Final = "journal"
+_TOLD: Final = ("halts", "incidents")
+"""What another daemon on the account raises counts too: one of the two must."""
 
 
 async def judge(stage: Stage) -> None:
@@ -73,7 +75,8 @@ async def _check(stage: Stage) -> None:
     report.invariants = (*check(venue, tables), *check_decisions(venue, tables))
     ours = {row["symbol"] for row in tables["intents"]}  # nobody promises a stop to what a hand opens
     report.naked_s = sum(for_ms for symbol, for_ms in venue.lapses if symbol in ours) / 1000
-    report.found = consequences(every["halts"], every["incidents"], await acts_of_guardian(stage))
+    told = {name: [*every[name], *(row for state in stage.strangers for row in stage.table(name, state))] for name in _TOLD}
+    report.found = consequences(told["halts"], told["incidents"], await acts_of_guardian(stage))
     report.orders_per_intent_max = orders_per_attempt(venue, tables)
 
 

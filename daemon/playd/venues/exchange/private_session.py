@@ -21,6 +21,7 @@ def authenticate(session: Session, frame: dict[str, Any]) -> ApiKey:
     found = auth.check_key(floor.keys.find(str(key)), floor.config.environment, session.address, wall_ms)
     auth.check_socket(found, expires, signature, wall_ms)
     session.client.uid = found.uid
+    floor.ledger.note("authenticated", conn=session.client.conn_id, uid=found.uid, key=found.key)
     return found
 
 

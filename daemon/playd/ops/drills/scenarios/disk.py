@@ -5,7 +5,7 @@ The daemon runs on a disk that fails on command (`failing_disk`), so that neithe
 """
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import anyio
 
@@ -26,7 +26,7 @@ from playd.ops.drills.scenarios.steps import (
     lifted_by_a_person,
     stop_removed,
 )
-from playd.ops.drills.stage import SPEED, Stage
+from playd.ops.drills.stage import HURRY, SPEED, Stage
 from playd.orders.halts import ALL, Level
 
 HALTED_S: Final = 30.0
@@ -36,16 +36,17 @@ ENDED_S: Final = 30.0
 RETURNS_S: Final = 45.0
 QUIET_S: Final = 10.0
 LOST_EXIT: Final = 74
-LEDGER, JOURNAL, STATES = "ledger.sqlite", "*.jsonl", "state.json*"
+LEDGER, JOURNAL, STATES, PLAN = "ledger.sqlite", "*.jsonl", "state.json*", "plan.json*"
 STATES_S: Final = 4.0
 
 
 async def disk_full(stage: Stage) -> None:
-    """DRL-18: no space at a write of the ledger, of the journal, of states, then at any; each time there is some again."""
+    """DRL-18: no space for ledger, journal, states, the guardian's plan, then for anything; each time there is some again."""
     await _open(stage)
     for files in (LEDGER, JOURNAL):
         await _full_for(stage, files)
     await _full_for_states(stage)
+    await _full_for_plan(stage)
     await holds_still(stage, BUSY, BUSY_SYMBOL)
     stage.report.require(_ballast(stage), "before", f"{BALLAST} is held")
     began_s = stage.host(DISK, kind=NO_SPACE)
@@ -129,6 +130,29 @@ async def _full_for_states(stage: Stage) -> None:
         return stage.world.disk.read_bytes(path) != before
 
     await stage.expect("space again", kept, "the state is kept again", RETURNS_S)
+
+
+async def _full_for_plan(stage: Stage) -> None:
+    """The guardian keeps the last good plan, a person is told, and the plan is written as soon as it can be."""
+    fault, path = f"no space for {PLAN}", stage.state / "guardian" / "plan.json"
+    before = stage.world.disk.read_bytes(path)
+    stage.host(DISK, kind=NO_SPACE, files=PLAN)
+    await stage.exchange.release(HURRY)  # positions come and go, and with them what is to be planned
+
+    async def told() -> Any:
+        found = stage.incident("GUARDIAN_PLAN")
+        return found if found is not None and found["resolved_ms"] is None else None
+
+    await stage.expect(fault, told, lambda row: str(row["text"]), TRADED_S)
+    await stage.exchange.release(SPEED)
+    stage.report.require(stage.world.disk.read_bytes(path) == before, fault, "the last good plan stays")
+    await bars_go_on(stage, fault, RETURNS_S)
+    stage.host_is_well(DISK)
+
+    async def written() -> bool:
+        return await told() is None
+
+    await stage.expect("space again", written, "the plan is written again", RETURNS_S)
 
 
 async def _space_again(stage: Stage, fault: str) -> None:

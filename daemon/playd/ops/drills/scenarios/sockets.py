@@ -73,15 +73,23 @@ async def reconnect_storm(stage: Stage) -> None:
     seen = " and ".join(f"{count} met a {socket} socket" for socket, count in dropped.items())
     stage.report.require(all(count >= MET for count in dropped.values()), fault, seen)
     healed_s = await heal(stage)
-    opened = [row["wall_ms"] for row in await stage.exchange.entries("opened") if row["wall_ms"] >= began_ms]
-    most = _most_in_a_minute(opened)
-    stage.report.require(most <= CONNECTS_PER_MIN, fault, f"{len(opened)} connects, at most {most} in a minute")
+    for who, own in (("the daemon", False), ("the guardian", True)):
+        opened = await _connects_of(stage, began_ms, guardian=own)
+        most = _most_in_a_minute(opened)
+        stage.report.require(most <= CONNECTS_PER_MIN, fault, f"{len(opened)} connects of {who}, at most {most} in a minute")
     stage.report.require(await alive(stage), fault, "one life of the daemon")
     await stage.exchange.release(SPEED)
     await stage.expect("storm over", lambda: _trades(stage), "both sockets are up", LIMITED_S, since_s=healed_s)
     await bars_go_on(stage, "storm over", LIMITED_S)
     no_gaps(stage, "storm over")
     await _private_socket_away(stage)
+
+
+async def _connects_of(stage: Stage, began_ms: int, *, guardian: bool) -> list[int]:
+    """When daemon or guardian connected since then: a socket is the guardian's that proves its key, any other the daemon's."""
+    keys = {row["conn"]: row["key"] for row in await stage.exchange.entries("authenticated")}
+    opened = [row for row in await stage.exchange.entries("opened") if row["wall_ms"] >= began_ms]
+    return [row["wall_ms"] for row in opened if (keys.get(row["conn"]) == stage.exchange.guardians_key) is guardian]
 
 
 def _most_in_a_minute(moments_ms: Sequence[int]) -> int:
