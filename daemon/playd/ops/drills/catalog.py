@@ -199,6 +199,7 @@ DRILLS: Final = (
         "the venue, its name and all its answers but 503 are away, in session and at a start; then it announces maintenance",
         "one life of the daemon, which says what it waits for; paused ahead of maintenance; clean return",
         incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=420.0,
+        halts=("MAINTENANCE_LOCAL 1", "CLOCK_LOCAL 1"), may_halt=("BLIND 1",), guardian=("cancel",),
     ),
     Drill(
         "DRL-26", 1, "panic under fire",
