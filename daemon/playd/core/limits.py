@@ -4,14 +4,14 @@ Bounds that are not settings. Every queue, retry, batch, line and wait has a num
 
 from typing import Final
 
-BARS_PER_INSTANCE: Final = 64
-"""Closed bars waiting for one instance: an hour of one-minute bars. Overflow drops them and starts the gap protocol."""
+BARS_KEPT: Final = 256
+"""Newest closed bars of a symbol, for all who read it: four hours of minutes. Whoever is further behind fetches, late."""
+
+BARS_HELD: Final = 64
+"""Bars of a symbol kept behind a gap while it is being filled: an hour. What comes behind them is fetched with the gap."""
 
 FILLS_PER_INSTANCE: Final = 1024
 """Fills waiting for one instance. Never dropped: overflow restarts the instance, which rebuilds itself from the ledger."""
-
-COMMANDS_PER_INSTANCE: Final = 16
-"""Operator commands waiting for one instance; a person cannot type faster."""
 
 REQUEST_LINE_BYTES: Final = 256 * 1024
 """Longest line a control client may send; the longest legitimate one (a Play check) is below 100 KiB."""

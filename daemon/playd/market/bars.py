@@ -4,15 +4,9 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Final
 
 from playd.core.candles import Candle
-
-KEPT: Final = 256
-"""Closed bars kept per symbol for subscribers that lag: four hours of minutes. Older ones are fetched again."""
-
-HELD: Final = 64
-"""Bars kept beyond a gap while it is being filled; further ones are fetched with the gap."""
+from playd.core.limits import BARS_HELD, BARS_KEPT
 
 
 class Source(StrEnum):
@@ -142,12 +136,12 @@ class BarLine:
     def _append(self, bar: ClosedBar) -> None:
         self._kept.append(bar)
         self.head_ms = bar.candle.open_time_ms
-        if len(self._kept) > KEPT:
+        if len(self._kept) > BARS_KEPT:
             self.floor_ms = self._kept.popleft().candle.open_time_ms
 
     def _hold(self, bar: ClosedBar) -> Offer:
         open_ms = bar.candle.open_time_ms
-        if open_ms in self._held or len(self._held) < HELD:
+        if open_ms in self._held or len(self._held) < BARS_HELD:
             self._held.setdefault(open_ms, bar)
             return Offer.HELD
         self._beyond_ms = max(open_ms, self._beyond_ms or open_ms)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from playd.core.candles import Candle, Candles
-from playd.market.bars import KEPT
+from playd.core.limits import BARS_KEPT
 
 Values = Mapping[str, Candle | float | None]
 """By names of `plays.program.MARKET_FIELDS`: what was said, None where nothing was."""
@@ -44,7 +44,7 @@ class Told:
         self._symbols.add(symbol)
         if fresh:
             self._on_told(symbol, open_ms, fresh)
-        while len(self._by_bar) > KEPT * len(self._symbols):
+        while len(self._by_bar) > BARS_KEPT * len(self._symbols):
             self._by_bar.popitem(last=False)
         return known
 

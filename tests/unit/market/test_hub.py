@@ -12,7 +12,8 @@ import pytest
 
 from playd.core.candles import Candle, Candles, as_candles
 from playd.core.errors import LinkError, Refused
-from playd.market.bars import KEPT, ClosedBar, Source
+from playd.core.limits import BARS_KEPT
+from playd.market.bars import ClosedBar, Source
 from playd.market.feed_watch import FeedNote, FeedState, HubTiming, NoteKind
 from playd.market.hub import MarketHub
 from playd.market.public_feed import (
@@ -192,16 +193,16 @@ def test_the_first_bar_is_the_one_behind_the_history() -> None:
 def test_a_late_subscriber_gets_what_the_hub_still_keeps_and_fetches_what_it_does_not() -> None:
     async def body() -> None:
         async with running() as scene, await scene.hub.subscribe(SYMBOL):
-            for number in range(1, KEPT + 21):
+            for number in range(1, BARS_KEPT + 21):
                 scene.close(number)
                 await anyio.lowlevel.checkpoint()
             await anyio.sleep(0.1)
-            scene.source.list(*range(1, KEPT + 21))
+            scene.source.list(*range(1, BARS_KEPT + 21))
             scene.source.asked.clear()
             lagging = await scene.hub.subscribe(SYMBOL, after_ms=15 * STEP)
-            bars = await take(lagging, KEPT + 5)
-            assert numbers(bars) == list(range(16, KEPT + 21))
-            assert [bar.late for bar in bars] == [True] * 5 + [False] * KEPT
+            bars = await take(lagging, BARS_KEPT + 5)
+            assert numbers(bars) == list(range(16, BARS_KEPT + 21))
+            assert [bar.late for bar in bars] == [True] * 5 + [False] * BARS_KEPT
             assert [(start, end) for _, start, end in scene.source.asked] == [(16, 21)]
 
     in_virtual_time(body)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playd.core.candles import Candle
-from playd.market.bars import HELD, KEPT, BarLine, ClosedBar, Offer, Source
+from playd.core.limits import BARS_HELD, BARS_KEPT
+from playd.market.bars import BarLine, ClosedBar, Offer, Source
 
 STEP = 60_000
 
@@ -75,19 +76,19 @@ def test_a_hole_of_the_venue_is_skipped_only_when_told() -> None:
 def test_a_long_outage_keeps_a_bounded_number_of_bars_beyond_the_gap() -> None:
     line = BarLine(STEP)
     line.offer(bar(0))
-    for number in range(2, 2 * HELD):
-        assert line.offer(bar(number)) is (Offer.HELD if number < HELD + 2 else Offer.DROPPED)
+    for number in range(2, 2 * BARS_HELD):
+        assert line.offer(bar(number)) is (Offer.HELD if number < BARS_HELD + 2 else Offer.DROPPED)
     assert line.offer(bar(2)) is Offer.HELD, "a copy of one that is held"
     assert line.offer(bar(1)) is Offer.TAKEN
     gap = line.gap
     assert gap is not None
-    assert gap[0] == (HELD + 2) * STEP
-    assert line.newest_ms == (2 * HELD - 1) * STEP
+    assert gap[0] == (BARS_HELD + 2) * STEP
+    assert line.newest_ms == (2 * BARS_HELD - 1) * STEP
 
 
 def test_readers_behind_the_kept_bars_are_told_by_the_floor() -> None:
     line = BarLine(STEP)
-    for number in range(1, KEPT + 11):
+    for number in range(1, BARS_KEPT + 11):
         line.offer(bar(number))
     assert line.floor_ms == 10 * STEP
-    assert opens(line, 10) == list(range(11, KEPT + 11))
+    assert opens(line, 10) == list(range(11, BARS_KEPT + 11))

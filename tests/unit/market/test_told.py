@@ -3,7 +3,7 @@
 import anyio
 
 from playd.core.candles import Candle
-from playd.market.bars import KEPT
+from playd.core.limits import BARS_KEPT
 from playd.market.said import FRESH_S, SaidBars
 from playd.market.told import Told, Values
 from tests.unit.market.test_hub import SYMBOL, running
@@ -50,8 +50,8 @@ def test_that_nothing_was_said_is_kept_as_such() -> None:
 
 def test_what_was_said_is_kept_for_as_many_bars_as_these_are() -> None:
     told = Told()
-    for number in range(2 * KEPT):
+    for number in range(2 * BARS_KEPT):
         told.note("BTCUSDT", number, {"funding_rate": 0.1})
         told.note("ETHUSDT", number, {"funding_rate": 0.2})
-    assert not told.of("BTCUSDT", KEPT - 1)
-    assert told.of("BTCUSDT", KEPT) == {"funding_rate": 0.1}
+    assert not told.of("BTCUSDT", BARS_KEPT - 1)
+    assert told.of("BTCUSDT", BARS_KEPT) == {"funding_rate": 0.1}
