@@ -5,7 +5,7 @@ position waits for nobody.
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -131,13 +131,23 @@ async def decide(port: InstancePort, n: int, bar: int, draw: float) -> None:
         await port.submit(replace(leave(close_ms, uid=uid(n), side=Side.SELL), symbol=symbol(n)))
 
 
-async def lose_stops(life: OrderWorld, draws: random.Random) -> None:
-    """Somebody takes a stop away every second or so, all the time."""
+async def lose_stops(life: OrderWorld, draws: random.Random, at_once: Sequence[int]) -> None:
+    """Somebody takes a stop away every second or so, all the time; of several positions in one moment as `at_once` has it."""
     while True:
         await anyio.sleep(draws.uniform(0.7, 1.5))
         covered = [name for name, held in life.venue.book.items() if held.signed and held.stop]
-        if covered:
-            life.venue.remove_stop(draws.choice(covered))
+        for name in draws.sample(covered, min(len(covered), draws.choice(at_once))):
+            life.venue.remove_stop(name)
+
+
+def unkind(venue: FakeVenue, draws: random.Random) -> Callable[[OrderRequest], None]:
+    """Orders find a part of what they want, and of every tenth entry the venue forgets the stop."""
+
+    def before(order: OrderRequest) -> None:
+        venue.fill_share = draws.choice((Decimal(1), Decimal(1), Decimal("0.6"), Decimal("0.3")))
+        venue.script.no_attached_stop += not order.reduce_only and draws.random() < 0.1
+
+    return before
 
 
 async def fetch_candles(budget: AccountBudget) -> None:
@@ -154,18 +164,25 @@ async def guard(venue: CountingVenue, endpoint: str, share: GuardianShare) -> No
 
 
 @pytest.mark.slow
-def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fast() -> None:
+@pytest.mark.parametrize("venue_is", ["kind", "unkind"])
+def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fast(venue_is: str) -> None:
+    """
+    An unkind venue fills in parts, forgets stops of entries and loses three at once: as many as leave at any moment. More may
+    come together within the same second by chance, and then wait for the next one.
+    """
+
     async def body() -> None:
         clock, draws = LoopClock(), random.Random(4)
         budget = AddressBudget(clock).for_account("main", guarded=True)
         venue = CountingVenue(clock, budget)
         patient = replace(OrderSettings.of(Environment.LOCAL), repairs_symbol_hour=1000, repairs_account_hour=1000)
+        venue.before_place = unkind(venue, draws) if venue_is == "unkind" else venue.before_place
         life = build(venue=venue, budget=budget, settings=patient)  # so many lost stops are a person's otherwise
         async with life.running():
             ports = [await life.account.register(uid(n), uid(n), symbol(n), clock_ms=60_000) for n in range(INSTANCES)]
             life.ports += ports
             async with anyio.create_task_group() as around:
-                around.start_soon(lose_stops, life, draws)
+                around.start_soon(lose_stops, life, draws, (1, 1, 1, 3) if venue_is == "unkind" else (1,))
                 for _ in range(4):
                     around.start_soon(fetch_candles, budget)
                 share = GuardianShare(clock)
@@ -185,7 +202,9 @@ def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fa
             assert venue.too_fast == []
             assert len(entered) == INSTANCES
             assert len(protective) > 50
-            assert max(protective) <= PROTECTIVE_WAIT_S
+            late = [waited_s for waited_s in protective if waited_s > PROTECTIVE_WAIT_S]
+            assert len(late) <= (len(protective) // 200 if venue_is == "unkind" else 0)
+            assert max(protective) <= 1.1
             assert bare == []
             assert life.halts.in_force() == []
 

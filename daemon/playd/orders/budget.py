@@ -275,8 +275,13 @@ class AddressBudget:
         if request.bucket is not None:
             wait_s = max(wait_s, request.bucket.free_in_s(now_s, request.level))
         if request.priority is Priority.ENTRY:
-            wait_s = max(wait_s, self.entries_paused_for_s)
+            wait_s = max(wait_s, self.entries_paused_for_s, self._protection_waits_s(request.account, now_s))
         return max(0.0, wait_s)
+
+    def _protection_waits_s(self, account: "AccountBudget", now_s: float) -> float:
+        """How long what protects an account waits yet: whose stops cannot be placed now opens nothing that needs one."""
+        waiting = [each for each in self._waiting if each.account is account and each.priority is Priority.PROTECT]
+        return max((self._free_in_s(each, now_s) for each in waiting), default=0.0)
 
 
 class AccountBudget:
@@ -293,6 +298,7 @@ class AccountBudget:
                 shares=shares_of(path, limit, rules),
                 usable_share=rules.usable,
                 reserved=GUARDIANS.get(path, 0) if guarded else 0,
+                free=path == STOPS,
             )
             for path, limit in UID_LIMITS_PER_S.items()
         }

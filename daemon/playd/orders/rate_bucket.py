@@ -38,7 +38,8 @@ class RateBucket:
 
     Requests have a level: those of level 0 may use all of it, those of level n and above together no more than `shares[n - 1]`.
     What the higher levels leave is a reserve for the lower ones, at any time: a window that others have filled frees nothing
-    for a while, whoever stands first in the queue. Times are monotonic seconds.
+    for a while, whoever stands first in the queue. Where the reserve stays `free`, what the lower levels use of a window is
+    taken from the higher ones, so that as much again may follow at once. Times are monotonic seconds.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class RateBucket:
         usable_share: float = USABLE_SHARE,
         reserved: int = 0,
         guess: int | None = None,
+        free: bool = False,
     ) -> None:
         """
         `reserved` requests of each window belong to somebody else who uses the same limit. `guess` is the size of one that the
@@ -58,6 +60,7 @@ class RateBucket:
         """
         self.name = name
         self._guess = guess
+        self._free = free
         self._guessed_s = -math.inf
         """When the guess was made, or last made smaller."""
         self._reserved = reserved
@@ -93,7 +96,7 @@ class RateBucket:
         usable = self.usable(now_s)
         free_s = max(now_s, self._blocked_until_s)
         for each in range(level + 1):
-            stamps = self._stamps[each]
+            stamps = self._stamps[0 if self._free else each]
             if len(stamps) >= (allowed := int(usable * self._shares[each]) or 1):
                 free_s = max(free_s, self._below_s(stamps, allowed))
         return free_s - now_s

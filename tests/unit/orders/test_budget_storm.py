@@ -185,7 +185,7 @@ def test_stops_that_many_positions_lose_at_one_moment_of_a_storm_leave_as_fast_a
         assert len(sets) == lost
         assert max(reads[:10]) <= PROTECTIVE_WAIT_S
         assert max(reads) <= 1.1
-        assert max(sets[:2]) <= PROTECTIVE_WAIT_S
+        assert max(sets[:3]) <= PROTECTIVE_WAIT_S
         assert max(sets) <= lost / 6 * 1.1
 
     in_virtual_time(body)
