@@ -44,6 +44,9 @@ NEVER: Final = {
 
 QUOTED: Final = replace(READY, bid=Decimal("50000.0"), ask=Decimal("50000.0"), mark=Decimal("50000.0"), quote_age_s=0.1)
 
+TOLD: Final = "raw_digest FROM order_events WHERE source IN ('reply', 'stream')"
+LEVELS: Final = [("LastPrice", 1)]
+
 SCOPE: Final = account_scope("main")
 
 TROUBLED: Final = InstanceRecord(
@@ -104,6 +107,9 @@ def a_daemon_that_trades(directory: Path, found: Filled) -> None:
         assert process.stop() == 0
     with closing(sqlite3.connect(directory / "state" / "ledger.sqlite")) as ledger:
         filled(ledger, found)
+        for what in ("bar_digest FROM bars", "raw_digest FROM executions", TOLD):
+            assert {len(digest) for (digest,) in ledger.execute(f"SELECT {what}")} == {64}
+        assert ledger.execute("SELECT DISTINCT trigger_by, close_on_trigger FROM orders WHERE protective").fetchall() == LEVELS
 
 
 def test_every_column_has_a_value_somewhere_or_a_reason_why_not(tmp_path: Path) -> None:

@@ -82,6 +82,46 @@ def test_an_open_loss_pauses_then_halts_and_entries_hear_of_it() -> None:
     in_virtual_time(body)
 
 
+def test_a_balance_on_record_tells_what_came_in_that_day_and_what_its_falls_are_measured_from() -> None:
+    async def body() -> None:
+        life = build(settings=replace(SETTINGS, breakers=replace(BREAKERS, fast_fall_pct=None)))
+        purse = Purse(life)
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.100"), READY)
+            await anyio.sleep(1.0)
+            life.venue.price += 400
+            await anyio.sleep(70.0)
+            await life.account.reconcile("test")
+            life.venue.price -= 800  # 80 USDT below the highest
+            purse.deposit += 500
+            await anyio.sleep(70.0)
+            await life.account.reconcile("test")
+            row = life.ledger.rows("SELECT * FROM equity ORDER BY ms DESC LIMIT 1")[0]
+            standing = life.account.breakers.standing
+
+            assert standing is not None
+            assert standing.day_start is not None
+            equity, day_start, high = (Decimal(row[name]) for name in ("equity", "day_start", "high_water"))
+            assert row["transfers"] == "500"
+            assert day_start - equity == standing.day_start - standing.index
+            assert high - equity == standing.high - standing.index == 80
+            assert f"{(high - equity) / high * 100:.2f}" == "0.76"  # of what there would be without the fall, as a breaker does
+
+    in_virtual_time(body)
+
+
+def test_a_balance_that_no_breaker_judged_claims_no_figures() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await anyio.sleep(100.0)
+            rows = life.ledger.rows("SELECT transfers, day_start, high_water FROM equity")
+            assert {tuple(row) for row in rows} == {(None, None, None)}
+
+    in_virtual_time(body)
+
+
 @pytest.mark.slow
 def test_a_loss_just_before_midnight_is_of_that_day_also_for_a_daemon_that_was_down_over_it() -> None:
     async def body() -> None:

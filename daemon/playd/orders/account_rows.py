@@ -27,7 +27,8 @@ class AccountRows:
         self._account = account
         self._written_ms = 0
         self._balance_ms = -1
-        """The venue's time of the newest balance that was stored."""
+        """The venue's time of the newest balance that was stored; `_is_judged` says whether its figures are known."""
+        self._is_judged = False
         self._mode = ""
 
     def note_balance(self, wallet: Wallet) -> None:
@@ -35,7 +36,11 @@ class AccountRows:
         now_ms, day = self._clock.wall_ms(), wallet.time_ms // DAY_MS
         if now_ms - self._written_ms < BALANCE_EVERY_MS and day == self._balance_ms // DAY_MS:
             return
-        self._written_ms, self._balance_ms = now_ms, wallet.time_ms
+        self._written_ms = now_ms
+        self._store(wallet)
+
+    def _store(self, wallet: Wallet) -> None:
+        self._balance_ms, self._is_judged = wallet.time_ms, False
         self._ledger.write(
             "INSERT OR REPLACE INTO equity (account, ms, equity, wallet_balance, unrealised, source)"
             " VALUES (?,?,?,?,?,'venue')",
@@ -50,13 +55,17 @@ class AccountRows:
 
     def note_standing(self, wallet: Wallet, standing: Standing, transfers: Decimal | None) -> None:
         """
-        Put beside a stored balance what breakers went by. `transfers` is what came in less what went out since the day began.
+        Put beside the newest stored balance what breakers went by. One that was never judged, because something was booked
+        meanwhile, is followed by the next that was. `transfers` is what came in less what went out since the day began.
 
         The start of the day and the highest are told as equity: what there would be now without the results since then. So the
         fall from either, in percent of it, is what a breaker compares with its limit.
         """
         if wallet.time_ms != self._balance_ms:
-            return
+            if self._is_judged:
+                return
+            self._store(wallet)
+        self._is_judged = True
         equity, day_start = standing.equity - standing.index, standing.day_start
         self._ledger.write(
             "UPDATE equity SET transfers = ?, day_start = ?, high_water = ? WHERE account = ? AND ms = ?",
