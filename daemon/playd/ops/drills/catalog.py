@@ -143,7 +143,9 @@ DRILLS: Final = (
         "entries, exits and repairs are throttled, with a reset in the past too; the address is banned, over a restart",
         "one order per attempt; exits first; covered within 40 s; no request leaves during the ban",
         limit_s=40.0, deadline_s=1260.0, waits=True,
-        leaves=("NAKED",), stays=("STOP_REFUSED",),
+        halts=("BANNED 1", "BLIND 1", "BLIND 2", "CLOCK_LOCAL 1", "MANUAL_STOP 1", "NAKED 2", "PANIC 4"),
+        may_halt=("UNKNOWN_ORDER 2",), opens=("BLIND", "HALTED", "MANUAL_STOP", "NAKED"),
+        may_open=("STOP_REFUSED", "UNKNOWN_ORDER", "UNKNOWN_ORDER_AGE"), guardian=("stop",),
     ),
     Drill(
         "DRL-17", 1, "clock", "an entry answered with 10002; the venue's clock is 5 s off, both ways, then drifts; ours is set",
@@ -206,7 +208,10 @@ DRILLS: Final = (
         "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of an account, of all, beside"
         " a dead daemon, of what cannot be closed, by the guardian",
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
-        incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0, leaves=("GUARDIAN_PANIC",),
+        incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0,
+        # A daemon that was stopped in the middle of a fill finds, when it goes on, a stop unconfirmed for seconds.
+        halts=("GUARDIAN_PANIC 4", "KILL_FILE 2", "PANIC 4"), may_halt=("NAKED 2",), may_open=("HALTED", "NAKED"),
+        guardian=("panic", "close", "cancel", "stop"), leaves=("GUARDIAN_PANIC", "NAKED"), stays=("HALTED",),
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",
@@ -218,6 +223,7 @@ DRILLS: Final = (
         "DRL-28", 1, "crash loop", "one instance of fifty raises at every bar",
         "quarantined and halted at the 4th crash, covered; the others decide at most 50 ms later; a clean return",
         incident="INSTANCE_FAILED", limit_s=0.05, deadline_s=420.0,
+        halts=("INSTANCE_FAILED 2",),
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill(

@@ -167,7 +167,7 @@ async def _banned(stage: Stage) -> None:
     venue = await stage.venue()
     covered = "keeps its stop at the venue" if venue.positions[HELD_SYMBOL] else "is flat, by its stop or target"
     stage.report.require(venue.stops(HELD_SYMBOL) or not venue.positions[HELD_SYMBOL], again, f"{HELD_SYMBOL} {covered}")
-    left_s = began_s + BAN_S - LAST_S - stage.world.clock.mono_s()
+    left_s = round(began_s + BAN_S - LAST_S - stage.world.clock.mono_s())
     await stage.stays(again, lambda: _silent(stage, known), "no request leaves", left_s, look_s=BAN_LOOK_S)
     stage.report.require(stage.halt("BANNED"), again, "the pause stands to its end")
     await _ban_over(stage, began_s + BAN_S)
