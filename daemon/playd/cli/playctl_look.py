@@ -9,7 +9,7 @@ from playd.cli.completing import instances
 from playd.cli.moments import moment_ms
 from playd.cli.options import add
 from playd.cli.session import LOOK_WAIT_S, Session
-from playd.cli.stale_view import stale_fills, stale_positions, stale_status
+from playd.cli.stale_view import stale_fills, stale_halts, stale_positions, stale_status
 from playd.control.client import Unreachable, connected
 from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
 from playd.control.render import Output, render_pairs, render_rows
@@ -257,8 +257,12 @@ async def balance(session: Session) -> int:
 
 
 async def halts(session: Session) -> int:
-    """Halts in force: who raised them, why, and whether the cause still holds."""
-    session.show_rows((await session.ask("halt.list"))["data"], HALTS, empty="no halts in force")
+    """Halts in force: who raised them, why, whether the cause goes on. Without a daemon those that a start will find."""
+    try:
+        rows = (await session.ask("halt.list"))["data"]
+    except Unreachable as error:
+        return stale_halts(session, error)
+    session.show_rows(rows, HALTS, empty="no halts in force")
     return 0
 
 

@@ -1,5 +1,7 @@
 """Commands of `playctl` about the daemon itself: health, metrics, objectives, incidents, alerts, backups, journal, settings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final
 
 import typer
@@ -83,12 +85,22 @@ def _as_check(instance: JsonObject) -> JsonObject:
     return {"name": f"instance {instance['name']}", "ok": instance["healthy"], "reason": text, "age_s": instance["bar_age_s"]}
 
 
+@contextmanager
+def else_by(session: Session, command: str) -> Iterator[None]:
+    """Where there is no daemon, name the command that needs none, with the state directory. Raises `Unreachable`."""
+    try:
+        yield
+    except Unreachable as error:
+        raise Unreachable(str(error), f"without a daemon: `{command} {session.state_dir}`") from None
+
+
 async def doctor(
     session: Session,
     fix: Annotated[bool, typer.Option("--fix", help="Mend modes, directories, stale caches and ballast first.")] = False,
 ) -> int:
     """Look at host and installation. Exit 9 when something is broken; what this machine does not have at all is n/a."""
-    data = (await session.change("doctor.run", {"fix": fix}))["data"]
+    with else_by(session, "playd doctor --state"):
+        data = (await session.change("doctor.run", {"fix": fix}))["data"]
     for act in data["done"]:
         session.say(f"done: {act}")
     if session.as_json:
@@ -222,20 +234,24 @@ async def notify_drop(session: Session, alert: AlertArgument) -> int:
 
 async def backup_now(session: Session) -> int:
     """Make a backup now and check it; trading goes on."""
-    row = (await session.change("backup.run", {}, timeout_s=VERIFY_WAIT_S))["data"]
+    with else_by(session, "playd backup now --state"):
+        row = (await session.change("backup.run", {}, timeout_s=VERIFY_WAIT_S))["data"]
     session.show_rows([row], BACKUPS, empty="")
     return 0
 
 
 async def backup_list(session: Session) -> int:
     """Every backup, newest first."""
-    session.show_rows((await session.ask("backup.list"))["data"], BACKUPS, empty="no backups")
+    with else_by(session, "playd backup list --state"):
+        rows = (await session.ask("backup.list"))["data"]
+    session.show_rows(rows, BACKUPS, empty="no backups")
     return 0
 
 
 async def backup_verify(session: Session, name: BackupArgument) -> int:
     """Whether a backup is whole: files, digests, and the ledger opened. Exit 10 when it is not."""
-    data = (await session.ask("backup.verify", {"id": name}, timeout_s=VERIFY_WAIT_S))["data"]
+    with else_by(session, f"playd backup verify {name} --state"):
+        data = (await session.ask("backup.verify", {"id": name}, timeout_s=VERIFY_WAIT_S))["data"]
     session.show(
         data, f"{data['id']}: {'whole' if data['whole'] else 'NOT WHOLE: playd backup verify ' + data['id'] + ' says why'}"
     )
@@ -252,10 +268,8 @@ async def audit_verify(
 
     Exit 0: whole; 10: broken, which halts everything new once; 1: it could not be read, or there is nothing of that date.
     """
-    try:
+    with else_by(session, "playd audit verify"):
         data = (await session.ask("audit.verify", {"since": since, "anchor": anchor}, timeout_s=VERIFY_WAIT_S))["data"]
-    except Unreachable as error:
-        raise Unreachable(str(error), f"without a daemon: `playd audit verify {session.state_dir}`") from None
     if session.as_json:
         session.print_json(data)
     else:
@@ -294,7 +308,8 @@ async def config_check(
 ) -> int:
     """Hold the files against what runs, and change nothing. Exit 0: the same; 10: they differ; 6: the files are wrong."""
     query = dict(zip(("name", "content"), session.read_text(file), strict=True)) if file else {}
-    data = (await session.ask("config.check", query))["data"]
+    with else_by(session, f"playd check --config {query['name']} --state" if file else "playd check --state"):
+        data = (await session.ask("config.check", query))["data"]
     return _show_changes(session, data, EXIT_DIFFERENCE if data["changes"] else 0)
 
 

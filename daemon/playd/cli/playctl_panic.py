@@ -103,12 +103,7 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
         async with connected(session.world.net, session.socket_path.with_name(GUARDIAN_SOCKET), timeout_s=timeout_s) as client:
             begun = True
             return await _panic_on(session, client, "panic", params)
-    except Unreachable as error:
-        if silent is None or isinstance(silent, Unreachable):
-            session.say(f"nobody carries it out. {_EMERGENCY}")
-            raise silent or error from None
-        raise _unseen(f"{silent}; {error}", scope, begun=begun) from None
-    except Unanswered as error:
+    except (Unreachable, Unanswered) as error:
         raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=begun) from None
     except RpcError as error:
         # What the guardian refuses may have been begun all the same, by the daemon or by what failed in the guardian.

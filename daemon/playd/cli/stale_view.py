@@ -20,9 +20,10 @@ from playd.control.ops_tables import EVENTS, INCIDENTS, LOGS
 from playd.control.protocol import JsonObject
 from playd.control.record_filter import RecordFilter
 from playd.control.render import Output
-from playd.control.tables import FILLS, LIST, POSITIONS, Column
+from playd.control.tables import FILLS, HALTS, LIST, POSITIONS, Column
 from playd.ops.log_file import log_files
 from playd.ops.segments import NotPacked, read_file, segment_names
+from playd.orders.kill_file import KILL_FILE
 from playd.supervisor.names import not_found, select
 
 UNKNOWN: Final = "daemon not running"
@@ -53,7 +54,17 @@ def stale_status(session: Session, error: Unreachable, target: str | None) -> in
     except (LookupError, ValueError) as unknown:
         raise StaleTrouble(f"{error}; as last recorded {unknown}") from None
     shown = sorted((by_name[name] for name in wanted), key=lambda row: row["mode"] != "live")
-    return _show(session, error, shown, LIST)
+    code = _show(session, error, shown, LIST)
+    if (gravest := next(iter(_halts(session, error)), None)) is not None:
+        session.say(
+            f"level {gravest['level']} on {gravest['scope']} ({gravest['code']}) is in force as last recorded: `playctl halts`"
+        )
+    return code
+
+
+def stale_halts(session: Session, error: Unreachable) -> int:
+    """Levels in force as last recorded, the gravest first; whether their causes go on, only a daemon finds out."""
+    return _show(session, error, _halts(session, error), HALTS)
 
 
 def stale_positions(session: Session, error: Unreachable, account: str | None, symbol: str | None, owner: str | None) -> int:
@@ -285,6 +296,29 @@ def _state(session: Session, error: Unreachable) -> PurePath:
     if not there:
         raise StaleTrouble(f"{error}; there are no records in {state} either")
     return max(there, key=lambda folder: disk.stat(folder / LEDGER).modified_ms)
+
+
+def _halts(session: Session, error: Unreachable) -> list[JsonObject]:
+    """The levels that a start finds in force, those of kill files included: the daemon that sees one writes it down."""
+    names, now_ms = _names(session, error), session.world.clock.wall_ms()
+
+    def row_of(row: JsonObject) -> JsonObject:
+        kind, _, uid = row["scope"].partition(":")
+        return {
+            "scope": f"{kind}:{names.get(uid, uid)}" if kind == "instance" else row["scope"],
+            **{name: row[name] for name in ("level", "code", "actor", "text")},
+            "raised": rfc3339(row["raised_ms"]),
+            "age_s": (now_ms - row["raised_ms"]) / 1000,
+            "ends": None,
+            "cause": "unknown",
+        }
+
+    sql = "SELECT * FROM halts WHERE lifted_ms IS NULL ORDER BY level DESC, id DESC"
+    found = _rows(session, error, sql, (), row_of)
+    file = _state(session, error) / KILL_FILE
+    if session.world.disk.exists(file):
+        session.say(f"the kill file {file} is there: a start halts everything for as long as it is")
+    return found
 
 
 def _incident(row: JsonObject) -> JsonObject:

@@ -48,8 +48,8 @@ def alive(daemon: Daemon) -> bool:
 def ready_checks(daemon: Daemon) -> list[Check]:
     """What must be good before anybody relies on the daemon."""
     return [
-        Check("start", daemon.progress.ready, daemon.progress.step),
-        Check("settings", True, f"digest {daemon.ops.loaded.digest[:16]}"),
+        Check("start", daemon.progress.ready, daemon.progress.step, 0.0),
+        Check("settings", True, f"digest {daemon.ops.loaded.digest[:16]}", 0.0),
         *_records(daemon),
         *_clocks(daemon),
         *_accounts(daemon),
@@ -126,13 +126,13 @@ def _records(daemon: Daemon) -> Iterator[Check]:
     waits_s = daemon.ledger.waiting_s
     late = waits_s is not None and waits_s > LOOKED_WITHIN_S
     yield Check(
-        "ledger", not broken and not late, broken or (f"a row waits for {waits_s:.1f} s" if late else "written and synced")
+        "ledger", not broken and not late, broken or (f"a row waits for {waits_s:.1f} s" if late else "written and synced"), 0.0
     )
     journal = daemon.ops.journal
     unsynced_s = journal.waiting_s
     stuck = unsynced_s is not None and unsynced_s > LOOKED_WITHIN_S
     text = "no space left" if journal.full else f"records wait for {unsynced_s:.1f} s" if stuck else "written and synced"
-    yield Check("journal", not journal.full and not stuck, text)
+    yield Check("journal", not journal.full and not stuck, text, 0.0)
 
 
 def _clocks(daemon: Daemon) -> Iterator[Check]:

@@ -115,11 +115,13 @@ def test_help_says_what_it_does_gives_an_example_and_whoever_asks_the_daemon_has
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in OFFLINE])
-def test_without_a_daemon_the_exit_code_is_7(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_daemon_the_exit_code_is_7_and_of_a_panic_that_nobody_carries_out_11(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PLAYD_STATE_DIR", str(tmp_path))
     monkeypatch.delenv("PLAYD_RUN_DIR", raising=False)
     for flags in ((), ("--json",)):
-        assert invoke(*command.split(), *ARGUMENTS.get(command, ()), *flags) == 7
+        assert invoke(*command.split(), *ARGUMENTS.get(command, ()), *flags) == (11 if command == "panic" else 7)
 
 
 @pytest.mark.slow
@@ -147,3 +149,23 @@ def test_a_wrong_moment_is_a_usage_error(flags: tuple[str, ...]) -> None:
 def test_completion_is_printed(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("completion", shell) == 0
     assert "playctl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ("doctor", "playd doctor --state"),
+        ("backup now", "playd backup now --state"),
+        ("backup list", "playd backup list --state"),
+        ("backup verify x", "playd backup verify x --state"),
+        ("audit verify", "playd audit verify"),
+        ("config check", "playd check --state"),
+    ],
+)
+def test_without_a_daemon_the_command_that_needs_none_is_named(
+    words: str, instead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLAYD_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("PLAYD_RUN_DIR", raising=False)
+    assert invoke(*words.split()) == 7
+    assert f"without a daemon: `{instead} {tmp_path}`" in capsys.readouterr().err

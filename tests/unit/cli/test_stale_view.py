@@ -12,6 +12,7 @@ from playd.cli.stale_view import (
     StaleTrouble,
     stale_events,
     stale_fills,
+    stale_halts,
     stale_incidents,
     stale_logs,
     stale_positions,
@@ -100,6 +101,26 @@ def test_incidents_are_open_ones_unless_all_are_asked_for(left: VirtualWorld, ca
     assert [row["kind"] for row in shown(capsys, stale_incidents(session(left), GONE, None, everything=False))] == ["NAKED"]
     found = shown(capsys, stale_incidents(session(left), GONE, "warning", everything=True))
     assert [(row["kind"], row["state"]) for row in found] == [("KEY_EXPIRES", "resolved")]
+
+
+def test_levels_in_force_are_shown_the_gravest_first_and_a_kill_file_beside_them(
+    left: VirtualWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger.open(left.disk, left.clock, STATE / "ledger.sqlite")
+    halt = "INSERT INTO halts (scope, level, code, text, actor, raised_ms, lifted_ms) VALUES (?, ?, 'C', 'why', 'uid:0', 1, ?)"
+    for values in (("all", 1, None), ("account:main", 4, None), ("instance:u1", 5, 2)):
+        ledger.write(halt, values)
+    ledger.close()
+    found = shown(capsys, stale_halts(session(left), GONE))
+    assert [(row["scope"], row["level"], row["cause"]) for row in found] == [
+        ("account:main", 4, "unknown"),
+        ("all", 1, "unknown"),
+    ]
+    left.disk.write_replace(STATE / "HALT", b"")
+    stale_status(session(left), GONE, None)
+    said = capsys.readouterr().err
+    assert "level 4 on account:main (C) is in force as last recorded" in said
+    assert "the kill file /state/HALT is there" in said
 
 
 def test_events_are_filtered_and_a_damaged_line_hides_no_other(left: VirtualWorld, capsys: pytest.CaptureFixture[str]) -> None:
