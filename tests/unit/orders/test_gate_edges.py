@@ -82,6 +82,16 @@ def tiered(stop: str, held: str, *, told: bool = True) -> Case:
     return case if told else with_(case, facts_tiers=())
 
 
+def doubled(stop: str) -> Case:
+    return with_(stopped(stop, liquidation_safety=HALF), facts_leverage=Decimal(2))
+
+
+def at_fat_finger(price: str) -> Case:
+    """A limit order that may be two per cent from a mark of 50 000."""
+    case = with_(limited(fat_finger_pct=Decimal(2)), intent_order_type="Limit", intent_price=Decimal(price))
+    return with_(case, inputs_mark=Decimal(50_000))
+
+
 def at_limit(price: str, side: Side = Side.BUY) -> Case:
     """A limit order where the venue takes limits up to a hundredth from a mark of 50 000."""
     case = with_(ruled(price_limit_ratio=Decimal("0.01")), intent_order_type="Limit", intent_price=Decimal(price))
@@ -138,6 +148,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
     "funding window": [
         (funded(120.001), funded(120.0)),
         (funded(-60.001), funded(-60.0)),
+        (funded(200.0), replace(funded(200.0), instrument=replace(instrument(), funding_interval_min=0))),
         (with_(funded(130.0), inputs_bar_age_s=9.9), with_(funded(130.0), inputs_bar_age_s=10.0)),  # it leaves so late
     ],
     "instrument": [
@@ -157,6 +168,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (with_(QUOTED, inputs_bid=Decimal(50_001)), with_(QUOTED, inputs_bid=Decimal("50001.1"))),  # crossed
         (with_(QUOTED, inputs_bid=Decimal("0.1")), with_(QUOTED, inputs_bid=Decimal(0))),
         (spread("50074.05"), spread("50074.06")),  # 15 bps of the middle
+        (with_(spread("50037.5"), inputs_bid=Decimal("49962.5")), with_(spread("50037.6"), inputs_bid=Decimal("49962.5"))),
         (with_(PRICED, inputs_quote_age_s=2.0), with_(PRICED, inputs_quote_age_s=2.001)),
     ],
     "funding rate": [
@@ -216,6 +228,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
     "liquidation": [
         (stopped("41791.7", liquidation_safety=HALF), stopped("41791.6", liquidation_safety=HALF)),
         (limited(liquidation_safety=HALF), with_(limited(liquidation_safety=HALF), facts_leverage=None)),
+        (doubled("37625"), doubled("37624.9")),  # to the tick where leverage is two
         # The tier that the whole position of the symbol falls into: 1500 USDT beside these 500 are in the first one.
         (tiered("41791.7", "0.03"), tiered("41791.7", "0.031")),
         (tiered("42166.7", "0.031"), tiered("42166.6", "0.031")),  # the second one's 0.02
@@ -230,6 +243,12 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (
             with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal(50_500)),
             with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_last=Decimal("50500.1")),
+        ),
+        (at_fat_finger("51000"), at_fat_finger("51000.1")),
+        (at_fat_finger("50000"), with_(at_fat_finger("50000"), inputs_mark=Decimal(0))),
+        (
+            limited(max_mark_divergence_pct=Decimal(1)),
+            with_(limited(max_mark_divergence_pct=Decimal(1)), inputs_mark=Decimal(0)),
         ),
         (at_limit("50500"), at_limit("50500.1")),
         (at_limit("49500", Side.SELL), at_limit("49499.9", Side.SELL)),
@@ -250,6 +269,8 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (with_(OPEN, intent_stop=Decimal("49500.1")), with_(OPEN, intent_stop=Decimal("49500.15"))),
         (ruled(min_price=Decimal(49_500)), ruled(min_price=Decimal("49500.1"))),
         (with_(ruled(max_price=Decimal(50_500)), **SHORT), with_(ruled(max_price=Decimal("50499.9")), **SHORT)),
+        (with_(OPEN, **{**SHORT, "intent_stop": Decimal("50000.1")}), with_(OPEN, **{**SHORT, "intent_stop": Decimal(50_000)})),
+        (with_(QUOTED, **SHORT, inputs_mark=Decimal("50499.9")), with_(QUOTED, **SHORT, inputs_mark=Decimal(50_500))),
         (OPEN, with_(OPEN, intent_stop=None)),
     ],
 }

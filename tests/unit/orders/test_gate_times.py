@@ -85,6 +85,7 @@ TIMES = [
     (with_(CAPPED, facts_day_usd=Decimal(501)), DAY_ONE_MS, None),
     (with_(CAPPED, facts_day_orders=3), DAY_ONE_MS, None),
     (with_(limited(day_notional_pct=Decimal(4))), None, None),  # more than a whole day allows
+    (with_(limited(day_notional_pct=Decimal(5)), facts_day_usd=Decimal(1)), DAY_ONE_MS, None),  # just a whole day
     (with_(CAPPED, facts_entries_hour_account=4, facts_hour_until_ms=77), 77, None),
     (week(9_501, 0, 0, 0, 0, 0, 0, 0), 7 * DAY_MS + HOUR_MS, None),
     (week(0, 0, 0, 0, 0, 0, 9_000, 9_600), HOUR_MS, None),

@@ -182,6 +182,7 @@ REFUSALS = [
     ("PENDING", with_(OPEN, facts_working_entries=1)),
     ("UNRESOLVED", with_(OPEN, facts_unresolved="order x is in doubt")),
     ("QUOTE_STALE", with_(QUOTED, inputs_bid=None)),
+    ("QUOTE_STALE", with_(QUOTED, inputs_ask=Decimal(0))),
     ("QUOTE_STALE", with_(QUOTED, inputs_quote_age_s=2.1)),
     ("SPREAD", with_(QUOTED, inputs_ask=Decimal(49_990))),
     ("SIZE_ZERO", with_(OPEN, intent_qty=Decimal(0))),
@@ -415,6 +416,7 @@ def test_a_window_keeps_its_local_hours_when_clocks_are_changed(zone: str, utc: 
         ({"risk_per_trade_pct": Decimal("0.04")}, "0.006"),  # 4 USDT over 500 + 105 per coin
         ({"risk_per_trade_pct": Decimal("0.04"), "order_usd": Decimal(100)}, "0.002"),
         ({"order_usd": Decimal(5_000)}, "0.010"),
+        ({"order_usd": Decimal(500)}, "0.010"),  # just so much
         ({"size_share_pct": Decimal(100)}, "0.010"),
     ],
 )
