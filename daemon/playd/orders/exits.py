@@ -20,7 +20,7 @@ from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderSt
 from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
-from playd.orders.gateway import Gateway, Instance, Verdict
+from playd.orders.gateway import Gateway, Instance, Verdict, turn_of
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
@@ -115,7 +115,7 @@ class Exits:
 
     async def _begin(self, intent: Intent, instance: Instance, identity: str, position_idx: int) -> Verdict:
         desk = self._desk
-        await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance_uid)
+        await desk.budget.take(CREATE, turn_of(intent.action), owner=intent.instance_uid)
         # Behind the waits: a person may have frozen the scope meanwhile, and another exit closed some of it.
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
             return self._frozen(intent, instance, frozen)
@@ -235,7 +235,7 @@ class Exits:
                 continue  # the proof that it never arrived begins anew with every copy
             if not await self._turns.is_ours(row.owner, row.symbol, began_s):
                 continue
-            await desk.budget.take(CREATE, Priority.EXIT, owner=row.owner)
+            await desk.budget.take(CREATE, turn_of(row.action), owner=row.owner)
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN:
                 return
@@ -267,7 +267,7 @@ class Exits:
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
         await self._turns.take(intent.instance, intent.symbol, intent.id)
-        await desk.budget.take(CREATE, Priority.EXIT, owner=intent.instance)
+        await desk.budget.take(CREATE, turn_of(last.action), owner=intent.instance)
         # Time has passed, and another exit of the same owner may have closed what this one was about.
         plan = self._plan(intent, desk.book.of_intent(intent.id))
         if plan.remaining <= 0 or desk.frozen(intent.symbol, intent.instance):

@@ -16,7 +16,7 @@ import anyio
 from playd.core.canonical import Json, canonical_json
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id, link_id
-from playd.core.orders import Intent, IntentClass, OrderRequest, OrderState, Side
+from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.core.reply_codes import ReplyClass
 from playd.orders import gates
 from playd.orders.desk import Desk
@@ -168,7 +168,7 @@ class Gateway:
                 else:
                     clock_tried = True
                     await self._resync()
-                may_repeat = await self._next_token(intent_class, wanted, row.owner)
+                may_repeat = await self._next_token(intent_class, wanted, row)
             finally:
                 if not may_repeat:  # not wanted any more, or cancelled: this copy had no effect
                     self._book_reply(row, reply, Reaction.REFUSED)
@@ -180,16 +180,16 @@ class Gateway:
         with anyio.move_on_after(LATER_MAX_S), suppress(VenueError, LinkError):
             await self._desk.port.clock_offset_ms()
 
-    async def _next_token(self, intent_class: IntentClass, wanted: Callable[[], bool], owner: str) -> bool:
+    async def _next_token(self, intent_class: IntentClass, wanted: Callable[[], bool], row: OrderRow) -> bool:
         """The token of a repeat. Exits wait for it as long as it takes; False for what nobody wants by then."""
         budget = self._desk.budget
         if not wanted():
             return False
         if intent_class is not IntentClass.ENTRY:
-            await budget.take(CREATE, Priority.EXIT, owner=owner)
+            await budget.take(CREATE, turn_of(row.action), owner=row.owner)
             return wanted()
         with anyio.move_on_after(self._desk.settings.entry_max_age_s):
-            await budget.take(CREATE, Priority.ENTRY, owner=owner)
+            await budget.take(CREATE, Priority.ENTRY, owner=row.owner)
             return wanted()
         return False
 
@@ -354,6 +354,14 @@ class Gateway:
             return edge // tick * tick
         edge = (inputs.bid or intent.price_ref) * (1 - band)
         return (edge / tick).to_integral_value(ROUND_CEILING) * tick
+
+
+def turn_of(action: Action | None) -> Priority:
+    """
+    The class in which an order that reduces waits for its turn: what panic, protection or a person closes goes before what
+    Plays decide.
+    """
+    return Priority.PROTECT if action is Action.FLATTEN else Priority.EXIT
 
 
 def _older(inputs: GateInputs, by_s: float) -> GateInputs:

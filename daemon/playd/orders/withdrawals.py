@@ -136,19 +136,23 @@ class Withdrawals:
     async def _send(self, row: OrderRow) -> None:
         if self._desk.frozen(row.symbol, row.owner):
             return
-        by_link = not row.link_id.startswith("v:")
+        by_link, panics = not row.link_id.startswith("v:"), self._is_panicked(row)
 
         def ask() -> Awaitable[Reply]:
             return self._desk.port.cancel(
                 row.symbol,
                 link_id=row.link_id if by_link else "",
                 venue_order_id="" if by_link else row.venue_order_id,
-                priority=Priority.CANCEL,
+                priority=Priority.PROTECT if panics else Priority.CANCEL,
             )
 
         reply = await unless_frozen(self._desk, row.symbol, (row.owner,), ask)
         if reply.reply_class not in _PASSING:
             self._refused(row, reply)
+
+    def _is_panicked(self, row: OrderRow) -> bool:
+        scopes = scopes_of(row.owner, self._desk.alias, row.symbol)
+        return any(halt.level is Level.PANIC for halt in self._desk.halts.in_force(*scopes))
 
     def _refused(self, row: OrderRow, reply: Reply) -> None:
         """It is asked again all the same; but a person must know of an order that nobody can take back."""
