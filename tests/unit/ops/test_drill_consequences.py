@@ -68,6 +68,8 @@ def test_what_a_guardian_did_is_told_by_its_journal_or_by_the_venues_ledger(
         (replace(AS_NAMED, incidents=("STOP_LOST",)), ["incidents missing: BLIND"]),
         (replace(AS_NAMED, incidents=("BLIND",)), ["incidents missing: STOP_LOST"]),
         (replace(AS_NAMED, incidents=("BLIND", "OVERFILL", "STOP_LOST")), ["incidents that nobody expects: OVERFILL"]),
+        (replace(AS_NAMED, incidents=("BLIND", "GUARDIAN_SILENT", "STOP_LOST")), []),
+        (replace(AS_NAMED, still_open=("GUARDIAN_SILENT",)), ["incidents left open that nobody expects: GUARDIAN_SILENT"]),
         (replace(AS_NAMED, still_open=("BLIND",)), ["incidents left open that nobody expects: BLIND"]),
         (replace(AS_NAMED, guardian={"close": 1, "stop": 1}), ["acts of the guardian that nobody expects: close"]),
     ],

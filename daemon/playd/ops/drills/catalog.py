@@ -151,6 +151,7 @@ DRILLS: Final = (
         "DRL-17", 1, "clock", "an entry answered with 10002; the venue's clock is 5 s off, both ways, then drifts; ours is set",
         "paused and lifted by itself; stops restored meanwhile, no bar lost or doubled", limit_s=90.0,
         deadline_s=600.0,
+        halts=("CLOCK_LOCAL 1", "MANUAL_STOP 1"), opens=("CLOCK_LOCAL", "MANUAL_STOP"),
     ),
     Drill(
         "DRL-18", 1, "disk full",

@@ -27,6 +27,9 @@ _PATHS: Final = {"/v5/position/trading-stop": STOP, "/v5/order/cancel": CANCEL, 
 OF_THE_MACHINE: Final = ("SLO_*",)
 """Figures over time: how long something took is the machine's matter, and one fault spoils the share of a day."""
 
+WHEN_BUSY: Final = ("GUARDIAN_SILENT",)
+"""What a machine with much else to do leads to by itself, by keeping a process from its turn for ten seconds; it closes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
@@ -86,7 +89,7 @@ def judged(drill: Drill, found: Consequences) -> list[tuple[bool, str]]:
     main = (drill.incident,) if drill.incident else ()
     return [
         _row("halts", found.halts, drill.halts, drill.may_halt),
-        _row("incidents", found.incidents, (*main, *drill.opens), (*drill.may_open, *drill.stays, *OF_THE_MACHINE)),
+        _row("incidents", found.incidents, (*main, *drill.opens), (*drill.may_open, *drill.stays, *OF_THE_MACHINE, *WHEN_BUSY)),
         _row("incidents left open", found.still_open, (), (*drill.stays, *OF_THE_MACHINE)),
         _row("acts of the guardian", tuple(found.guardian), (), drill.guardian),
     ]
