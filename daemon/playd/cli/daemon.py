@@ -245,6 +245,7 @@ async def _with_records(
         budget_of=limits.of,
         on_account=lambda account: attend(meters, account, of_day, snapshots, world.clock.wall_ms),
         on_bar=recorder.heard,
+        on_told=recorder.told,
         make_room=records.ballast.release,
         unrecorded=lambda: records.journal.trouble,
         play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
