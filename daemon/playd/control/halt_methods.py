@@ -93,12 +93,22 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> Lifted:
         daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
     daemon.supervisor.look_around()
     await daemon.journal.synced()
-    remaining = daemon.halts.in_force(*scope.wider)
+    remaining = [halt for halt in daemon.halts.in_force() if _is_about(daemon, halt, scope)]
     return {
         "scope": scope.text,
         "lifted_level": int(level),
         "still_in_force": [rows.halt_row(daemon, halt) for halt in remaining],
     }
+
+
+def _is_about(daemon: Daemon, halt: Halt, scope: Scope) -> bool:
+    """Whether a halt holds something of a scope: all of it, or a part that lies in it."""
+    kind, _, target = halt.scope.partition(":")
+    if halt.scope in scope.wider or scope.kind == "all":
+        return True
+    if kind == "instance":
+        return any(slot.record.uid == target and scope.covers(slot.record) for slot in daemon.supervisor.slots.values())
+    return kind == "symbol" and scope.kind == "account" and target.partition("/")[0] == scope.target
 
 
 async def panic(daemon: Daemon, params: Panic, call: Call) -> PanicAnswer:

@@ -19,8 +19,8 @@ class Scope:
     """
     One scope.
 
-    `text` is how people write it, `stored` how halts are stored (instances by uid). `wider` are the stored scopes that can
-    still hold something in force after this one was lifted. `target` is the instance uid, `ACCOUNT/SYMBOL` or alias.
+    `text` is how people write it, `stored` how halts are stored (instances by uid). `wider` are this one and the stored
+    scopes around it, which still hold it after it was lifted. `target` is the instance uid, `ACCOUNT/SYMBOL` or alias.
     """
 
     kind: Literal["instance", "symbol", "account", "all"]

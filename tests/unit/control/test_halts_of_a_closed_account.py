@@ -180,3 +180,22 @@ async def test_who_halts_is_answered_though_the_venue_takes_no_cancel(monkeypatc
         await raise_halt(cast("Daemon", daemon), RaiseHalt(request_id="r", scope="all", level="halt"), CALL)
     assert sorted(asked) == ["main", "other"]
     assert daemon.halts.highest("all").level is Level.HALT
+
+
+@pytest.mark.parametrize(
+    ("lifted", "still"),
+    [
+        ("alpha", {"all", "account:main", "symbol:main/BTCUSDT"}),
+        ("symbol:main/BTCUSDT", {"all", "account:main", "instance:alpha"}),
+        ("account:main", {"all", "symbol:main/BTCUSDT", "symbol:main/ETHUSDT", "instance:alpha"}),
+        ("all", {"account:main", "symbol:main/BTCUSDT", "symbol:main/ETHUSDT", "symbol:other/BTCUSDT", "instance:alpha"}),
+    ],
+)
+async def test_whoever_lifts_a_level_hears_of_every_other_that_holds_all_of_the_scope_or_a_part_of_it(
+    lifted: str, still: set[str]
+) -> None:
+    daemon = starting()
+    for stored in (*SCOPES.values(), "symbol:main/ETHUSDT", "symbol:other/BTCUSDT"):
+        daemon.halts.raise_level(stored, Level.PAUSE, "OPERATOR", "look", actor="uid:1(me)")
+    answer = await lift_halt(daemon, LiftHalt(request_id="r", scope=lifted), CALL)
+    assert {row["scope"] for row in answer["still_in_force"]} == still
