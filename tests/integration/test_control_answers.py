@@ -34,6 +34,7 @@ ELSEWHERE: Final = {
     "order.cancel": "needs an entry that rests",
     "orphan.close": "needs somebody else's order",
     "position.adopt": "needs somebody else's position",
+    "recon.accept": "needs a difference that nothing explains",
     "recon.replay": "needs a reconciliation that was no match",
 }
 """Methods that this daemon cannot be brought to answer; where `playctl` is asked in other tests, schemas are looked at too."""

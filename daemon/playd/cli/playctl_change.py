@@ -12,7 +12,18 @@ from playd.cli.options import add
 from playd.cli.playctl_panic import carry_out
 from playd.cli.session import EXIT_UNKNOWN, Session
 from playd.control.protocol import EXIT_OF_CODE, Code, JsonObject
-from playd.control.tables import ADOPTED, CANCELLED, DIFFERENCES, HALTS, LEFT, LIFECYCLE, LIST, ORPHANS, RECONCILIATIONS
+from playd.control.tables import (
+    ACCEPTED,
+    ADOPTED,
+    CANCELLED,
+    DIFFERENCES,
+    HALTS,
+    LEFT,
+    LIFECYCLE,
+    LIST,
+    ORPHANS,
+    RECONCILIATIONS,
+)
 from playd.core.orders import OrderState
 
 EXIT_USAGE: Final = 2
@@ -62,6 +73,7 @@ def register(app: typer.Typer) -> None:
     order = typer.Typer(help="Single orders.", no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(order, name="order")
     add(order, "cancel", "playctl order cancel pdezldnyy-axzhrv222auhxbveybjt2sm3")(cancel_order)
+    add(app, "accept", "playctl accept main/BTCUSDT --price 58900")(accept)
     add(app, "adopt", "playctl adopt BTCUSDT --to ema-cross --stop 58900")(adopt)
     orphan = typer.Typer(help="Positions and orders that nobody here decided.", no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(orphan, name="orphan")
@@ -286,6 +298,26 @@ async def cancel_order(
     row = (await session.change("order.cancel", {"id": order, "confirm": confirm, "preview": session.asks}))["data"]
     session.show_rows([row], CANCELLED, empty="")
     return 0 if OrderState(row["state"]).terminal else EXIT_UNKNOWN
+
+
+async def accept(
+    session: Session,
+    position: Annotated[str, typer.Argument(metavar="ACCOUNT/SYMBOL", help="A position that ledger and venue disagree about.")],
+    price: Annotated[str | None, typer.Option("--price", help="At which what the venue has no more was closed.")] = None,
+    confirm: ConfirmOption = "",
+) -> int:
+    """
+    Book what the venue shows of a position, where nothing explains the difference. Sends nothing.
+
+    For what `reconcile` tells again and again (R6): a symbol that was delivered, a history that is gone.
+    """
+    account, slash, symbol = position.partition("/")
+    if not (account and slash and symbol):
+        raise typer.BadParameter(f"found {position!r}, expected ACCOUNT/SYMBOL such as main/BTCUSDT")
+    params = {"account": account, "symbol": symbol, "price": price, "confirm": confirm}
+    row = (await session.change("recon.accept", params))["data"]
+    session.show_rows([row], ACCEPTED, empty="")
+    return 0
 
 
 async def adopt(

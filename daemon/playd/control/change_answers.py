@@ -129,6 +129,16 @@ class OrphanClosed(OrphanRow):
     left: Amount | None
 
 
+class Accepted(TypedDict):
+    """A difference that the books have taken over: signed quantities, the price at which it was booked, in USDT."""
+
+    account: str
+    symbol: str
+    ledger: Amount | None
+    venue: Amount | None
+    price: Amount | None
+
+
 class Adopted(TypedDict):
     """A position that an instance has now."""
 

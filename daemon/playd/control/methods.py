@@ -97,6 +97,7 @@ CHANGES: Final[dict[str, tuple[type[Params], Body]]] = {
     "recon.run": (params.Reconcile, change.reconcile),
     "order.cancel": (params.CancelOrder, change.cancel_order),
     "position.adopt": (params.Adopt, strangers.adopt),
+    "recon.accept": (params.AcceptDifference, strangers.accept_difference),
     "orphan.close": (params.CloseOrphan, strangers.close_orphan),
     "incident.ack": (params.Noted, ops.ack_incident),
     "incident.note": (params.Noted, ops.note_incident),

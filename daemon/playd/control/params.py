@@ -351,6 +351,15 @@ class CloseOrphan(Changing):
     """`id`: of an order or position that nobody here decided, as `orphan.list` has it. `confirm` is always needed."""
 
     id: str = Field(min_length=1, max_length=96)
+class AcceptDifference(Changing):
+    """`price`: of what the books have and the venue has not, in USDT. `confirm` is always needed."""
+
+    account: str
+    symbol: str = Field(pattern=SYMBOL)
+    price: str | None = Field(default=None, max_length=40)
+    confirm: str = ""
+
+
     confirm: str = ""
 
 

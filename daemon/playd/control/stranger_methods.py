@@ -7,15 +7,17 @@ from typing import Final
 from playd.control import change_methods as change
 from playd.control import rows
 from playd.control.asked_for import open_account, refuse_while_banned
-from playd.control.change_answers import Adopted, OrphanClosed, OrphanRow
+from playd.control.change_answers import Accepted, Adopted, OrphanClosed, OrphanRow
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rounded
-from playd.control.params import Adopt, CancelOrder, CloseOrphan, Nothing
+from playd.control.params import AcceptDifference, Adopt, CancelOrder, CloseOrphan, Nothing
 from playd.control.protocol import Code, RpcError
+from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Mode
 from playd.core.orders import Side
+from playd.orders.acceptance import AcceptRefused, Unexplained
 from playd.orders.account import Account
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import text
@@ -73,6 +75,43 @@ async def adopt(daemon: Daemon, params: Adopt, call: Call) -> Adopted:
     }
 
 
+async def accept_difference(daemon: Daemon, params: AcceptDifference, call: Call) -> Accepted:
+    """Bring the books of a position to what the venue shows, where nothing explains the difference. Nothing is sent."""
+    account = open_account(daemon, params.account)
+    price = _price(params.price, "price")
+    refuse_while_banned(account, "its position must be read first: the same command again afterwards")
+    phrase = f"ACCEPT {account.alias} {params.symbol}"
+    try:
+        if params.confirm != phrase:
+            preview = _acceptance_preview(daemon, await account.acceptance.look(params.symbol), price)
+            details = {"phrase": phrase, "preview": preview}
+            hint = f"type it when asked, or pass --confirm {phrase!r}"
+            raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)
+        done = await account.acceptance.accept(params.symbol, price, key=call.key, actor=call.actor)
+    except (AcceptRefused, VenueError, LinkError) as error:
+        raise _refusal(error) from error
+    await daemon.journal.synced()
+    at = price if price is not None else done.entry_price
+    return {
+        "account": account.alias,
+        "symbol": done.symbol,
+        "ledger": text(done.ledger),
+        "venue": text(done.venue),
+        "price": text(at),
+    }
+
+
+def _acceptance_preview(daemon: Daemon, found: Unexplained, price: Decimal | None) -> list[Json]:
+    """What would be booked, line by line. Raises `AcceptRefused` where a price is needed and none is given."""
+    found.refuse_without(price)
+    at = price if price is not None else found.entry_price
+    return [
+        f"the ledger says {found.ledger} of {found.symbol}, the venue {found.venue}: {found.missing:+f} is booked at {at:f}",
+        *(f"{rows.owner_name(daemon, owner)} holds {qty} by the books, from {entry:f}" for owner, qty, entry in found.shares),
+        "no order is sent; levels that are in force stay until somebody resumes",
+    ]
+
+
 async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> OrphanClosed:
     """Cancel an order, or close a position, that nobody here decided. Reduce-only; a stop goes only with its position."""
     found = [(account, each) for account in rows.all_accounts(daemon) for each in account.strangers.listed()]
@@ -116,7 +155,7 @@ def _refuse_misfit(slot: Slot, play: Play, account: Account, symbol: str, side: 
         raise RpcError(Code.REFUSED, f"the Play of {slot.name} is {play.policy.mode}, the position {held}", reason="wrong_side")
 
 
-def _price(given: str | None) -> Decimal | None:
+def _price(given: str | None, what: str = "stop") -> Decimal | None:
     """A price as it was typed. Raises `RpcError`."""
     if given is None:
         return None
@@ -125,12 +164,12 @@ def _price(given: str | None) -> Decimal | None:
     except InvalidOperation:
         price = Decimal("NaN")
     if not price.is_finite() or price <= 0:
-        raise RpcError(Code.INVALID_PARAMS, f"stop: found {given!r}, expected a price such as 61250.5")
+        raise RpcError(Code.INVALID_PARAMS, f"{what}: found {given!r}, expected a price such as 61250.5")
     return price
 
 
-def _refusal(error: StrangerRefused | VenueError | LinkError) -> RpcError:
-    if isinstance(error, StrangerRefused):
+def _refusal(error: StrangerRefused | AcceptRefused | VenueError | LinkError) -> RpcError:
+    if isinstance(error, StrangerRefused | AcceptRefused):
         return RpcError(Code.REFUSED, str(error), reason=error.code)
     return RpcError(Code.DEGRADED, f"the venue cannot be read: {error}", reason="blind")
 

@@ -280,6 +280,14 @@ ORPHANS: Final = (
 
 LEFT: Final = Column("LEFT", word("left"), right=True)
 
+ACCEPTED: Final = (
+    Column("ACCOUNT", word("account")),
+    Column("SYMBOL", word("symbol")),
+    Column("LEDGER", number("ledger"), right=True),
+    Column("VENUE", number("venue"), right=True),
+    Column("PRICE", word("price"), right=True),
+)
+
 ADOPTED: Final = (
     Column("ACCOUNT", word("account")),
     Column("SYMBOL", word("symbol")),

@@ -22,6 +22,7 @@ from playd.core.ids import instance_tag
 from playd.core.modes import Environment
 from playd.core.orders import OrderState
 from playd.core.record import Recorder
+from playd.orders.acceptance import Acceptance
 from playd.orders.blind_clock import BlindClock
 from playd.orders.booking import Booking
 from playd.orders.books import Books
@@ -32,7 +33,7 @@ from playd.orders.catch_up import CatchUp
 from playd.orders.closing import Closing
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
-from playd.orders.expectations import traded
+from playd.orders.expectations import at_stake, traded
 from playd.orders.facts import Facts
 from playd.orders.fills import Fills, InstanceEvent
 from playd.orders.first_leverage import set_first_leverage
@@ -170,6 +171,7 @@ class Account:
             self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books, repairs, self.blind
         )
         self.strangers = Strangers(self.desk, self.exits, self.protection)
+        self.acceptance = Acceptance(self.desk, self.reconciler)
         self.closing = Closing(self.desk, self.exits)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
@@ -412,8 +414,8 @@ class Account:
         missing = [symbol for symbol in unknown if symbol not in found]
         if missing and not missing_is_halted:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
-        for symbol in missing:
-            what = "what it knows there is not watched, and no stop is put back: close it"
+        for symbol in sorted(at_stake(desk).intersection(missing)):
+            what = "what it knows there is not watched, and no stop is put back: close it, or accept that it is gone"
             note = f"the venue lists no {symbol}, of which the ledger knows a position or an order; {what}"
             desk.halt_symbol(symbol, Level.HALT, "NOT_LISTED", note)
         for symbol in found:

@@ -34,6 +34,13 @@ def traded(desk: Desk) -> set[str]:
     return orders | {share.symbol for share in desk.fills.shares() if share.owner != FOREIGN}
 
 
+def at_stake(desk: Desk) -> set[str]:
+    """Those of them where something of ours works or is open now."""
+    orders = {row.symbol for row in desk.book.live() if row.owner != FOREIGN}
+    shares = (share for share in desk.fills.shares() if share.owner != FOREIGN)
+    return orders | {share.symbol for share in shares if share.position.signed_qty}
+
+
 class Expectations:
     """Of the books of one account. Reads the ledger only."""
 

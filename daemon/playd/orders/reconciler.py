@@ -236,6 +236,11 @@ class Reconciler:
         desk.condition.wallet, desk.condition.wallet_mono_s = wallet, desk.clock.mono_s()
         desk.account_rows.note_balance(wallet)
 
+    def entry_price(self, symbol: str) -> Decimal:
+        """Of the position at the venue in the newest whole reading, in USDT; zero for none."""
+        positions = () if self._inputs is None else self._inputs.venue.positions
+        return next((each.entry_price for each in positions if each.symbol == symbol and each.signed_qty), Decimal(0))
+
     def leverage_seen(self, symbol: str, stated: Decimal) -> None:
         """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
         self._leverage.seen_flat(symbol, stated)

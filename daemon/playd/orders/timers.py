@@ -11,7 +11,7 @@ from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.chronicle import WRITTEN_AT_ONCE
 from playd.orders.desk import Desk
-from playd.orders.expectations import traded
+from playd.orders.expectations import at_stake, traded
 from playd.orders.exposure_check import ExposureCheck
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.key_watch import LOOK_EVERY_S, REFUSED_EVERY_S, KeyWatch
@@ -208,6 +208,8 @@ class Timers:
         """What an instance has something on and the venue did not list: once it does, the symbol is watched as any other."""
         desk = self._desk
         missing = sorted(traded(desk) - desk.instruments.keys())
+        for symbol in sorted({*missing} - at_stake(desk)):
+            desk.incidents.resolve("NOT_LISTED", symbol_scope(desk.alias, symbol), "nothing of ours is there any more")
         if not missing:
             return
         try:

@@ -30,6 +30,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "order cancel": ("pdezldnyy-axzhrv222auhxbveybjt2sm3",),
     "creds check": ("main",),
     "creds reload": ("main",),
+    "accept": ("main/BTCUSDT",),
     "adopt": ("BTCUSDT", "--to", "alpha"),
     "orphan close": ("main/BTCUSDT",),
     "position close": ("main/BTCUSDT",),
@@ -87,7 +88,7 @@ def test_the_commands_of_the_specification_are_there() -> None:
         *(f"notify {word}" for word in ("list", "test", "verify", "retry", "drop")),
         *("backup now", "backup list", "backup verify", "audit verify", "creds check", "creds reload"),
         *(f"config {word}" for word in ("show", "check", "reload")),
-        *("order cancel", "position close", "adopt", "orphan list", "orphan close", "reset-state", "doctor"),
+        *("order cancel", "position close", "accept", "adopt", "orphan list", "orphan close", "reset-state", "doctor"),
         *("parity run", "parity show"),
         *("preflight", "readiness", "arm", "disarm", "waive", "evidence list", "evidence import"),
     }
