@@ -239,3 +239,10 @@ def test_a_preflight_takes_an_account_an_instance_or_both(running: DaemonProcess
     assert other.returncode == 2
     assert f"expected '{mine}', which it trades on" in other.stderr
     assert "did you mean 'bollinger'" in ctl(running.state, "preflight", "bolinger").stderr
+
+
+def test_results_are_asked_for_by_target(running: DaemonProcess) -> None:
+    both = {row["key"] for row in ctl_json(running.state, "pnl", "--by", "play")}
+    for words in (("bollinger",), ("boll*",), ("symbol=ETHUSDT",)):
+        assert {row["key"] for row in ctl_json(running.state, "pnl", *words, "--by", "play")} == both & {"bollinger"}, words
+    assert ctl(running.state, "pnl", "bolinger").returncode == 4

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from playd.cli.completing import instances
 from playd.cli.moments import moment_ms
 from playd.cli.options import add
 from playd.cli.session import Session
@@ -40,6 +41,7 @@ async def why(session: Session, order: Annotated[str, typer.Argument(help="Link 
 
 async def pnl(
     session: Session,
+    target: Annotated[str | None, typer.Argument(help="Only these: name, glob or selector.", autocompletion=instances)] = None,
     by: Annotated[By, typer.Option("--by", help="What to sum by: day (UTC, of the market), play or symbol.")] = By.DAY,
     since: Annotated[str, typer.Option("--since", metavar="T", help="From T of the market: 7d ago, or a UTC time.")] = "",
     until: Annotated[str, typer.Option("--until", metavar="T", help="Before T of the market.")] = "",
@@ -50,6 +52,7 @@ async def pnl(
     """Results in USDT from the executions, exact: realised, fees, funding, trades, and what is open now."""
     now_ms = session.world.clock.wall_ms()
     query = {
+        **({} if target is None else {"target": target}),  # an older daemon knows no such word
         "by": by.value,
         "from_ms": moment_ms(since, "--since", now_ms),
         "to_ms": moment_ms(until, "--until", now_ms),

@@ -1,11 +1,13 @@
 """What happens, told to everybody who wants to know: log, journal, and the streams of control clients."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import structlog
 
 from playd.control.figures import plain
 from playd.control.streams import StreamHub
+from playd.core.canonical import Json
 from playd.core.record import Recorder
 from playd.market.feed_watch import FeedNote, NoteKind
 from playd.ops.events import EVENTS
@@ -21,6 +23,24 @@ _GATES: Final = {code: step.name for step in PIPELINE for code in step.codes}
 """Which gate refuses with a verdict."""
 
 _REPAIRS: Final = frozenset({NoteKind.BAR_REVISED, NoteKind.BAR_OLD, NoteKind.GAP_FILLED, NoteKind.GAP_ABSENT})
+
+
+FILL: Final = "fill.booked"
+
+
+def fill_of_nobody_running(record: Mapping[str, Json], slots: Iterable[Slot]) -> dict[str, Any] | None:
+    """
+    The message about a fill that no running instance has: of a stopped one, of one that is gone, of somebody else. The record
+    of the journal tells it, half a second behind the fill. None for a fill that its instance tells itself.
+    """
+    owner = next((slot for slot in slots if slot.record.uid == record["instance"]), None)
+    if owner is not None and owner.engine is not None:
+        return None
+    data: Any = record["data"]
+    fields = {name: data[name] for name in ("reason", "side", "qty", "price", "fee")}
+    of = {"account": record["account"], "symbol": record["symbol"], "mode": record.get("mode")}
+    name = owner.name if owner is not None else record["instance"]
+    return {"instance": name, **of, "event": FILL, **fields, "time_ms": data["venue_ms"], "link_id": record["cause"]}
 
 
 class Reports:

@@ -10,6 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from playd.cli.known_bans import guardians_ban_ms, rate_rules
+from playd.cli.reports import FILL, fill_of_nobody_running
 from playd.cli.runtime import EMBEDDED, Runtime
 from playd.cli.start_barrier import Records
 from playd.control.context import Daemon
@@ -124,6 +125,9 @@ def build_watchers(
         count_record(kind, record, meters)
         if streams.wanted("events"):
             streams.publish("events", record)
+        told = fill_of_nobody_running(record, runtime.supervisor.slots.values()) if kind == FILL else None
+        if told is not None:
+            streams.publish("fills", told)
 
     records.journal.on_record = on_record
     records.journal.on_sync = lambda seconds: meters.observe("journal_sync_seconds", seconds)

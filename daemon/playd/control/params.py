@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 NAME: Final = r"^[a-z0-9][a-z0-9-]{0,31}$"
 SYMBOL: Final = r"^[A-Z0-9-]{2,32}$"
@@ -74,8 +74,8 @@ class StreamFilter(Params):
 
 class Subscribe(Params):
     """
-    `status`: changes of state of instances; `events`: records of the journal; `logs`: lines; `fills` and fundings of instances
-    that run; `verdicts` of closed bars. `instance` is the same as `filter.instance`.
+    `status`: changes of state of instances; `events`: records of the journal; `logs`: lines; `fills`, whoever's they are, and
+    fundings of instances that run; `verdicts` of closed bars. `instance` is the same as `filter.instance`.
     """
 
     topics: list[Literal["status", "events", "logs", "fills", "verdicts"]] = Field(min_length=1)
@@ -284,9 +284,9 @@ class Make(Changing):
 
 
 class Verify(Params):
-    """`from` a UTC date; `anchor` a published head, `SEQ:HASH`."""
+    """`from` a UTC date, as `since` too; `anchor` a published head, `SEQ:HASH`."""
 
-    since: str | None = Field(default=None, pattern=DATE)
+    since: str | None = Field(default=None, pattern=DATE, validation_alias=AliasChoices("from", "since"))
     anchor: str | None = Field(default=None, pattern=HEAD)
 
 
@@ -297,8 +297,12 @@ class LinkId(Params):
 
 
 class Pnl(Params):
-    """Results of executions with `from_ms` <= market time < `to_ms`. `owner` is an instance."""
+    """
+    Results of executions with `from_ms` <= market time < `to_ms`. `target` is what `status` takes, of the instances that there
+    are; `owner` one instance, also one that was removed.
+    """
 
+    target: str | None = None
     by: Literal["day", "play", "symbol"] = "day"
     from_ms: Moment | None = None
     to_ms: Moment | None = None

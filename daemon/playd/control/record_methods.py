@@ -1,5 +1,6 @@
 """Methods that tell a story from the ledger: what an order was, from its bar to its last check, and what was earned."""
 
+from collections.abc import Container
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from playd.control.asked_for import account_named, owner_of, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import figure, rfc3339
+from playd.control.look_methods import chosen
 from playd.control.protocol import Code, RpcError
 from playd.control.results import Results
 from playd.core.errors import RecordError
@@ -190,14 +192,17 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[a.PnlRow]:
     names = {row["uid"]: row["name"] for row in daemon.ledger.rows("SELECT uid, name FROM instances")}
     owner = None if params.owner is None else owner_of(daemon, params.owner)
     wanted = Wanted(account_named(daemon, params.account), params.symbol, owner)
+    targets = None if params.target is None else {slot.record.uid for slot in chosen(daemon, params.target)}
     results, after_n = Results(params.by, lambda uid: names.get(uid, uid)), 0
     while page := oldest_fills(daemon.ledger, wanted, after_n=after_n, limit=PAGE):
         for view in page:
+            if targets is not None and view.owner not in targets:
+                continue
             if params.to_ms is None or view.execution.time_ms < params.to_ms:
                 results.take(view, counted=view.execution.time_ms >= (params.from_ms or 0))
         after_n = page[-1].n
         await anyio.lowlevel.checkpoint()
-    open_now = _open_now(daemon, params, wanted)
+    open_now = _open_now(daemon, params, wanted, targets)
     keys = sorted(results.buckets.keys() | open_now.keys())
     shown: list[a.PnlRow] = []
     if not keys:
@@ -220,7 +225,7 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[a.PnlRow]:
     return shown
 
 
-def _open_now(daemon: Daemon, params: p.Pnl, wanted: Wanted) -> dict[str, Decimal | None]:
+def _open_now(daemon: Daemon, params: p.Pnl, wanted: Wanted, targets: Container[str] | None) -> dict[str, Decimal | None]:
     """
     Unrealised results of open shares by bucket, None where one of them has no price; by day they belong to no past one and are
     left out.
@@ -228,7 +233,7 @@ def _open_now(daemon: Daemon, params: p.Pnl, wanted: Wanted) -> dict[str, Decima
     found: dict[str, Decimal | None] = {}
     for view in rows.all_positions(daemon) if params.by != "day" else ():
         fits = wanted.account in (None, view.account) and wanted.symbol in (None, view.symbol)
-        fits = fits and wanted.owner in (None, view.owner)
+        fits = fits and wanted.owner in (None, view.owner) and (targets is None or view.owner in targets)
         if fits:
             signed = view.qty if view.side is Side.BUY else -view.qty
             key = view.symbol if params.by == "symbol" else rows.owner_name(daemon, view.owner)

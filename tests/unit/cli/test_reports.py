@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from playd.cli.reports import Reports
+from playd.cli.reports import Reports, fill_of_nobody_running
 from playd.control.streams import StreamHub
 from playd.market.feed_watch import FeedNote, NoteKind
 from playd.ops.meters import Meters
@@ -43,3 +43,24 @@ def test_how_long_a_decision_took_is_measured_by_mode() -> None:
     Reports(MemoryJournal(), StreamHub(), meters).computed(slot(), 0.004)
     (found,) = meters.histograms["playd_decision_seconds"].items()
     assert (found[0], found[1].total) == (("demo",), 0.004)
+
+
+def test_a_fill_of_whoever_does_not_run_is_told_by_its_record() -> None:
+    data = {"reason": "panic", "side": "Sell", "qty": "0.1", "price": "60000", "fee": "1", "venue_ms": 5, "exec_id": "e"}
+    record: dict[str, Any] = {"instance": "u1", "account": "main", "symbol": "BTCUSDT", "cause": "pd-1", "data": data}
+    stopped, running = slot(), slot()
+    stopped.engine, running.engine = None, object()
+    stopped.name = running.name = "mine"
+    told = fill_of_nobody_running(record, [stopped])
+    assert told is not None
+    assert (told["instance"], told["event"], told["qty"], told["time_ms"], told["link_id"]) == (
+        "mine",
+        "fill.booked",
+        "0.1",
+        5,
+        "pd-1",
+    )
+    assert fill_of_nobody_running(record, [running]) is None
+    foreign = fill_of_nobody_running({**record, "instance": "foreign"}, [running])
+    assert foreign is not None
+    assert foreign["instance"] == "foreign"

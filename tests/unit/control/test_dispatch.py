@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from playd.control.dispatch import Call, Dispatch, Method, _validated
-from playd.control.params import Add, Changing, EventQuery, LogQuery, Params, Rows
+from playd.control.params import Add, Changing, EventQuery, LogQuery, Params, Rows, Verify
 from playd.control.protocol import Code, JsonObject, Request, RpcError
 from playd.control.requests import LedgerCommands
 from playd.control.server import Session
@@ -144,6 +144,13 @@ def test_a_moment_that_no_calendar_has_is_a_wrong_parameter(since_ms: int) -> No
         with pytest.raises(RpcError) as caught:
             _validated(Method(kind, nobody), {"since_ms": since_ms})
         assert caught.value.code is Code.INVALID_PARAMS
+
+
+@pytest.mark.parametrize("word", ["from", "since"])
+def test_a_chain_is_verified_from_a_date_by_either_word(word: str) -> None:
+    params = _validated(Method(Verify, nobody), {word: "2024-01-31"})
+    assert isinstance(params, Verify)
+    assert params.since == "2024-01-31"
 
 
 async def test_a_change_without_a_request_id_is_refused() -> None:
