@@ -181,12 +181,12 @@ def test_of_two_that_claim_at_one_moment_at_least_one_sees_the_other() -> None:
 
 def test_a_disk_that_takes_no_file_keeps_nobody_from_closing() -> None:
     disk = virtual_world().disk
-    disk.fail("*", "*closing*")
-    daemon = ShareClaims(disk, STATE, DAEMON, GUARDIAN)
-    assert daemon.hold(UID, "exit")
-    assert not daemon.theirs(UID)
-    assert daemon.their_last_ms(UID) == 0
+    disk.fail("replace", "*closing*")
+    daemon, guardian = ShareClaims(disk, STATE, DAEMON, GUARDIAN), ShareClaims(disk, STATE, GUARDIAN, DAEMON)
+    assert (daemon.hold(UID, "exit"), daemon.is_held(UID, "exit")) == (True, True)
+    assert (guardian.theirs(UID), guardian.their_last_ms(UID)) == (False, 0)
     daemon.let_go(UID, "exit")
+    assert not daemon.is_held(UID, "exit")
 
 
 def test_a_level_of_one_instance_that_the_guardian_has_begun_is_nobody_elses_until_it_says_how_it_ended() -> None:
