@@ -5,7 +5,7 @@ A level is on record before anything else is done about it, also over an account
 out now is carried out when it opens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -17,7 +17,7 @@ from playd.control.change_answers import PanicReport as PanicAnswer
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.look_answers import HaltRow, Lifted
-from playd.control.panic_rows import panic_rows
+from playd.control.panic_rows import panic_rows, worded
 from playd.control.params import LiftHalt, Panic, RaiseHalt
 from playd.control.protocol import Code, RpcError
 from playd.control.scopes import Scope, parse_scope, scopes_around
@@ -31,11 +31,16 @@ from playd.orders.panic import PanicReport, PanicScope
 from playd.orders.views import PositionView
 from playd.supervisor import shadow_panic
 from playd.supervisor.slot import Slot
+from playd.venues.port import Priority
 
 LEVELS: Final = {"pause": Level.PAUSE, "halt": Level.HALT, "cancel": Level.CANCEL, "freeze": Level.FREEZE}
 OPERATOR: Final = "OPERATOR"
 ENTRIES_WITHIN_S: Final = 2.0
 """Whoever halts is answered by then, whatever a ban or a silent venue holds up: accounts go on taking entries back."""
+
+
+SIDES_WITHIN_S: Final = 2.0
+"""So long who is asked for the phrase of a panic waits for what only the venue can say."""
 
 
 async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> HaltRow:
@@ -115,7 +120,8 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> PanicAnswer:
     """Cancel entries, flatten reduce-only, verify flat at the venue; the report per position, or error -32010."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
     if scope.kind != "instance" and params.confirm != (phrase := f"PANIC {scope.text}"):
-        raise _phrase_needed(daemon, phrase, scope, "every position of the scope is closed at market")
+        effect, sides = "every position of the scope is closed at market", await _sides_in(daemon, scope)
+        raise _phrase_needed(daemon, phrase, scope, effect, sides)
     shadows = _shadows(daemon, scope)
     daemon.halts.raise_level(scope.stored, Level.PANIC, "PANIC", params.reason or "panic", actor=call.actor)
     daemon.supervisor.look_around()
@@ -220,8 +226,21 @@ def _is_real_money(daemon: Daemon, scope: Scope) -> bool:
     return not live.isdisjoint(_reached(daemon, scope))
 
 
-def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str) -> RpcError:
-    preview = [f"{scope.text}: {effect}", *(list(_held_in(daemon, scope)) or ["no position is booked in it"])]
+async def _sides_in(daemon: Daemon, scope: Scope) -> list[str]:
+    """Positions of symbols in hedge mode, whose two sides the books add up: as the venue has them, where it says so at once."""
+    found = list[str]()
+    with anyio.move_on_after(SIDES_WITHIN_S):
+        for account, share in scopes_around(daemon.accounts, scope):
+            with suppress(VenueError, LinkError):
+                rows_there = await account.desk.port.positions(share.symbol or None, priority=Priority.EXIT)
+                sides = [each for each in rows_there if each.position_idx and each.signed_qty]
+                found += [f"in hedge mode: {worded(each)} on {account.alias}" for each in sides]
+    return found
+
+
+def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str, sides: Sequence[str] = ()) -> RpcError:
+    held = [*_held_in(daemon, scope), *sides]
+    preview = [f"{scope.text}: {effect}", *(held or ["no position is booked in it"])]
     return RpcError(
         Code.PHRASE_REQUIRED,
         f"this needs the phrase {phrase!r}",
