@@ -10,7 +10,7 @@ from playd.cli.moments import moment_ms
 from playd.cli.options import add
 from playd.cli.session import LOOK_WAIT_S, Session
 from playd.cli.stale_view import stale_fills, stale_halts, stale_positions, stale_status
-from playd.control.client import Unreachable, connected
+from playd.control.client import Forbidden, Unanswered, Unreachable, connected
 from playd.control.protocol import GUARDIAN_SOCKET, JsonObject
 from playd.control.render import Output, render_pairs, render_rows
 from playd.control.tables import (
@@ -276,16 +276,18 @@ async def intents(
 
 
 async def version(session: Session) -> int:
-    """Version of this program and of the daemon."""
+    """Version of this program, and of the daemon if it can be asked."""
     ours: JsonObject = {"playctl": __version__, "playd": None}
-    code = 0
+    code, instead = 0, "not running"
     try:
         async with session.connected() as client:
             hello = (await client.hello("playctl"))["data"]
             ours.update(playd=hello["version"], daemon_id=hello["daemon_id"], protocol=hello["protocol"])
     except Unreachable as error:
         code = error.exit_code
-    session.show(ours, render_pairs([(key, "not running" if value is None else str(value)) for key, value in ours.items()]))
+    except (Forbidden, Unanswered) as error:
+        code, instead = error.exit_code, str(error)
+    session.show(ours, render_pairs([(key, instead if value is None else str(value)) for key, value in ours.items()]))
     return code
 
 

@@ -173,7 +173,8 @@ async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> Cance
         whose = "nobody here sent it" if row.owner == FOREIGN else ours
         preview = [f"{row.side} {row.qty} {row.symbol} at {row.price or 'market'}, {row.state}: {whose}"]
         details = {"phrase": phrase, "preview": preview}
-        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
+        hint = f"type it when asked, or pass --confirm {phrase!r}"
+        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)
     after = await take_back(account, row, call)
     coin, held = after.symbol.removesuffix("USDT"), account.desk.fills.position(after.owner, after.symbol)
     seen, age_s = account.protection.last_seen(after.symbol) or (None, None)

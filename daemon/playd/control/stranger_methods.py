@@ -123,7 +123,8 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> Orpha
     if params.confirm != phrase:
         what = f"{stranger.kind} {stranger.side} {stranger.qty} {stranger.symbol} at {stranger.price or 'market'}"
         details = {"phrase": phrase, "preview": [f"{what}: nobody here sent it"]}
-        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", details=details)
+        hint = f"type it when asked, or pass --confirm {phrase!r}"
+        raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)
     if stranger.kind != "position":
         if stranger.kind == "stop" and not account.desk.fills.net(stranger.symbol):
             await change.take_back(account, account.desk.book.need(stranger.id), call)

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import orjson
 import pytest
 from typer.main import get_command
 
+from playd import __version__
 from playd.cli.playctl_app import app
 
 PLAYCTL = get_command(app)
@@ -170,3 +172,19 @@ def test_without_a_daemon_the_command_that_needs_none_is_named(
     monkeypatch.delenv("PLAYD_RUN_DIR", raising=False)
     assert invoke(*words.split()) == 7
     assert f"without a daemon: `{instead} {tmp_path}`" in capsys.readouterr().err
+
+
+def test_the_version_of_this_program_is_told_whatever_the_daemon_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody listens and never answers, as a stopped daemon does."""
+    monkeypatch.setenv("PLAYD_RUN_DIR", str(tmp_path))
+    assert invoke("version") == 7
+    assert "not running" in capsys.readouterr().out
+    with socket(AF_UNIX) as stopped:
+        stopped.bind(str(tmp_path / "control.sock"))
+        stopped.listen()
+        assert invoke("version", "--timeout", "0.2") == 5
+    told = capsys.readouterr().out
+    assert told.splitlines()[0].split() == ["playctl", __version__]
+    assert "no answer within 0.2 s" in told

@@ -103,6 +103,7 @@ def test_a_stop_is_refused_and_an_order_of_somebody_else_needs_the_phrase() -> N
             with pytest.raises(RpcError) as asked:
                 await cancelled(life, other.link_id)
             assert asked.value.code is Code.PHRASE_REQUIRED
+            assert "--confirm" in asked.value.hint
             row = await cancelled(life, other.link_id, f"CLOSE {other.link_id}")
             assert row["state"] == "CANCELLED"
 

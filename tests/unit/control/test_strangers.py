@@ -120,7 +120,8 @@ def test_what_others_have_is_listed_and_closed_by_its_id_with_the_phrase() -> No
             assert [(row["kind"], row["qty"]) for row in listed] == [("order", "0.01"), ("position", "0.020")]
             assert (await refused(closed(daemon, "nothing"))).code is Code.NOT_FOUND
             for row in listed:
-                assert (await refused(closed(daemon, row["id"]))).details["phrase"] == f"CLOSE {row['id']}"
+                asked = await refused(closed(daemon, row["id"]))
+                assert (asked.details["phrase"], "--confirm" in asked.hint) == (f"CLOSE {row['id']}", True)
                 assert Decimal((await closed(daemon, row["id"], f"CLOSE {row['id']}"))["left"]) == 0
 
             assert life.venue.signed() == 0
