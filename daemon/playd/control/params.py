@@ -351,10 +351,6 @@ class Adopt(Changing):
     confirm: str = ""
 
 
-class CloseOrphan(Changing):
-    """`id`: of an order or position that nobody here decided, as `orphan.list` has it. `confirm` is always needed."""
-
-    id: str = Field(min_length=1, max_length=96)
 class AcceptDifference(Changing):
     """`price`: of what the books have and the venue has not, in USDT. `confirm` is always needed."""
 
@@ -364,6 +360,10 @@ class AcceptDifference(Changing):
     confirm: str = ""
 
 
+class CloseOrphan(Changing):
+    """`id`: of an order or position that nobody here decided, as `orphan.list` has it. `confirm` is always needed."""
+
+    id: str = Field(min_length=1, max_length=96)
     confirm: str = ""
 
 
