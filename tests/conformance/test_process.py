@@ -80,6 +80,21 @@ async def test_a_real_child_has_the_variables_that_it_is_given_beside_ours(
     assert RealDisk().read_bytes(log).startswith(b"there here\n")
 
 
+async def test_a_service_manager_hears_what_is_told_and_leaves_no_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = PurePath(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+    child = RealProcess(RealEnv())
+    with anyio.fail_after(60):
+        async with RealProcess(RealEnv()).notifications(path) as told:
+            assert child.sd_notify("READY=1")
+            assert child.sd_notify("STATUS=well\nWATCHDOG=1")
+            assert [await anext(told), await anext(told)] == ["READY=1", "STATUS=well\nWATCHDOG=1"]
+    assert not RealDisk().exists(path)
+    assert not child.sd_notify("WATCHDOG=1"), "nobody hears it"
+
+
 async def test_a_program_of_the_operators_may_ignore_its_input_and_dies_when_it_takes_too_long(tmp_path: Path) -> None:
     process = RealProcess(RealEnv())
     with anyio.fail_after(60):

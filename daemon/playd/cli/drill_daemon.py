@@ -1,7 +1,7 @@
 """
 `python -m playd.cli.drill_daemon DIRECTORY run --config FILE --state DIR`: the daemon of a drill, on a host that misbehaves.
 
-It is `playd run` and nothing else; only its disk, clock and service manager look into the directory (`ops.drills.bad_host`).
+It is `playd run` and nothing else; only its disk, clock and names look into the directory (`ops.drills.bad_host`).
 """
 
 import sys

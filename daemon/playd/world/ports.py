@@ -412,6 +412,13 @@ class Process(Protocol):
         """
         ...
 
+    def notifications(self, path: PurePath) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """
+        What programs tell whoever started them by `sd_notify`, while the block lasts: a service manager's side of the socket at
+        `path`, which is made here and removed at the end. Raises `OSError`.
+        """
+        ...
+
     def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:
         """
         Go on as a module of ours, with a fresh interpreter in the same process: whatever was imported here is gone.

@@ -26,7 +26,9 @@ SETTLED_S: Final = 20.0
 OF_A_DAY: Final = ("SLO_RECON_MATCH",)
 """Figures over a day, which one fault spoils for that long."""
 
-HAPPENED: Final = ("GUARDIAN_STOP", "FORCED_CLOSE", "MANUAL_CLOSE", "MANUAL_STOP", "STATE_DAMAGED", "INSTANCE_FAILED")
+HAPPENED: Final = (
+    *("GUARDIAN_STOP", "FORCED_CLOSE", "MANUAL_CLOSE", "MANUAL_STOP", "STATE_DAMAGED", "INSTANCE_FAILED", "STOP_LOST"),
+)
 """Incidents that tell of something that happened: no rule can see its end, a person closes them."""
 
 BY_HAND: Final = ("MANUAL_STOP",)

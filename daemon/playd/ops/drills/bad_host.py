@@ -1,10 +1,8 @@
 """
 The host of a daemon that a drill makes in a process of its own (`playd.cli.drill_daemon`): its disk fails on command
-(`failing_disk`), somebody sets its clock, names are not resolved, a Play has a bug, and a service manager waits for its beat,
-which the drill is.
+(`failing_disk`), somebody sets its clock, names are not resolved, and a Play has a bug.
 
-All of it goes through files in one directory: `disk.json`, `clock.json`, `names.json`, `engine.json` and `death.json` are
-commands, `beats` is what the manager hears.
+All of it is commanded by files in one directory: `disk.json`, `clock.json`, `names.json`, `engine.json` and `death.json`.
 """
 
 import math
@@ -20,7 +18,7 @@ from playd.engine.messages import Decision
 from playd.engine.play_engine import PlayEngine
 from playd.ops.drills.failing_disk import FailingDisk
 from playd.ops.drills.mortal import Death, MortalDisk, mortal_requests
-from playd.world.ports import Clock, Disk, Net, Process, World
+from playd.world.ports import Clock, Disk, Net, World
 
 if TYPE_CHECKING:
     import aiohttp
@@ -36,12 +34,6 @@ ENGINE: Final = "engine.json"
 DEATH: Final = "death.json"
 """The call at which the process is killed, see `mortal`."""
 
-BEATS: Final = "beats"
-
-WATCHDOG_S: Final = 20.0
-"""The period of the unit that is shipped."""
-
-_BEAT: Final = "WATCHDOG=1"
 _LOOK_S: Final = 0.1
 
 
@@ -69,28 +61,6 @@ class SetClock:
             return int(orjson.loads(self._disk.read_bytes(self._command))["ahead_ms"])
         except FileNotFoundError:
             return 0
-
-
-class WatchedProcess:
-    """A process whose service manager counts its beats: `beats` holds how many there were."""
-
-    def __init__(self, inner: Process, disk: Disk, beats: PurePath) -> None:
-        self._inner = inner
-        self._disk = disk
-        self._beats = beats
-        self._count = 0
-
-    def sd_notify(self, text: str) -> bool:
-        if _BEAT in text.splitlines():
-            self._count += 1
-            self._disk.write_replace(self._beats, str(self._count).encode(), keep_previous=False)
-        return True
-
-    def watchdog_period_s(self) -> float:
-        return WATCHDOG_S
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
 
 class NamelessNet:
@@ -133,8 +103,7 @@ def on_bad_host(world: World, directory: PurePath) -> World:
     death = Death(world.disk, directory / DEATH)
     mortal_requests(death)
     disk: Any = MortalDisk(FailingDisk(world.disk, directory / DISK), death)
-    process: Any = WatchedProcess(world.process, world.disk, directory / BEATS)
     net: Any = NamelessNet(world.net, world.disk, directory / NAMES)
     clock = SetClock(world.clock, world.disk, directory / CLOCK)
     break_engines(world.disk, directory / ENGINE)
-    return replace(world, disk=disk, process=process, clock=clock, net=net)
+    return replace(world, disk=disk, clock=clock, net=net)

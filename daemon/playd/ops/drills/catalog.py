@@ -53,7 +53,8 @@ DRILLS: Final = (
         "at most one order per attempt; covered 15 s after a restart; as an undisturbed run afterwards",
         limit_s=15.0, deadline_s=1080.0,
         # Deaths that follow at once give no order the minute that it takes to be proved absent; a doubt of two is a person's.
-        leaves=("UNKNOWN_ORDER",), stays=("UNKNOWN_ORDER",),
+        halts=("PANIC 4",), may_halt=("GUARDIAN_PANIC 4", "UNKNOWN_ORDER 2"), may_open=("HALTED", "UNKNOWN_ORDER_AGE"),
+        guardian=("stop", "cancel", "close", "panic"), leaves=("UNKNOWN_ORDER",), stays=("HALTED", "UNKNOWN_ORDER"),
     ),
     Drill(
         "DRL-02", 1, "lost reply",
@@ -103,13 +104,17 @@ DRILLS: Final = (
         "DRL-10", 1, "partial fills",
         "40 of 100, then nothing; all but less than the minimum; on both sides of a stop move; an exit, a panic in part",
         "what is executed has its stop within 5 s; every order ends", limit_s=5.0, deadline_s=720.0,
+        halts=("PANIC 4", "STOP_FLATTEN 4"),
     ),
     Drill(
         "DRL-11", 1, "naked",
         "the stop is cancelled by hand and by the venue ahead of a liquidation; then no other one is taken (110093, 110009)",
         "covered within 40 s; else asked for at 2 s, halted at 5 s, asked for by the guardian at 15 s, closed at 30 s",
         incident="NAKED", limit_s=40.0, deadline_s=420.0,
-        leaves=("NAKED", "FILL_CHECK", "UNPROTECTABLE", "REPAIRS"), stays=("STOP_REFUSED",),
+        halts=("MANUAL_STOP 1", "NAKED 2", "UNPROTECTABLE 2"), may_halt=("FILL_CHECK 2", "REPAIRS 2"),
+        opens=("MANUAL_STOP", "STOP_LOST", "UNPROTECTABLE"), may_open=("FILL_CHECK", "HALTED", "REPAIRS"), guardian=("stop",),
+        leaves=("NAKED", "FILL_CHECK", "UNPROTECTABLE", "REPAIRS"),
+        stays=("FILL_CHECK", "HALTED", "REPAIRS", "STOP_REFUSED", "UNPROTECTABLE"),
     ),
     Drill(
         "DRL-12", 1, "wedged daemon", "the daemon is stopped, then stands still in a commit; the stop is cancelled",

@@ -13,7 +13,7 @@ import orjson
 
 from playd.core.errors import SettingsError
 from playd.core.timeframes import MINUTE_MS
-from playd.ops.drills.bad_host import BEATS, CLOCK
+from playd.ops.drills.bad_host import CLOCK
 from playd.ops.drills.invariants import Venue, fold_venue
 from playd.ops.drills.local_exchange import ACCOUNT, HTTP_TIMEOUT_S, LocalExchange
 from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS, RESTING_SYMBOL, SHADOW
@@ -202,7 +202,7 @@ class Stage:
         return path
 
     def on_a_bad_host(self) -> None:
-        """Every life of the daemon runs where disk and clock obey `host`, and its beats are counted."""
+        """Every life of the daemon runs where disk and clock obey `host`."""
         self.daemon.module = ON_A_BAD_HOST
         self.daemon.arguments = (str(self.directory), *self.daemon.arguments)
 
@@ -219,11 +219,6 @@ class Stage:
         """End a command of `host`; the moment."""
         self.world.disk.remove(self.directory / what)
         return self.world.clock.mono_s()
-
-    def beats(self) -> int:
-        """How often the daemon's watchdog was fed, over its life on the bad host."""
-        path = self.directory / BEATS
-        return int(self.world.disk.read_bytes(path)) if self.world.disk.exists(path) else 0
 
     async def start_daemon(self) -> None:
         """A life of the daemon, until READY. Raises `CannotRun`."""

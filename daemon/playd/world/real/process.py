@@ -181,6 +181,15 @@ class RealProcess:
                 child.send(ChildSignal.KILL)
                 await process.aclose()
 
+    @contextlib.asynccontextmanager
+    async def notifications(self, path: PurePath) -> AsyncIterator[AsyncIterator[str]]:
+        async with await anyio.create_unix_datagram_socket(local_path=str(path), local_mode=0o600) as channel:
+            try:
+                yield (packet.decode(errors="replace") async for packet, _ in channel)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+
     def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -170,6 +170,16 @@ class VirtualProcess:
         finally:
             child.send(ChildSignal.KILL)
 
+    @contextlib.asynccontextmanager
+    async def notifications(self, path: PurePath) -> AsyncIterator[AsyncIterator[str]]:
+        """Nothing comes: nothing runs that could tell."""
+
+        async def silence() -> AsyncIterator[str]:
+            await anyio.sleep_forever()
+            yield ""
+
+        yield silence()
+
     def become_module(self, module: str, arguments: Sequence[str]) -> NoReturn:
         """Remembered in `ran`; the process of before is over."""
         self.ran.append((module, *arguments))

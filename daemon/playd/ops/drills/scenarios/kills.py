@@ -10,7 +10,7 @@ from playd.ops.drills.bad_host import DEATH
 from playd.ops.drills.invariants import under_stop
 from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, SENT, SOCKET, STATE
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS, another, with_trailing_stop
-from playd.ops.drills.programs import START_WITHIN_S
+from playd.ops.drills.programs import START_WITHIN_S, until
 from playd.ops.drills.report import DrillError
 from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person
 from playd.ops.drills.stage import HURRY, SPEED, Stage
@@ -38,6 +38,7 @@ DIES_S: Final = 120.0
 """Within which a busy market brings every call."""
 
 RETURNS_S: Final = 60.0
+TOLD_S: Final = 3.0
 KILLED: Final = -9
 START, TRADING, PANIC, STOP = "start", "trading", "panic", "stop"
 SIDES: Final = (BEFORE, AFTER)
@@ -87,9 +88,22 @@ async def kill_sweep(stage: Stage) -> None:
         stage.world.disk.remove(stage.directory / DEATH)
         if moment.part != START or MOMENTS[number].part != START:  # a start that dies is followed by another one
             await _begun_again(stage, fault)
-        if moment.part == PANIC and stage.halt("PANIC"):  # else another exit died of it, before the panic was begun
-            await lifted_by_a_person(stage, instance_scope(HELD), fault, RETURNS_S)
-            await stage.ctl("start", HELD)
+        if moment.part == PANIC:
+            await _panic_lifted(stage, fault)
+
+
+async def _panic_lifted(stage: Stage, fault: str) -> None:
+    """
+    A person lets the instance begin again. The guardian may have carried on what the daemon died of, and tells of it a moment
+    later; where another exit died of it the panic was never begun.
+    """
+
+    async def raised() -> bool:
+        return stage.halt("PANIC") is not None or stage.halt("GUARDIAN_PANIC") is not None
+
+    while await until(raised, TOLD_S):
+        await lifted_by_a_person(stage, instance_scope(HELD), fault, RETURNS_S)
+        await stage.ctl("start", HELD)
 
 
 async def _begun_again(stage: Stage, fault: str) -> None:

@@ -1,5 +1,5 @@
 """
-DRL-25: the venue is away. In session, by its name, with 503 for everything, at a start; then it announces maintenance.
+DRL-25: the venue is away. In session, by its name, with 5xx for everything, at a start; then it announces maintenance.
 
 The daemon lives on, says what it waits for, and goes on by itself.
 """
@@ -17,7 +17,8 @@ AWAY_S: Final = 15.0
 NAMELESS_S: Final = 12.0
 """Longer than a name that was looked up is remembered."""
 
-ERRORS_S: Final = 12.0
+STATUSES: Final = (500, 502, 503, 504)
+ERRORS_S: Final = 4.0
 AT_START_S: Final = 10.0
 """For which every request of a start is answered with 503."""
 
@@ -67,9 +68,9 @@ async def _away_in_session(stage: Stage) -> None:
 
 
 async def _errors_in_session(stage: Stage) -> None:
-    fault = "every request answered with 503"
-    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503}, when={"until_s": ERRORS_S})
-    await stage.stays(fault, lambda: alive(stage), "the daemon lives", ERRORS_S)
+    for status in STATUSES:
+        await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": status}, when={"until_s": ERRORS_S})
+        await stage.stays(f"every request answered with {status}", lambda: alive(stage), "the daemon lives", ERRORS_S)
     await bars_go_on(stage, "requests answered again", RETURNS_S)
 
 

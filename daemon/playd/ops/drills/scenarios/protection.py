@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 import anyio
+import anyio.abc
 
-from playd.ops.drills.bad_host import DISK, WATCHDOG_S
+from playd.ops.drills.bad_host import DISK
 from playd.ops.drills.failing_disk import HANGS
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
@@ -31,6 +32,10 @@ RETURNS_S: Final = 45.0
 ENDED_S: Final = 40.0
 """A watchdog's period, the beat before the fault, and what is given to a process that is aborted."""
 
+WATCHDOG_S: Final = 20.0
+"""`WatchdogSec` of the shipped unit."""
+
+BEAT, READY = "WATCHDOG=1", "READY=1"
 ABORTED_S: Final = 10.0
 """`TimeoutAbortSec` of the shipped unit."""
 
@@ -101,29 +106,31 @@ async def _half_an_hour_alone(stage: Stage) -> None:
 async def wedged_daemon(stage: Stage) -> None:
     """DRL-12: alive, but it does nothing: stopped by a signal, then standing still in a commit. Its manager ends it."""
     stage.on_a_bad_host()
-    await stage.open()
-    await _stopped_by_a_signal(stage)
-    await _guardian_told(stage)
-    await _loop_blocked(stage)
+    manager = _Manager(stage)
+    async with anyio.create_task_group() as beside:
+        await beside.start(manager.hear, name="service manager")
+        await stage.open()
+        await _stopped_by_a_signal(stage, manager)
+        await _guardian_told(stage)
+        await _loop_blocked(stage, manager)
+        beside.cancel_scope.cancel()
 
 
-async def _stopped_by_a_signal(stage: Stage) -> None:
+async def _stopped_by_a_signal(stage: Stage, manager: "_Manager") -> None:
     fault = "daemon stopped by a signal"
-    planned = await _about_to_be_wedged(stage)
+    planned = await _about_to_be_wedged(stage, manager)
     began_s = stage.report.inject("SIGSTOP", "daemon")
     stage.daemon.send(ChildSignal.STOP)
-    manager = _Manager(stage)
     await _stop_cancelled(stage, planned, f"{fault}, stop cancelled")
     await manager.ends_it(fault, began_s)
-    await _clean_restart(stage, fault)
+    await _clean_restart(stage, manager, fault)
 
 
-async def _loop_blocked(stage: Stage) -> None:
+async def _loop_blocked(stage: Stage, manager: "_Manager") -> None:
     """The disk does not answer, and no task of the daemon comes to its turn."""
     fault = "a commit hangs"
-    planned = await _about_to_be_wedged(stage)
+    planned = await _about_to_be_wedged(stage, manager)
     began_s = stage.host(DISK, kind=HANGS)
-    manager = _Manager(stage)
     async with anyio.create_task_group() as asking:
         asking.start_soon(stage.ctl, "pause", BUSY, name="something to commit")
         await stage.expect(fault, lambda: manager.unfed(WATCHDOG_S / 2), "its beats stop", WATCHDOG_S, since_s=began_s)
@@ -131,25 +138,27 @@ async def _loop_blocked(stage: Stage) -> None:
         await manager.ends_it(fault, began_s)
         asking.cancel_scope.cancel()
     stage.host_is_well(DISK)
-    await _clean_restart(stage, fault)
+    await _clean_restart(stage, manager, fault)
 
 
-async def _about_to_be_wedged(stage: Stage) -> Decimal:
+async def _about_to_be_wedged(stage: Stage, manager: "_Manager") -> Decimal:
     """The daemon feeds its watchdog, and a position is open that nothing closes meanwhile; the stop that is planned for it."""
-    beats = stage.beats()
+    beats = manager.beats
 
     async def fed() -> bool:
-        return stage.beats() > beats
+        return manager.beats > beats
 
     await stage.expect("before", fed, "the daemon feeds its watchdog", WATCHDOG_S)
     await holds_still(stage, HELD, HELD_SYMBOL)
     return await stage.stop_of(HELD_SYMBOL)
 
 
-async def _clean_restart(stage: Stage, fault: str) -> None:
-    """What the manager does next: bars are decided, what is open is covered, the guardian hears it."""
+async def _clean_restart(stage: Stage, manager: "_Manager", fault: str) -> None:
+    """What the manager does next: it is told READY, bars are decided, what is open is covered, the guardian hears it."""
+    lives = manager.lives
     await stage.exchange.release(SPEED)
     await stage.start_daemon()
+    stage.report.require(manager.lives == lives + 1, f"{fault}, started again", "the manager is told READY")
     await bars_go_on(stage, f"{fault}, started again", RETURNS_S)
     await stage.until_covered(HELD_SYMBOL)
     await stage.expect(f"{fault}, started again", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
@@ -157,21 +166,33 @@ async def _clean_restart(stage: Stage, fault: str) -> None:
 
 class _Manager:
     """
-    A service manager that hears the beats of the daemon, and does what the shipped unit asks for when there is none: SIGABRT (a
-    stopped process is let go to take it), SIGKILL where that is not enough.
+    A service manager: it hears what the daemon tells the socket of its unit, and does what the shipped one asks for when there
+    is no beat: SIGABRT (a stopped process is let go to take it), SIGKILL where that is not enough.
     """
 
     def __init__(self, stage: Stage) -> None:
+        self.beats = 0
+        self.lives = 0
+        """How often READY was told."""
         self._stage = stage
-        self._count = stage.beats()
+        self._path = stage.directory / "notify"
         self._heard_s = stage.world.clock.mono_s()
+        stage.daemon.variables = {"NOTIFY_SOCKET": str(self._path), "WATCHDOG_USEC": str(round(WATCHDOG_S * 1e6))}
+
+    async def hear(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Until cancelled."""
+        async with self._stage.world.process.notifications(self._path) as told:
+            task_status.started()
+            async for text in told:
+                lines = text.splitlines()
+                self.lives += READY in lines
+                if BEAT in lines or READY in lines:
+                    self.beats += BEAT in lines
+                    self._heard_s = self._stage.world.clock.mono_s()
 
     async def unfed(self, for_s: float) -> bool:
         """Whether there was no beat for so long."""
-        count, now_s = self._stage.beats(), self._stage.world.clock.mono_s()
-        if count != self._count:
-            self._count, self._heard_s = count, now_s
-        return now_s - self._heard_s >= for_s
+        return self._stage.world.clock.mono_s() - self._heard_s >= for_s
 
     async def ends_it(self, fault: str, began_s: float) -> None:
         """Wait until the watchdog is over, and end the daemon; it is dead in time."""
