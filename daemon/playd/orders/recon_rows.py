@@ -8,7 +8,6 @@ from playd.orders.ledger import Ledger
 from playd.orders.reconcile import DiffClass, Difference, ReconInputs, Repair, RepairKind
 from playd.orders.rows import plain
 
-
 UNEXPLAINED: Final = f"repair = '{RepairKind.HALT}'"
 """Condition for the differences that nothing explains: what a person must look at."""
 

@@ -9,7 +9,7 @@ the two writes it there twice.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final, NoReturn
@@ -73,14 +73,17 @@ class Upkeep:
         return False
 
     def _bars(self) -> bool:
-        """The oldest verdicts of the first instance that has any older than they are kept, by the market's time."""
-        for instance in self._ledger.rows("SELECT uid, clock_ms FROM instances ORDER BY uid"):
-            key = (instance["uid"], instance["clock_ms"])
+        """
+        The oldest verdicts of the first instance that has any older than they are kept, by its market's time: those of a clock
+        that its Play no longer decides on too.
+        """
+        lines = list(self._lines())
+        newest_ms: dict[str, int] = {}
+        for uid, _, at_ms in lines:
+            newest_ms[uid] = max(at_ms, newest_ms.get(uid, 0))
+        for uid, clock_ms, _ in lines:
+            key, until_ms = (uid, clock_ms), newest_ms[uid] - self._keep_ms
             where = "FROM bars WHERE instance = ? AND clock_ms = ?"
-            newest = self._ledger.row(f"SELECT max(close_ms) AS at {where}", key)
-            if newest is None or newest["at"] is None:
-                continue
-            until_ms = int(newest["at"]) - self._keep_ms
             rows = self._ledger.rows(f"SELECT * {where} AND close_ms < ? ORDER BY close_ms LIMIT ?", (*key, until_ms, BATCH))
             if rows:
                 self._archive("bars", rows)
@@ -88,6 +91,16 @@ class Upkeep:
                 self._ledger.commit()
                 return True
         return False
+
+    def _lines(self) -> Iterator[tuple[str, int, int]]:
+        """Every instance and clock that have verdicts, with the newest of them: one look each, however many there are."""
+        key: tuple[str, int] = ("", 0)
+        next_one = "SELECT instance, clock_ms FROM bars WHERE (instance, clock_ms) > (?, ?) ORDER BY instance, clock_ms LIMIT 1"
+        while (row := self._ledger.row(next_one, key)) is not None:
+            key = (row["instance"], row["clock_ms"])
+            newest = self._ledger.row("SELECT max(close_ms) AS at FROM bars WHERE instance = ? AND clock_ms = ?", key)
+            assert newest is not None
+            yield *key, int(newest["at"])
 
     def _judged(self) -> bool:
         """Old cases of the next instance that has any. Of refused ones no more come together than are kept (`Judged`)."""

@@ -1,7 +1,10 @@
 """A ledger of an older program gets what is missing and keeps what it has; one that cannot be brought up is refused."""
 
 import errno
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
@@ -173,6 +176,41 @@ def test_a_ledger_of_schema_3_with_an_open_position_is_brought_up_and_goes_on(
     events = ledger.rows("SELECT source, raw_digest FROM order_events ORDER BY n")
     assert [tuple(each) for each in events] == [("intent", ""), ("send", ""), ("reply", "d")]
     ledger.close()
+
+
+DIES = """
+import os, signal, sqlite3, sys
+from pathlib import PurePath
+from playd.orders.migration import bring_up
+from playd.world.real import RealDisk
+connection = RealDisk().open_sqlite(PurePath(sys.argv[1]))
+left = [int(sys.argv[2])]
+def traced(statement):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+connection.set_trace_callback(traced)
+bring_up(connection)
+"""
+
+
+@pytest.mark.slow
+def test_a_migration_that_is_killed_anywhere_leaves_a_ledger_that_can_be_migrated_and_lost_nothing(state: Path) -> None:
+    whole = schema_of(state)
+    changed(state, *OLDER[2:], "PRAGMA user_version = 3")
+    ended = []
+    for statement in (*range(26, 33), 100):  # behind the look at what is missing
+        died = subprocess.run([sys.executable, "-c", DIES, str(state / "ledger.sqlite"), str(statement)], check=False)
+        ended.append(died.returncode)
+        with closing(sqlite3.connect(state / "ledger.sqlite")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            assert connection.execute("SELECT text FROM halts").fetchall() == [("kept",)]
+        is_whole = schema_of(state) == whole
+        assert is_whole == (died.returncode == 0), "half a migration"
+        if is_whole:
+            break
+    assert ended == [-signal.SIGKILL] * 7 + [0]
+    ledger_at(state).close()
 
 
 def test_a_column_that_no_row_can_have_is_no_step(state: Path) -> None:

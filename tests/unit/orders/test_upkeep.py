@@ -86,6 +86,22 @@ def test_old_verdicts_move_to_the_archive_whole_and_in_order(
     assert archived(world, "bars") + left == before
 
 
+def test_verdicts_of_a_clock_that_a_play_left_go_too(world: VirtualWorld, ledger: Ledger) -> None:
+    add_bars(ledger, range(401, 450))
+    for day in (1, 40, 60):
+        ledger.write(
+            "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail) VALUES ('u',?,?,1,'NO_SIGNAL','x')",
+            (15 * MINUTE_MS, day * DAY_MS),
+        )
+    through(keeper(world, ledger))
+    kept = ledger.rows("SELECT close_ms FROM bars WHERE clock_ms <> ?", (MINUTE_MS,))
+    assert [row["close_ms"] // DAY_MS for row in kept] == [60]
+    assert [row["close_ms"] for row in archived(world, "bars")] == [DAY_MS, 40 * DAY_MS]
+    for sql in ("SELECT instance, clock_ms FROM bars WHERE (instance, clock_ms) > (?, ?) ORDER BY instance, clock_ms LIMIT 1",):
+        (plan,) = ledger.rows(f"EXPLAIN QUERY PLAN {sql}", ("", 0))
+        assert plan["detail"].startswith("SEARCH bars USING PRIMARY KEY")
+
+
 def test_an_archive_that_cannot_be_written_leaves_the_rows_where_they_are(world: VirtualWorld, ledger: Ledger) -> None:
     add_bars(ledger, range(500))
     world.disk.fill()
