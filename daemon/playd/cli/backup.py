@@ -123,9 +123,8 @@ def restore_backup(options: BackupOptions, world: World | None = None, ask: Call
     if options.as_json:
         print(json_text({"id": manifest.name, "copies": [str(copy) for copy in done.copies], "journal_damage": damage or None}))
     else:
-        print(
-            f"{state} is as it was at {manifest.name}; what was there is kept: {', '.join(map(str, done.copies)) or 'nothing'}"
-        )
+        kept = f"what was there is kept: {', '.join(map(str, done.copies))}" if done.copies else "nothing was there before"
+        print(f"{state} is as it was at {manifest.name}; {kept}")
         if damage:
             print(f"the journal, which is never put back, is damaged and goes on in a new file: {damage}")
         if done.older:

@@ -158,8 +158,9 @@ def _open_ledger(world: World, state: PurePath, ballast: Ballast) -> Ledger:
         if error.exit_code == NEWER_EXIT or isinstance(error, OlderState):
             raise
         copies = [_copy(world, state, each) for each in (path, path.with_name(f"{path.name}-wal"))]
-        said = ", ".join(copy for copy in copies if copy) or "nothing"
-        raise StateError(f"{error}; set aside as {said}; see the runbook restore-after-a-crash") from error
+        said = ", ".join(copy for copy in copies if copy)
+        kept = f"; set aside as {said}" if said else ""
+        raise StateError(f"{error}{kept}; see the runbook restore-after-a-crash") from error
 
 
 def _copy(world: World, state: PurePath, path: PurePath) -> str:

@@ -107,6 +107,7 @@ async def test_a_ledger_that_is_gone_behind_a_journal_is_never_begun_anew(tmp_pa
     with pytest.raises(StateError, match=r"expected a ledger: the journal goes back to .*; restore a backup") as caught:
         await _start(world)
     assert caught.value.exit_code == 78
+    assert ("set aside as" in str(caught.value)) is (lost != "removed")
     (line,) = [each for each in look(world.disk, STATE) if each.path == "ledger.sqlite"]
     assert line.damaged
 
