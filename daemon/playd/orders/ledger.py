@@ -14,7 +14,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Final
 
-from playd.core.errors import RecordError, StateError
+from playd.core.errors import LockError, RecordError, StateError
 from playd.orders.migration import OlderState, missing, readable, say_version
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 from playd.world.ports import Clock, Disk
@@ -72,6 +72,7 @@ class Ledger:
 
         Raises:
             OlderState: A whole file that lacks what this program writes; `playd migrate` adds it.
+            LockError: Another program keeps everybody from it (79).
             StateError: Damaged or lost file (exit code 78) or one written by a newer program (80).
             OSError: From the disk, such as for a directory in its place.
         """
@@ -113,6 +114,8 @@ class Ledger:
             _make_log_room(disk, path.with_name(f"{path.name}-wal"))
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
             _close(connection)
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                raise LockError(f"{path}: another program has the ledger to itself; close it, nothing is damaged") from error
             raise StateError(f"{path}: ledger cannot be opened ({error}); restore a backup before starting") from error
         except StateError:
             _close(connection)

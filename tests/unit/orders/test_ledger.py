@@ -4,10 +4,11 @@ import shutil
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path, PurePath
+from typing import Any
 
 import pytest
 
-from playd.core.errors import RecordError, StateError
+from playd.core.errors import LockError, RecordError, StateError
 from playd.orders.ledger import COMMIT_WITHIN_S, LOG_BYTES, Ledger
 from playd.orders.schema import SCHEMA_VERSION
 from playd.world.real import real_world
@@ -241,6 +242,21 @@ def test_the_log_has_its_room_from_the_start_and_a_crash_reads_no_more_than_was_
     assert (died / log.name).stat().st_size == LOG_BYTES
     after.close()
     ledger.close()
+
+
+class Held(RealDisk):
+    """A disk on which somebody keeps everybody else from a database; the wait for it is over."""
+
+    def open_sqlite(self, path: PurePath, **how: Any) -> sqlite3.Connection:
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+
+def test_a_ledger_that_another_program_has_to_itself_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(LockError, match="another program") as refused:
+        Ledger.open(Held(), ManualClock(), PurePath(tmp_path / "ledger.sqlite"))
+    assert refused.value.exit_code == 79
 
 
 COMMITS = 12
