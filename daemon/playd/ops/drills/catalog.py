@@ -35,7 +35,7 @@ class Drill:
     may_open: tuple[str, ...] = ()
     guardian: tuple[str, ...] = ()
     limit_s: float | None = None
-    deadline_s: float = 300.0
+    deadline_s: float = 420.0
     waits: bool = False
     leaves: tuple[str, ...] = ()
     stays: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ DRILLS: Final = (
         "DRL-01", 1, "kill sweep",
         "the daemon is killed before and after calls of ledger, journal, state and socket in every part of its life",
         "at most one order per attempt; covered 15 s after a restart; as an undisturbed run afterwards",
-        limit_s=15.0, deadline_s=1080.0,
+        limit_s=15.0, deadline_s=1260.0,
         # Deaths that follow at once give no order the minute that it takes to be proved absent; a doubt of two is a person's.
         halts=("PANIC 4",), may_halt=("GUARDIAN_PANIC 4", "UNKNOWN_ORDER 2"), may_open=("HALTED", "UNKNOWN_ORDER_AGE"),
         guardian=("stop", "cancel", "close", "panic"), leaves=("UNKNOWN_ORDER",), stays=("HALTED", "UNKNOWN_ORDER"),
@@ -64,12 +64,12 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-03", 1, "never arrived", "an order is lost before the venue, whose lists are 3 s late; another rests there unseen",
-        "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0, deadline_s=420.0,
+        "entries blocked; NEVER_ARRIVED after 60 s and within 75 s; not sent again", limit_s=75.0, deadline_s=600.0,
         opens=("UNKNOWN_ORDER_AGE",),
     ),
     Drill(
         "DRL-04", 1, "scrambled stream", "reports before the answer, lost, doubled, in another order, while funding is paid",
-        "position right at every quiet moment; funding is no part of it", deadline_s=420.0,
+        "position right at every quiet moment; funding is no part of it", deadline_s=600.0,
     ),
     Drill(
         "DRL-05", 1, "reconnect storm",
@@ -110,7 +110,7 @@ DRILLS: Final = (
         "DRL-11", 1, "naked",
         "the stop is cancelled by hand and by the venue ahead of a liquidation; then no other one is taken (110093, 110009)",
         "covered within 40 s; else asked for at 2 s, halted at 5 s, asked for by the guardian at 15 s, closed at 30 s",
-        incident="NAKED", limit_s=40.0, deadline_s=420.0,
+        incident="NAKED", limit_s=40.0, deadline_s=600.0,
         halts=("MANUAL_STOP 1", "NAKED 2", "UNPROTECTABLE 2"), may_halt=("FILL_CHECK 2", "REPAIRS 2"),
         opens=("MANUAL_STOP", "STOP_LOST", "UNPROTECTABLE"), may_open=("FILL_CHECK", "HALTED", "REPAIRS"), guardian=("stop",),
         leaves=("NAKED", "FILL_CHECK", "UNPROTECTABLE", "REPAIRS"),
@@ -120,7 +120,7 @@ DRILLS: Final = (
         "DRL-12", 1, "wedged daemon", "the daemon is stopped, then stands still in a commit; the stop is cancelled",
         "the guardian covers within 20 s; the watchdog ends it within 40 s; clean restart", incident="GUARDIAN_STOP",
         limit_s=20.0,
-        deadline_s=420.0,
+        deadline_s=600.0,
         halts=("MANUAL_STOP 1",), opens=("MANUAL_STOP",), guardian=("stop", "cancel"),
     ),
     Drill(
@@ -131,7 +131,7 @@ DRILLS: Final = (
     Drill(
         "DRL-14", 1, "dead guardian", "the guardian is killed, again and again",
         "entries that must wait for it refused from 10 s on, exits and stops go on; entries again when it is back",
-        limit_s=15.0, deadline_s=420.0,
+        limit_s=15.0, deadline_s=600.0,
         halts=("MANUAL_STOP 1", "STOP_FLATTEN 4"), opens=("GUARDIAN_SILENT", "MANUAL_STOP"),
     ),
     Drill(
@@ -162,7 +162,7 @@ DRILLS: Final = (
         "DRL-18", 1, "disk full",
         "no space for the ledger, for the journal, for states, at any write; each time there is some again",
         "ballast used, level 2 on everything; an exit and a panic carried out and on record; clean resume",
-        limit_s=30.0, deadline_s=420.0,
+        limit_s=30.0, deadline_s=600.0,
         halts=("DISK 2", "KILL_FILE 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",), opens=("GUARDIAN_PLAN", "HALTED"),
     ),
     Drill(
@@ -184,7 +184,7 @@ DRILLS: Final = (
         "DRL-21", 1, "venue acts",
         "positions are liquidated in steps, deleveraged, settled; symbols end, are about to, or no longer trade",
         "booked to its owner, halted and told in 10 s; no entry before an end that is announced",
-        incident="FORCED_CLOSE", limit_s=10.0, deadline_s=420.0,
+        incident="FORCED_CLOSE", limit_s=10.0, deadline_s=600.0,
         halts=("FORCED_CLOSE 2", "PLAY_STOPPED 2", "SYMBOL_REFUSED 2"), opens=("HALTED", "RULES_CHANGED", "SYMBOL_REFUSED"),
         leaves=("FORCED_CLOSE", "SYMBOL_REFUSED", "PLAY_STOPPED"), stays=("HALTED", "RULES_CHANGED", "SYMBOL_REFUSED"),
     ),
@@ -198,7 +198,7 @@ DRILLS: Final = (
     Drill(
         "DRL-23", 1, "second daemon", "a second daemon on the same state, then one elsewhere on the account",
         "exit 79; one of the two halts the account within a reconciliation; the first one trades on", limit_s=150.0,
-        deadline_s=420.0,
+        deadline_s=600.0,
         halts=("SECOND_DAEMON 2",), opens=("SECOND_DAEMON",), leaves=("SECOND_DAEMON",), stays=("SECOND_DAEMON",),
     ),
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
@@ -206,7 +206,7 @@ DRILLS: Final = (
         "DRL-25", 1, "venue down",
         "the venue, its name and all its answers but 503 are away, in session and at a start; then it announces maintenance",
         "one life of the daemon, which says what it waits for; paused ahead of maintenance; clean return",
-        incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=420.0,
+        incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=600.0,
         halts=("MAINTENANCE_LOCAL 1", "CLOCK_LOCAL 1"), may_halt=("BLIND 1",), guardian=("cancel",),
     ),
     Drill(
@@ -228,7 +228,7 @@ DRILLS: Final = (
     Drill(
         "DRL-28", 1, "crash loop", "one instance of fifty raises at every bar",
         "quarantined and halted at the 4th crash, covered; the others decide at most 50 ms later; a clean return",
-        incident="INSTANCE_FAILED", limit_s=0.05, deadline_s=420.0,
+        incident="INSTANCE_FAILED", limit_s=0.05, deadline_s=600.0,
         halts=("INSTANCE_FAILED 2",),
     ),
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
