@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from playd.core.ids import link_id
 from playd.core.orders import Action, OrderState
 from playd.orders.fold import ADOPTED, REST, fold
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
@@ -33,6 +34,7 @@ def check_ending(life: OrderWorld, told: Counter[str], places: Mapping[str, str]
     for owner, symbol in places.items():
         _target_is_there(life, owner, symbol)
     derived_rows_are_their_executions(life)
+    link_ids_are_those_of_their_intents(life)
     assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind IN ('CONTRADICTION', 'INTENT_CHANGED', 'OVERFILL')") == []
 
 
@@ -47,6 +49,14 @@ def derived_rows_are_their_executions(life: OrderWorld) -> None:
     for order in ledger.rows("SELECT link_id, cum_qty, avg_price FROM orders WHERE account = ?", (desk.alias,)):
         qty, average = desk.fills.executed(order["link_id"])
         assert (order["cum_qty"], order["avg_price"]) == (plain(qty), text(average)), order["link_id"]
+
+
+def link_ids_are_those_of_their_intents(life: OrderWorld) -> None:
+    """Every link id on record is what its intent and attempt give, so that no crash and no clock had a part in it."""
+    sql = "SELECT link_id, attempt, instance, cause, intents.action, leg FROM orders JOIN intents ON intents.id = orders.intent"
+    for row in life.ledger.rows(f"{sql} WHERE orders.account = ?", (life.account.alias,)):
+        fields = (row["instance"], row["cause"], Action(row["action"]), row["leg"], row["attempt"])
+        assert row["link_id"] == link_id(*fields), fields
 
 
 def _target_is_there(life: OrderWorld, owner: str, symbol: str) -> None:
