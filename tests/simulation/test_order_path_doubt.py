@@ -395,7 +395,7 @@ def test_a_bar_has_one_verdict_and_the_first_one_stands() -> None:
             first = port.record_verdict(60_000, "NO_SIGNAL", "root of entry_long is false")
             second = port.record_verdict(60_000, "HOLD", "")
             await port.submit(entry(120_000), replace(READY, ready=False, not_ready="ema"))
-            verdicts = life.account.desk.verdicts.latest(UID, 10)
+            verdicts = life.account.desk.verdicts.latest(UID, 60_000, 10)
 
             assert (first, second) == (True, False)
             assert [(bar.close_ms, bar.verdict) for bar in verdicts] == [(120_000, "WARMING"), (60_000, "NO_SIGNAL")]

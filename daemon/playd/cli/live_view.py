@@ -39,6 +39,7 @@ async def live_view(daemon: Daemon, tap: LogTap) -> None:
     try:
         with Live(console=console, auto_refresh=False, screen=False, transient=False) as live:
             while True:
+                await rows.learn_days(daemon)
                 live.update(_frame(daemon, tap), refresh=True)
                 await anyio.sleep(EVERY_S)
     finally:

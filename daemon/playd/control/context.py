@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Protocol
 
+from playd.control.day_starts import DayStarts
 from playd.control.log_lines import LineFilter
 from playd.control.ops_context import OpsParts
 from playd.control.protocol import JsonObject
@@ -107,5 +107,4 @@ class Daemon:
     reload: Reload
     rekey: Callable[[str, str], Awaitable[JsonObject]]
     """Another key for an account (alias, actor), see `cli.rekeying`. Raises `OperatorError`."""
-    day_starts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
-    """Result of an instance up to the start of a UTC day, by (uid, day); computed once, because it cannot change any more."""
+    day_starts: DayStarts = field(default_factory=DayStarts)

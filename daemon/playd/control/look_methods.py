@@ -117,6 +117,7 @@ async def status(daemon: Daemon, params: Target, call: Call) -> a.Status:
         ],
         "accounts": [_account_line(daemon, alias) for alias in sorted(daemon.accounts.held)],
     }
+    await rows.learn_days(daemon)
     healthy = daemon.progress.ready and not any(rows.is_unhealthy(slot) for slot in shown)
     made = (rows.status_row(daemon, slot) for slot in shown)
     return {"healthy": healthy, "daemon": header, "instances": [row async for row in in_slices(made, daemon.clock)]}
@@ -182,11 +183,12 @@ async def list_instances(daemon: Daemon, params: Selector, call: Call) -> list[a
 
 
 async def get_instance(daemon: Daemon, params: ByName, call: Call) -> a.Instance:
+    await rows.learn_days(daemon)
     slot = daemon.supervisor.find(params.name)
     record, account = slot.record, daemon.accounts.find(slot.record.account)
     positions = [view for view in rows.all_positions(daemon) if view.owner == record.uid]
     orders = [] if account is None else [row for row in account.views.orders() if row.owner == record.uid]
-    verdicts = Verdicts(daemon.ledger, daemon.clock).latest(record.uid, 10)
+    verdicts = Verdicts(daemon.ledger, daemon.clock).latest(record.uid, record.clock_ms, 10)
     engine = slot.engine
     return {
         "record": {

@@ -24,6 +24,7 @@ Value = tuple[str, Labels, float]
 
 async def metrics_text(daemon: Daemon) -> str:
     """The body of `/metrics`."""
+    await rows.learn_days(daemon)
     values = [value async for value in in_slices(_values(daemon), daemon.clock)]
     registry = CollectorRegistry()
     registry.register(_Collected(daemon.ops.meters, values))

@@ -5,8 +5,7 @@ A Play that practised for months has tens of thousands of executions and bars. T
 else goes on between two pieces.
 """
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +13,7 @@ import anyio.lowlevel
 
 from playd.control.context import Daemon
 from playd.control.ops_methods import VERIFIED_KEY, VERIFIED_MS
+from playd.control.paged_executions import executions_of, positions_of
 from playd.core.timeframes import DAY_MS
 from playd.ops.drills.catalog import DRILLS
 from playd.orders.fold import VirtualPosition, add
@@ -31,9 +31,6 @@ LOOK_BACK_DAYS: Final = 120
 NEEDED: Final = tuple(drill.id for drill in DRILLS if drill.level == 1)
 """Drills that real money needs."""
 
-
-PAGE: Final = 100
-"""Executions that are read and folded in one piece: two milliseconds."""
 
 DAYS_A_PIECE: Final = 10
 """Days whose bars are counted in one piece: fourteen thousand minutes, some milliseconds."""
@@ -107,32 +104,6 @@ async def _decided(daemon: Daemon, owners: Iterable[Owner], clock_ms: int) -> di
     return found
 
 
-async def _positions(daemon: Daemon, account: str, uid: str) -> list[tuple[str, int]]:
-    """Symbol and index of each position that an owner ever had."""
-    await anyio.lowlevel.checkpoint()
-    rows = daemon.ledger.rows(
-        "SELECT DISTINCT symbol, position_idx FROM executions WHERE account = ? AND owner = ?", (account, uid)
-    )
-    return [(row["symbol"], row["position_idx"]) for row in rows]
-
-
-async def _executions(daemon: Daemon, account: str, uid: str, symbol: str, idx: int) -> AsyncIterator[sqlite3.Row]:
-    """Every execution of one position of an owner, in order."""
-    n = 0
-    while True:
-        await anyio.lowlevel.checkpoint()
-        page = daemon.ledger.rows(
-            "SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND position_idx = ? AND n > ?"
-            " ORDER BY n LIMIT ?",
-            (account, uid, symbol, idx, n, PAGE),
-        )
-        for row in page:
-            yield row
-        if len(page) < PAGE:
-            return
-        n = page[-1]["n"]
-
-
 async def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
     """
     Closed trades of practice that happened on a live market, oldest first.
@@ -144,9 +115,9 @@ async def _trades(daemon: Daemon, owners: Iterable[Owner]) -> list[Trade]:
     since_ms = daemon.clock.wall_ms() - LOOK_BACK_DAYS * DAY_MS
     trades: list[Trade] = []
     for uid, account, begun_ms in owners:
-        for symbol, idx in await _positions(daemon, account, uid):
+        for symbol, idx in await positions_of(daemon.ledger, account, uid):
             position, begun_at, counts = VirtualPosition(), Decimal(0), False
-            async for row in _executions(daemon, account, uid, symbol, idx):
+            async for row in executions_of(daemon.ledger, account, uid, symbol, idx):
                 execution = execution_row(row)
                 before, position = position, add(position, execution)
                 in_time = abs(row["received_ms"] - row["venue_ms"]) < IN_TIME_MS

@@ -17,10 +17,9 @@ from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS
 from playd.market.ticker import Ticker
 from playd.orders.account import Account
-from playd.orders.fold import fold
 from playd.orders.halts import Halt, Level, ends_ms, instance_scope
 from playd.orders.order_book import LIVE_STATES
-from playd.orders.rows import OrderRow, execution_row
+from playd.orders.rows import OrderRow
 from playd.orders.views import FillView, PositionView
 from playd.supervisor.accounts import OpenAccount
 from playd.supervisor.enrol import own_account
@@ -277,7 +276,7 @@ def halt_row(daemon: Daemon, halt: Halt) -> a.HaltRow:
 
 
 def _ends_ms(daemon: Daemon, halt: Halt) -> int | None:
-    """When a halt ends by itself for certain, on the clock of the exchange whose day it hangs on; None while that is unheard."""
+    """When a halt ends by itself for certain, on the clock of the exchange whose day it hangs on; None while it is unheard."""
     account = daemon.accounts.find(halt.scope.partition(":")[2].partition("/")[0])
     now_ms = account.breakers.now_ms if account is not None else None
     return None if now_ms is None else ends_ms(halt, now_ms)
@@ -384,32 +383,26 @@ def unrealised_of(held: PositionView | None, ticker: Ticker | None) -> Decimal |
     return (price - held.entry_price) * (held.qty if held.side is Side.BUY else -held.qty)
 
 
+async def learn_days(daemon: Daemon) -> None:
+    """Count what `day_figure` needs of every instance; whoever shows them awaits it first."""
+    records = [slot.record for slot in [*daemon.supervisor.slots.values()]]
+    await daemon.day_starts.learn(daemon.ledger, records, daemon.market_ms())
+
+
 def day_figure(daemon: Daemon, record: InstanceRecord, unrealised: Decimal | None) -> Figure:
     """Result since 00:00 UTC of the market's day: realised, fees, funding, and what is open now."""
     market_ms = daemon.market_ms()
     if market_ms is None or unrealised is None:
         return figure(None, USDT, "computed", None, "no price yet")
-    day = market_ms // DAY_MS
-    key = (record.uid, day)
-    if key not in daemon.day_starts:
-        daemon.day_starts[key] = _result(daemon, record, day * DAY_MS)
-    return figure(_result(daemon, record, None) + unrealised - daemon.day_starts[key], USDT, "computed", 0.0)
-
-
-def _result(daemon: Daemon, record: InstanceRecord, before_ms: int | None) -> Decimal:
-    """Realised result less fees and funding, of all executions or of those before a time."""
-    if before_ms is None:
-        row = daemon.ledger.row(
-            "SELECT realised, fees, funding FROM virtual_positions WHERE account = ? AND instance = ? AND symbol = ?",
-            (record.account, record.uid, record.symbol),
-        )
-        return Decimal(0) if row is None else Decimal(row["realised"]) - Decimal(row["fees"]) - Decimal(row["funding"])
-    rows = daemon.ledger.rows(
-        "SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND venue_ms < ? ORDER BY n",
-        (record.account, record.uid, record.symbol, before_ms),
+    begun_at = daemon.day_starts.of(record, market_ms // DAY_MS)
+    if begun_at is None:
+        return figure(None, USDT, "computed", None, "what was earned before this day is not counted yet")
+    row = daemon.ledger.row(
+        "SELECT realised, fees, funding FROM virtual_positions WHERE account = ? AND instance = ? AND symbol = ?",
+        (record.account, record.uid, record.symbol),
     )
-    position = fold(map(execution_row, rows))
-    return position.realised - position.fees - position.funding
+    now = Decimal(0) if row is None else Decimal(row["realised"]) - Decimal(row["fees"]) - Decimal(row["funding"])
+    return figure(now + unrealised - begun_at, USDT, "computed", 0.0)
 
 
 def drawdown_figure(slot: Slot, ticker: Ticker | None, age_s: float | None) -> Figure:

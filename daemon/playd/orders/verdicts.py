@@ -61,7 +61,10 @@ class Verdicts:
         )
         return None if row is None else BarVerdict(row["close_ms"], row["verdict"], row["detail"], row["processed_ms"])
 
-    def latest(self, instance_uid: str, limit: int) -> list[BarVerdict]:
-        """The newest verdicts, newest first."""
-        rows = self._ledger.rows("SELECT * FROM bars WHERE instance = ? ORDER BY close_ms DESC LIMIT ?", (instance_uid, limit))
+    def latest(self, instance_uid: str, clock_ms: int, limit: int) -> list[BarVerdict]:
+        """The newest verdicts on a clock, newest first: of all clocks together, every bar would be read to find them."""
+        rows = self._ledger.rows(
+            "SELECT * FROM bars WHERE instance = ? AND clock_ms = ? ORDER BY close_ms DESC LIMIT ?",
+            (instance_uid, clock_ms, limit),
+        )
         return [BarVerdict(row["close_ms"], row["verdict"], row["detail"], row["processed_ms"]) for row in rows]

@@ -11,7 +11,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from playd.control.practice import PAGE, _books, _decided, _practised, _trades
+from playd.control.paged_executions import PAGE
+from playd.control.practice import _books, _decided, _practised, _trades
 from playd.core.modes import Environment
 from playd.core.timeframes import DAY_MS
 from playd.orders.ledger import Ledger

@@ -46,7 +46,7 @@ def test_no_query_of_the_order_path_scans_a_growing_table() -> None:
             await anyio.sleep(200.0)
             life.account.views.positions()
             latest_fills(life.ledger, Wanted(), limit=10)
-            life.account.desk.verdicts.latest(UID, 10)
+            life.account.desk.verdicts.latest(UID, 60_000, 10)
             await life.account.panic(PanicScope(), actor="me", reason="test")
             connection.set_trace_callback(None)
             reads = [sql for sql in seen if sql.startswith(("SELECT", "UPDATE", "INSERT"))]
@@ -88,3 +88,18 @@ def _order(ledger: Ledger, link_id: str, created_ms: int) -> None:
         " 'FILLED', ?, 1)",
         (link_id, created_ms),
     )
+
+
+def test_the_newest_verdicts_are_found_without_reading_the_others() -> None:
+    async def body() -> None:
+        life = build()
+        connection, seen = life.ledger._connection, set[str]()
+        connection.set_trace_callback(seen.add)
+        async with life.running():
+            life.account.desk.verdicts.latest(UID, 60_000, 10)
+            connection.set_trace_callback(None)
+            (asked,) = [sql for sql in seen if "FROM bars" in sql and "LIMIT" in sql]
+            details = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")]
+        assert not [detail for detail in details if "TEMP B-TREE" in detail], details
+
+    in_virtual_time(body)
