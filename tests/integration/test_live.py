@@ -21,6 +21,7 @@ from playd.supervisor.checks import WAIVABLE
 from playd.venues.exchange.config import ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
 from playd.world.real import real_world
+from tests.answers import check_answer
 from tests.integration.daemon_kit import ROOT, DaemonProcess, environment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -95,11 +96,17 @@ class Person:
         self._calls = 0
 
     async def ask(self, method: str, **params: Any) -> Any:
-        return (await self._client.call(method, params))["data"]
+        return await self._asked(method, params)
 
     async def do(self, method: str, **params: Any) -> Any:
         self._calls += 1
-        return (await self._client.call(method, {**params, "request_id": f"{id(self)}-{self._calls}"}))["data"]
+        return await self._asked(method, {**params, "request_id": f"{id(self)}-{self._calls}"})
+
+    async def _asked(self, method: str, params: dict[str, Any]) -> Any:
+        """The data of an answer that is what its schema says."""
+        result = await self._client.call(method, params)
+        check_answer(result)
+        return result["data"]
 
     async def refused(self, method: str, **params: Any) -> RpcError:
         with pytest.raises(RpcError) as caught:
