@@ -240,7 +240,11 @@ async def panic(
     direct: Annotated[bool, typer.Option("--direct", help="Ask the guardian at once, not the daemon.")] = False,
     wait: Annotated[bool, typer.Option("--wait", hidden=True)] = False,
 ) -> int:
-    """Cancel entries, close positions reduce-only, verify flat at the venue. A bare name means that instance alone."""
+    """
+    Cancel entries, close positions reduce-only, verify flat at the venue. A bare name means that instance alone.
+
+    Exit 11 while a position may remain.
+    """
     if wait:  # as every other command takes it: here it would keep the guardian from being asked when the daemon is gone
         session.say("--wait is passed over: a panic waits for no daemon")
     return await carry_out(session, scope, confirm, direct=direct)

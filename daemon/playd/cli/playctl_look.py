@@ -62,7 +62,12 @@ def register(app: typer.Typer) -> None:
 
 
 async def status(session: Session, target: TargetArgument = None) -> int:
-    """Each instance: mode, state and reason, position, profit, the stop as confirmed at the venue, ages, restarts."""
+    """
+    Each instance: mode, state and reason, position, profit, the stop as confirmed at the venue, ages, restarts.
+
+    Exit 9 while the daemon is not ready or one of them is not well. POS is in the coin of the symbol, UPNL and DAY in USDT,
+    DD in percent below the highest equity, the stop is a price and how old its confirmation is; with -o wide SHORTFALL in bps.
+    """
     try:
         data = (await session.ask("status.get", {"target": target}))["data"]
     except Unreachable as error:
@@ -185,7 +190,11 @@ def _show_text(data: JsonObject) -> str:
 async def positions(
     session: Session, account: AccountOption = None, symbol: SymbolOption = None, owner: OwnerOption = None
 ) -> int:
-    """Positions at the venue beside the ledger's, with their stops."""
+    """
+    Positions at the venue beside the ledger's, with their stops.
+
+    QTY, LEDGER and DIFF are in the coin of the symbol, prices and UPNL in USDT, STOP_BPS is how far the stop is from the mark.
+    """
     params = {"account": account, "symbol": symbol, "owner": owner}
     try:
         rows = (await session.ask("position.list", params))["data"]
@@ -204,7 +213,11 @@ async def orders(
     since: SinceOption = "",
     last: LastOption = None,
 ) -> int:
-    """Orders as the ledger knows them: every open one, or with --all the newest, 100 without -n or --since."""
+    """
+    Orders as the ledger knows them: every open one, or with --all the newest, 100 without -n or --since.
+
+    QTY and FILLED are in the coin of the symbol, prices in USDT.
+    """
     since_ms = moment_ms(since, "--since", session.world.clock.wall_ms())
     params = {"account": account, "symbol": symbol, "owner": owner, "state": "all" if everything else "open"}
     most = last or (100 if everything and since_ms is None else None)
@@ -221,7 +234,11 @@ async def fills(
     since: SinceOption = "",
     last: LastOption = None,
 ) -> int:
-    """Executions, newest first: 20 without -n or --since."""
+    """
+    Executions, newest first: 20 without -n or --since.
+
+    QTY is in the coin of the symbol, prices and FEE in USDT; a fee in another coin is named by --json.
+    """
     since_ms = moment_ms(since, "--since", session.world.clock.wall_ms())
     params = {"account": account, "symbol": symbol, "owner": owner, "since_ms": since_ms}
     most = last or (20 if since_ms is None else None)
@@ -251,7 +268,7 @@ async def _newest(session: Session, method: str, params: JsonObject, most: int |
 
 
 async def balance(session: Session) -> int:
-    """Equity and what is available, per account."""
+    """Equity and what is available in USDT, per account; IM_RATE and MM_RATE are shares of the equity, 1 is all of it."""
     session.show_rows((await session.ask("account.list"))["data"], BALANCE, empty="no accounts")
     return 0
 

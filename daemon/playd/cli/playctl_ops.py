@@ -128,7 +128,11 @@ async def slo(session: Session) -> int:
 
 
 async def limits(session: Session) -> int:
-    """The rate budget: what may be sent, what was, and how long requests wait."""
+    """
+    The rate budget: what may be sent, what was, and how long requests wait.
+
+    SIZE and LEFT are requests of the present window, RESET how long the bucket is closed, REFUSED what the venue did not take.
+    """
     session.show_rows((await session.ask("rate.get"))["data"], LIMITS, empty="no account is open")
     return 0
 
