@@ -199,7 +199,9 @@ DRILLS: Final = (
         "DRL-23", 1, "second daemon", "a second daemon on the same state, then one elsewhere on the account",
         "exit 79; one of the two halts the account within a reconciliation; the first one trades on", limit_s=150.0,
         deadline_s=600.0,
-        halts=("SECOND_DAEMON 2",), opens=("SECOND_DAEMON",), leaves=("SECOND_DAEMON",), stays=("SECOND_DAEMON",),
+        # To the one elsewhere, which has no record of them, orders and positions of the first are foreign.
+        halts=("SECOND_DAEMON 2",), opens=("SECOND_DAEMON",), leaves=("SECOND_DAEMON",),
+        stays=("FOREIGN_ORDER", "FOREIGN_POSITION", "HALTED", "SECOND_DAEMON"),
     ),
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
     Drill(
