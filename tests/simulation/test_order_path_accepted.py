@@ -5,7 +5,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.orders.acceptance import AcceptRefused
+from playd.orders.acceptance import OLD_MS, AcceptRefused
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.order_book import FOREIGN
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
@@ -39,7 +39,7 @@ def test_a_position_that_went_with_its_symbol_keeps_the_account_until_a_person_a
         life.venue.deposit += Decimal("0.010") * (PRICE - Decimal(50_000))  # the venue paid it out, and says nothing of it
         async with life.running(connect=False):
             life.venue.connect()
-            await anyio.sleep(120.0)
+            await anyio.sleep(700.0)
             assert "no clean reconciliation" in life.account.desk.condition.not_ready()
             assert {"POSITION_DIFFERS", "NOT_LISTED"} <= incidents(life)
             sent = len(life.venue.placed)
@@ -52,9 +52,7 @@ def test_a_position_that_went_with_its_symbol_keeps_the_account_until_a_person_a
             assert (share.position.signed_qty, share.position.realised) == (Decimal(0), result)
             await anyio.sleep(120.0)
             assert [row.symbol for row in life.account.desk.book.live()] == [SYMBOL], "its stop is proved gone"
-            assert incidents(life) == {"MANUAL_CLOSE", "UNKNOWN_ORDER"}, (
-                "the balance is explained; these are a person's to close"
-            )
+            assert incidents(life) == {"MANUAL_CLOSE", "UNKNOWN_ORDER", "BALANCE_MOVED"}, "a person closes these"
             assert len(life.venue.placed) == sent
             assert await life.account.resuming.refusal(life.halts.in_force(symbol_scope("main", GONE)), GONE) == ""
             port = await life.register(UID, symbol=SYMBOL)
@@ -75,7 +73,7 @@ def test_what_the_venue_has_beyond_the_books_is_nobodys_at_the_venues_price() ->
         async with life.running():
             await entered(life)
             life.venue.book[SYMBOL].signed = Decimal("0.013")  # no execution tells why
-            await anyio.sleep(130.0)
+            await anyio.sleep(800.0)
             assert life.account.desk.condition.reconciled is False
             await life.account.acceptance.accept(SYMBOL, None, key="k", actor="me")
             assert life.account.desk.fills.position(FOREIGN, SYMBOL).signed_qty == Decimal("0.003")
@@ -86,7 +84,7 @@ def test_what_the_venue_has_beyond_the_books_is_nobodys_at_the_venues_price() ->
     in_virtual_time(body)
 
 
-def test_what_closes_needs_a_price_and_what_agrees_is_refused() -> None:
+def test_what_closes_needs_a_price_and_what_agrees_or_is_young_is_refused() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
@@ -94,9 +92,13 @@ def test_what_closes_needs_a_price_and_what_agrees_is_refused() -> None:
             with pytest.raises(AcceptRefused, match="agree") as same:
                 await life.account.acceptance.accept(SYMBOL, PRICE, key="k", actor="me")
             life.venue.book[SYMBOL].signed = Decimal("0.004")
+            with pytest.raises(AcceptRefused, match="accept it in 10 min") as young:
+                await life.account.acceptance.accept(SYMBOL, PRICE, key="k", actor="me")
+            await anyio.sleep(650.0)
             with pytest.raises(AcceptRefused, match="price") as closing:
                 await life.account.acceptance.accept(SYMBOL, None, key="k", actor="me")
-            assert (same.value.code, closing.value.code) == ("NO_DIFFERENCE", "NO_PRICE")
+            codes = [each.value.code for each in (same, young, closing)]
+            assert codes == ["NO_DIFFERENCE", "YOUNG", "NO_PRICE"]
             assert life.account.desk.fills.net(SYMBOL) == Decimal("0.010")
 
     in_virtual_time(body)
@@ -107,15 +109,21 @@ def test_an_order_that_works_or_a_young_doubt_may_explain_it_and_an_old_doubt_ke
         life = build()
         async with life.running():
             port = await entered(life)
+            life.venue.resting = True
             life.venue.script.writes = [WriteFault.LOST_BEFORE]
             life.venue.script.hidden_reads = 1_000_000
             assert (await port.submit(entry(600_000), READY)).code == "UNKNOWN"
             life.venue.book[SYMBOL].signed = Decimal("0.004")  # no order is declared absent while the position differs
-            await anyio.sleep(60.0)
-            with pytest.raises(AcceptRefused, match="may explain") as doubt:
+            await life.account.reconcile("test")
+            await anyio.sleep(OLD_MS / 1000 - 30.0)
+            doubted = life.account.desk.book.live()[-1]
+            life.account.desk.ledger.write(
+                "UPDATE incidents SET opened_ms = opened_ms - 60000 WHERE kind = ?", ("POSITION_DIFFERS",)
+            )
+            with pytest.raises(AcceptRefused, match=f"order {doubted.link_id} .* may explain") as young:
                 await life.account.acceptance.accept(SYMBOL, PRICE, key="k", actor="me")
-            assert doubt.value.code == "ORDERS_WORKING"
-            await anyio.sleep(600.0)
+            assert young.value.code == "ORDERS_WORKING"
+            await anyio.sleep(60.0)
             await life.account.acceptance.accept(SYMBOL, PRICE, key="k", actor="me")
             assert life.account.desk.fills.net(SYMBOL) == Decimal("0.004")
 
@@ -130,10 +138,12 @@ def test_a_difference_that_is_halted_stays_halted_for_a_person_when_it_was_accep
             life.venue.book[SYMBOL].signed = Decimal("0.004")
             for _ in range(2):
                 await life.account.reconcile("test")
+            await anyio.sleep(650.0)
             await life.account.acceptance.accept(SYMBOL, PRICE, key="k", actor="me")
             levels = {halt.code: halt.level for halt in life.halts.in_force(symbol_scope("main", SYMBOL))}
             assert levels == {"POSITION_DIFFERS": Level.HALT, "MANUAL_CLOSE": Level.PAUSE}
             repairs = [data for kind, data in life.journal.records if kind == "recon.repair" and data["kind"] == "accept"]
-            assert [(each["ledger"], each["venue"], each["price"]) for each in repairs] == [("0.010", "0.004", "48000")]
+            assert [each["note"] for each in repairs] == ["-0.006 at 48000: ledger 0.010, venue 0.004"] * 2
+            assert ["became" in each for each in repairs] == [False, True]
 
     in_virtual_time(body)

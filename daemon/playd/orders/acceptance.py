@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from playd.core.canonical import Json
 from playd.core.errors import LinkError
 from playd.core.orders import Execution, OrderState, Side
 from playd.orders.desk import Desk
 from playd.orders.fold import BASELINE
+from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.reconcile import OTHERS, DiffClass
 from playd.orders.reconciler import Reconciler
-from playd.orders.rows import OrderRow, text
+from playd.orders.rows import OrderRow
 
-OLD_DOUBT_MS: Final = 10 * 60_000
-"""From then on a doubt keeps nobody: while the position differs no order is declared absent, so that it would never end."""
+OLD_MS: Final = 10 * 60_000
+"""
+So long a difference must have been told: an execution that a late list brings behind it would be booked twice. From then on an
+order in doubt keeps nobody: while the position differs none is declared absent, so that its doubt would never end.
+"""
 
 
 class AcceptRefused(Exception):
@@ -78,6 +83,9 @@ class Acceptance:
             raise AcceptRefused("NO_DIFFERENCE", f"ledger and venue agree about the position on {symbol} of {desk.alias}")
         if Decimal(found[0].ours) != desk.fills.net(symbol):
             raise AcceptRefused("MOVED", f"{symbol} moved while the venue was read: the same command again")
+        if (left_ms := OLD_MS - self._told_for_ms(symbol)) > 0:
+            note = f"the difference of {symbol} is young, its execution may still come: accept it in {left_ms / 60_000:.0f} min"
+            raise AcceptRefused("YOUNG", note)
         if row := next(filter(self._may_explain, desk.book.live(symbol)), None):
             note = f"order {row.link_id} on {symbol} is {row.state}: what it does may explain the difference"
             raise AcceptRefused("ORDERS_WORKING", note)
@@ -99,25 +107,29 @@ class Acceptance:
         desk, found = self._desk, await self.look(symbol)
         found.refuse_without(price)
         at = price if price is not None else found.entry_price
+        note = f"{found.missing:+f} at {at:f}: ledger {found.ledger:f}, venue {found.venue:f}"
+        told: dict[str, Json] = {"class": DiffClass.POSITION, "kind": "accept", "key": symbol, "note": note}
+        before = desk.journal.append("recon.repair", told, account=desk.alias, symbol=symbol, actor=actor)
         # No await between the look's last words and the row: what changes behind it is the next run's.
         desk.booking.executed(_row(found, at, f"accept:{desk.alias}:{symbol}:{key}", self._newest_ms(symbol)), "history")
-        desk.journal.append(
-            "recon.repair",
-            {"kind": "accept", "key": symbol, "ledger": text(found.ledger), "venue": text(found.venue), "price": text(at)},
-            account=desk.alias,
-            symbol=symbol,
-            actor=actor,
-        )
+        after: dict[str, Json] = {**told, "became": "booked, to be proved by the next run"}
+        desk.journal.append("recon.repair", after, account=desk.alias, symbol=symbol, actor=actor, cause=before)
         desk.publish()
         await self._reconciler.run("accepted")
         return found
+
+    def _told_for_ms(self, symbol: str) -> int:
+        """How long a person has known of the difference, over restarts too; zero where nobody was told."""
+        desk, scope = self._desk, symbol_scope(self._desk.alias, symbol)
+        found = [each for each in desk.incidents.open_ones() if (each.kind, each.scope) == ("POSITION_DIFFERS", scope)]
+        return max((desk.clock.wall_ms() - each.since_ms for each in found), default=0)
 
     def _may_explain(self, row: OrderRow) -> bool:
         """Whether an order of ours works, or is in doubt for so short a time that its execution may still be listed."""
         if row.owner == FOREIGN or row.intent is None:
             return False
         doubted_ms = self._desk.clock.wall_ms() - self._desk.book.in_doubt_since_ms(row)
-        return row.state is not OrderState.UNKNOWN or doubted_ms < OLD_DOUBT_MS
+        return row.state is not OrderState.UNKNOWN or doubted_ms < OLD_MS
 
     def _newest_ms(self, symbol: str) -> int:
         """The last that is known of the symbol, in market time: the result is of that day, and not of today's."""

@@ -10,6 +10,7 @@ from playd.orders.caps import Caps
 from playd.orders.chronicle import Tell, nobody
 from playd.orders.execution_kinds import KNOWN_TYPES, is_forced, is_liquidation
 from playd.orders.fills import Fills
+from playd.orders.fold import BASELINE
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -120,7 +121,8 @@ class Sights:
             self.alarm("EXECUTION_TYPE", "critical", symbol, f"unknown execution type: {what}", Level.HALT)
             self._news.looks.append((symbol, execution.exec_id))
         elif owner != FOREIGN and reason == "manual":
-            self.alarm("MANUAL_CLOSE", "warning", symbol, f"closed by hand at the venue: {what}", Level.PAUSE)
+            how = "closed by the word of a person" if execution.exec_type == BASELINE else "closed by hand at the venue"
+            self.alarm("MANUAL_CLOSE", "warning", symbol, f"{how}: {what}", Level.PAUSE)
 
     def foreign(self, symbol: str) -> None:
         """A person hears of what somebody else holds as long as it is there; see also the reconciler's first contact."""
