@@ -169,9 +169,15 @@ class Commands:
             self.supervisor.beside(slot, partial(self._leave, actor))
 
     async def restart(self, name: str, actor: str) -> Slot:
-        """Stop keeping the position, and start again."""
+        """
+        Stop keeping the position, and start again. One that could not begin again goes on as it is: `CommandRefused`; its exits
+        would have nobody else.
+        """
+        with suppress(PlayError):  # admission refuses it with the same findings
+            await self.read_play(PurePath(self.supervisor.find(name).record.play_path))
         slot = self.supervisor.find(name)
         if slot.active:
+            self.supervisor.admit(slot, self._admit)
             await self.supervisor.stop(slot, f"restart by {actor}")
         return await self.start(name, f"restart by {actor}")
 
@@ -270,6 +276,7 @@ class Commands:
         for halt in self._halts.in_force(instance_scope(slot.record.uid)):
             if halt.code == FLATTEN_CODE:
                 self._halts.lift(halt.id, by=actor, note=f"{FLATTEN} verified flat")
+        self.supervisor.refresh(slot)  # whoever asked is answered without the level that has just ended
 
     async def _cancel_entries(self, slot: Slot) -> None:
         if slot.record.mode is Mode.SHADOW:

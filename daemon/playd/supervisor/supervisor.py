@@ -152,7 +152,7 @@ class Supervisor:
             raise Broken("the supervisor is not running")
         if slot.active:
             return
-        self._admit(slot, admit)
+        self.admit(slot, admit)
         self._take_levels(slot)  # one that was lifted since the last look: nothing goes from panicked to warming
         slot.ended, slot.settled = anyio.Event(), anyio.Event()
         slot.begun_s = self._parts.clock.mono_s()
@@ -319,7 +319,8 @@ class Supervisor:
         text = f"level {int(halt.level)} on {scope} by {halt.actor}: {halt.text}"
         return int(halt.level), Reason(halt.code, text, halt.raised_ms)
 
-    def _admit(self, slot: Slot, admit: Admission) -> None:
+    def admit(self, slot: Slot, admit: Admission) -> None:
+        """Raises `CommandRefused` when admission refuses an instance now."""
         refused = admit(slot.record)
         if refused is not None:
             raise CommandRefused(refused.code, refused.text, refused.hint)

@@ -10,7 +10,9 @@ import pytest
 from playd.core.modes import Mode
 from playd.orders.halts import Level
 from playd.orders.panic import PanicScope
+from playd.supervisor.admission import Refused
 from playd.supervisor.commands import Incomplete
+from playd.supervisor.errors import CommandRefused
 from playd.supervisor.slot import Slot
 from playd.supervisor.states import State
 from tests.unit.supervisor.test_supervisor import Desk, House, crashing, house, steady
@@ -116,6 +118,39 @@ async def test_who_is_started_again_while_it_leaves_does_not_leave() -> None:
         slot.touch()
         await anyio.wait_all_tasks_blocked()
         assert (slot.active, slot.record.desired) == (True, "running")
+
+
+async def test_one_that_could_not_begin_again_is_not_stopped_for_it() -> None:
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        home.start(slot)
+        await slot.settled.wait()
+        life = slot.scope
+        home.admission = lambda _: Refused("PLAY_CHANGED", "the file was edited")
+        with pytest.raises(CommandRefused, match="the file was edited"):
+            await home.commands().restart("alpha", "me")
+        assert (slot.active, slot.state, slot.scope) == (True, State.RUNNING, life)
+        home.admission = lambda _: None
+        await home.commands().restart("alpha", "me")
+        assert slot.active
+        assert slot.scope is not life
+
+
+async def test_a_flatten_that_is_done_is_answered_without_its_own_level() -> None:
+    async with house() as home:
+        slot, desk = home.add("alpha", steady), Desk()
+        home.accounts.given, desk.slot = desk, slot
+
+        async def panic(scope: PanicScope, *, actor: str, reason: str, code: str) -> SimpleNamespace:
+            home.halts.raise_level(scope.halt_scope("paper"), Level.PANIC, code, reason, actor=actor)
+            home.supervisor.look_around()
+            return SimpleNamespace(exit_code=0)
+
+        desk.panic = panic  # type: ignore[attr-defined]
+        home.start(slot)
+        await slot.settled.wait()
+        answered = await home.commands().stop("alpha", "flatten", "me")
+        assert (answered.state, answered.facts.halt) == (State.STOPPED, None)
 
 
 async def test_a_flatten_that_leaves_something_stops_nothing_and_lifts_nothing() -> None:
