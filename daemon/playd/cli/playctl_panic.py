@@ -29,6 +29,10 @@ _FLAGS: Final = {"--json": "json", "--yes": "yes", "--direct": "direct", "-q": "
 _VALUES: Final = {"--socket": "socket", "--reason": "reason", "--request-id": "request_id", "--confirm": "confirm"}
 
 
+_HELPLESS: Final = (Code.INTERNAL, Code.BUSY, Code.INVALID_REQUEST)
+"""What is said by somebody who cannot carry a panic out: a bug, no place left at its socket, another protocol than ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hurried:
     """A panic as it was typed."""
@@ -94,7 +98,7 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
         except (Unreachable, Unanswered) as error:
             silent = error
         except RpcError as error:
-            if error.code is not Code.INTERNAL:
+            if error.code not in _HELPLESS:
                 raise
             silent = error
         session.say(f"the daemon does not carry it out ({silent}); asking the guardian")
@@ -108,9 +112,10 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
     except RpcError as error:
         # What the guardian refuses may have been begun all the same, by the daemon or by what failed in the guardian.
         says_how = error.code in (Code.INCOMPLETE, Code.PHRASE_REQUIRED)
-        if says_how or not (begun_there or error.code is Code.INTERNAL):
+        if says_how or not (begun_there or error.code in _HELPLESS):
             raise
-        raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=True) from None
+        may_have_begun = begun_there or error.code is Code.INTERNAL
+        raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=may_have_begun) from None
 
 
 def _unseen(why: str, scope: str, *, begun: bool) -> RpcError:

@@ -115,6 +115,10 @@ async def test_a_panic_that_nobody_saw_end_may_have_left_a_position(monkeypatch:
         ("away", "knows no such", 4, "the plan holds no position"),
         ("away", "away", 11, "nobody carries it out: a position may remain"),
         ("dies", "flat", 0, ""),
+        ("crowded", "flat", 0, ""),
+        ("crowded", "away", 11, "nobody carries it out: a position may remain"),
+        ("crowded", "crowded", 11, "nobody carries it out: a position may remain"),
+        ("newer", "flat", 0, ""),
     ],
 )
 @pytest.mark.anyio
@@ -126,6 +130,10 @@ async def test_a_panic_ends_with_what_is_known_of_the_position(
             self.how = how
 
         async def call(self, method: str, params: JsonObject, *, timeout_s: float | None = None) -> JsonObject:
+            if self.how == "crowded":
+                raise RpcError(Code.BUSY, "64 clients are connected already")
+            if self.how == "newer":
+                raise RpcError(Code.INVALID_REQUEST, "protocol 1 was asked for, this daemon speaks 2")
             if method == "hello" and self.how != "silent":
                 return {}
             if self.how == "bug":
