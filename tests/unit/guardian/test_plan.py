@@ -147,3 +147,15 @@ def test_a_plan_of_before_that_lets_a_key_move_funds_is_read_without_that() -> N
     payload: Any = to_payload(plan)
     payload["accounts"][0]["allow_withdrawal_key"] = True
     assert from_payload(payload, "plan.json") == plan
+
+
+def test_what_changes_from_fill_to_fill_is_no_other_place_so_that_the_guardian_goes_on_watching() -> None:
+    halt = Halt(1, "account:main", Level.FREEZE, "OPERATOR", "x", "me", 0)
+    for held in (
+        Held((share("0.5"),), (), {"BTCUSDT": INSTRUMENT}, {}, lambda _owner, _symbol: (7, 70), read_to_ms=99),
+        Held((), (entry_order(),), {"BTCUSDT": INSTRUMENT}, {}, lambda _owner, _symbol: (7, 70), read_to_ms=100),
+    ):
+        made = account_plan(account(), held, (halt,), fallback_pct=Decimal(3), flatten=True)
+        assert made != account()
+        assert made.place == account().place
+    assert replace(account(), rest="https://elsewhere").place != account().place

@@ -6,7 +6,7 @@ What it cannot read or write it says and goes on without: a full disk, a broken 
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
@@ -173,7 +173,7 @@ class Guardian:
         """One watch per account of the plan; an account whose place or key changed is opened anew."""
         if self._group is None:
             return
-        wanted = {account.alias: replace(account, positions=(), frozen=False) for account in self.plan.accounts}
+        wanted = {account.alias: account.place for account in self.plan.accounts}
         for alias in [alias for alias, kept in self.kept.items() if wanted.get(alias) != kept.place]:
             self.kept.pop(alias).scope.cancel()
             self.alarms.update(alias, unfinished_alarms(alias, self._unfinished_of(alias)) if alias in wanted else ())

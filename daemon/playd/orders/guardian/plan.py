@@ -5,7 +5,7 @@ Values and their form on disk. Prices and quantities are decimals, as text on di
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import PurePath
 from typing import Any, Final
@@ -103,6 +103,11 @@ class AccountPlan:
     positions: tuple[PlannedPosition, ...] = ()
     frozen: bool = False
     read_to_ms: int = 0
+
+    @property
+    def place(self) -> "AccountPlan":
+        """Where it is and whose key it must be, without what changes from fill to fill: two plans of one place are equal."""
+        return replace(self, positions=(), frozen=False, read_to_ms=0)
 
     def position(self, symbol: str, position_idx: int) -> PlannedPosition | None:
         """The plan for one position, None when nobody here planned it."""
