@@ -5,7 +5,7 @@ Nothing heavy is imported here, directly or not: the process stays below 60 MiB 
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -21,11 +21,13 @@ from playd.control.server import ControlServer, cannot_bind
 from playd.control.streams import StreamHub
 from playd.core.canonical import Json
 from playd.core.errors import PlaydError, RecordError, StateError
+from playd.core.modes import Environment
 from playd.core.secret import redact
 from playd.ops.alarm_post import AlarmPost
 from playd.ops.guardian_records import BAN, guardian_ban_ms
 from playd.ops.journal import Journal, open_journal
 from playd.ops.notify import ServiceManager
+from playd.orders.account_modes import MODE_OF
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.open_account import open_account
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile
@@ -73,6 +75,8 @@ class Voice:
     def __init__(self, world: World) -> None:
         self._world = world
         self.journal: Journal | None = None
+        self.environments: Callable[[], Mapping[str, Environment]] = dict
+        """Those of the accounts in the present plan, by alias."""
 
     def say(self, level: str, event: str, text: str) -> None:
         """One log line."""
@@ -90,8 +94,10 @@ class Voice:
             self.say("warning", kind, " ".join([account, symbol, *(f"{name}={value}" for name, value in data.items())]))
         if self.journal is None:
             return
+        environment = self.environments().get(account)
+        mode = None if environment is None else str(MODE_OF[environment])
         try:
-            self.journal.append(kind, data, account=account or None, symbol=symbol or None, actor=actor)
+            self.journal.append(kind, data, mode=mode, account=account or None, symbol=symbol or None, actor=actor)
         except RecordError as error:
             self.say("error", "journal", str(error))
 
@@ -137,6 +143,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
         post.tell,
         claims,
     )
+    voice.environments = lambda: {place.alias: place.environment for place in guardian.plan.accounts}
     voice.say("info", "starting", f"{__version__} state {places.state_dir}")
     with _alone(world, places.state_dir / DIRECTORY, voice), world.process.signals() as signals:
         _make_ready_for_panics(world, places.state_dir, claims, voice)

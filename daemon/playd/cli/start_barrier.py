@@ -21,6 +21,7 @@ from playd.orders.ledger import Ledger
 from playd.orders.migration import OlderState
 from playd.settings import Loaded
 from playd.supervisor.edge import first_of
+from playd.supervisor.record_modes import RecordModes
 from playd.world.ports import Disk, World
 from playd.world.quarantine import set_aside
 from playd.world.refused import cannot_open
@@ -109,6 +110,7 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 installation=_installation(world, ledger),
             )
             async with opened as (journal, damage):
+                journal.mode_of = RecordModes(ledger).of
                 extra = loaded.settings.halt.extra_file
                 halts = Halts(ledger, world.disk, world.clock, journal, state, extra, ballast.release)
                 if damage := damage or missing_tail(ledger, journal.begun_behind):

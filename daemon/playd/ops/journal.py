@@ -83,6 +83,8 @@ class Journal:
         """Hears how long each group took to get onto the medium."""
         self.on_record: Callable[[str, dict[str, Json]], None] = lambda _kind, _record: None
         """Hears of every record as it is sealed; it must not append."""
+        self.mode_of: Callable[[str | None, str | None], str | None] = lambda _account, _instance: None
+        """Says the mode of an account or an instance, where the writer of a record leaves that out."""
 
     @property
     def head(self) -> tuple[int, str]:
@@ -131,6 +133,7 @@ class Journal:
         if kind not in KINDS:
             raise Broken(f"journal: kind {kind} is not in the catalogue")
         self._turn_the_page_if_due()
+        mode = mode or self.mode_of(account, instance)
         fields: dict[str, Json] = {"mode": mode, "account": account, "instance": instance, "symbol": symbol, "cause": cause}
         return self._seal(kind, dict(data), fields, actor)
 

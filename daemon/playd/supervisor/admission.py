@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from playd.core.modes import Environment, Mode
+from playd.orders.account_modes import MODE_OF
 from playd.settings.words import TAKEN
 from playd.supervisor.enrol import own_account
 from playd.supervisor.records import NAME_PATTERN, InstanceRecord
 
+_ANEW: Final = "stop flat, remove and add it again"
 MODES: Final = (Mode.SHADOW, Mode.PAPER, Mode.DEMO, Mode.LIVE)
 
-ENVIRONMENTS_OF: Final[dict[Mode, tuple[Environment, ...]]] = {
-    Mode.PAPER: (Environment.LOCAL,),
-    Mode.DEMO: (Environment.DEMO, Environment.TESTNET),
-    Mode.LIVE: (Environment.LIVE,),
+ENVIRONMENTS_OF: Final = {
+    mode: tuple(environment for environment, its_mode in MODE_OF.items() if its_mode is mode)
+    for mode in (Mode.PAPER, Mode.DEMO, Mode.LIVE)
 }
 """Where each mode's orders may go. Shadow sends none."""
 
@@ -119,7 +120,8 @@ def _play(record: InstanceRecord, around: Circumstances) -> Refused | None:
     if around.present_digest != record.play_digest:
         found, expected = around.present_digest[:16], record.play_digest[:16]
         text = f"{record.play_path} is now {found}, the instance was added with {expected}"
-        return Refused("PLAY_CHANGED", text, "stop flat, remove and add it again")
+        again = "the next start of the daemon takes the new one, once it is flat" if record.declared else _ANEW
+        return Refused("PLAY_CHANGED", text, again)
     return None
 
 
