@@ -140,6 +140,13 @@ async def test_risk_limits_come_in_pages_of_fifteen_symbols_with_all_tiers_of_ea
         assert [float(row["initialMargin"]) for row in rows[:3]] == [0.01, 0.02, 0.04]
 
 
+@pytest.mark.parametrize(("band", "ratios"), [(True, {"0.01", "0.02"}), (False, {""})])
+async def test_ratios_of_price_limits_are_stated_where_such_limits_hold(path: PurePath, band: bool, ratios: set[str]) -> None:
+    async with bench_at(real_world(), path, held=True, terms=MarketTerms(price_band=band)) as bench:
+        (row,) = (await bench.get("/v5/market/instruments-info", "category=linear&symbol=BTCUSDT"))["result"]["list"]
+        assert {*row["riskParameters"].values()} == ratios
+
+
 async def test_what_only_the_stream_says_of_a_row_is_not_in_the_lists_of_rest(path: PurePath) -> None:
     topics = {"order": "order/realtime", "execution": "execution/list", "position": "position/list"}
     async with bench_at(real_world(), path, held=True, lockstep=False) as bench:
