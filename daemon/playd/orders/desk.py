@@ -131,18 +131,18 @@ class Desk:
     on_record: OnRecord = field(init=False)
     judged: Judged = field(init=False)
     chronicle: Chronicle = field(init=False)
+    account_rows: AccountRows = field(init=False)
     _waiters: dict[str, list[anyio.Event]] = field(default_factory=dict)
     _own: dict[str, OwnLimits] = field(default_factory=dict)
-    account_rows: AccountRows = field(init=False)
     _settings_of: dict[str, tuple[OrderSettings, OrderSettings]] = field(default_factory=dict)
     """By instance: the account's settings of which they were made, and the instance's."""
 
     def __post_init__(self) -> None:
         self.on_record = OnRecord(self.ledger)
         self.judged = Judged(self.ledger, self.on_record)
+        self.account_rows = AccountRows(self.ledger, self.clock, self.alias)
         self.chronicle = Chronicle(self.journal, self.ledger, self.clock, self.alias)
         self.book.tell = self.booking.tell = self.booking.sights.tell = self.chronicle.tell
-        self.account_rows = AccountRows(self.ledger, self.clock, self.alias)
 
     def limit(self, instance_uid: str, own: OwnLimits) -> None:
         """Bound an instance more tightly than its account, from its next entry on."""
