@@ -22,6 +22,7 @@ from playd.cli.playctl import main as playctl
 from playd.control.client import ControlClient
 from tests.answers import check_answer
 from tests.crash.nursery import Life, Nursery
+from tests.records import check_journals
 
 ROOT: Final = Path(__file__).parents[2]
 WITHIN_S: Final = 120.0
@@ -192,7 +193,11 @@ def started(arguments: list[str], variables: dict[str, str]) -> "Iterator[subpro
 
 @contextmanager
 def daemon(state: Path, *arguments: str, config: Path | None = None, cache: Path | None = None) -> Iterator[DaemonProcess]:
-    """`playd run` until the block ends. With a kernel cache of its own, `cache`, it is a process that has loaded nothing."""
+    """
+    `playd run` until the block ends. With a kernel cache of its own, `cache`, it is a process that has loaded nothing.
+
+    What its journal and its guardian's hold then is held against the golden lines.
+    """
     chosen = ("--config", str(config)) if config is not None else ()
     begun = nursed if cache is None else started
     with begun(["run", *chosen, *arguments], environment(state, cache)) as process:
@@ -203,6 +208,7 @@ def daemon(state: Path, *arguments: str, config: Path | None = None, cache: Path
             process.kill()
             process.wait()
             running.close()
+    check_journals(state)
 
 
 def settings(directory: Path, instances: dict[str, str], extra: str = "") -> Path:

@@ -24,6 +24,7 @@ from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority
 from playd.world.ports import World
 from playd.world.virtual import virtual_world
+from tests.records import check_record
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.venue_script import Script
 from tests.virtual_time import LoopClock
@@ -41,12 +42,13 @@ FOLLOWED = (
 
 
 class MemoryJournal:
-    """`Recorder` that keeps its records in a list."""
+    """`Recorder` that keeps its records in a list, each held against the golden lines."""
 
     def __init__(self) -> None:
         self.records: list[tuple[str, dict[str, Any]]] = []
 
     def append(self, kind: str, data: Mapping[str, Any], **_context: Any) -> int:
+        check_record(kind, data)
         self.records.append((kind, dict(data)))
         return len(self.records)
 
