@@ -122,3 +122,12 @@ def test_reads_without_streams_stay_below_half_of_every_limit() -> None:
     assert "/v5/order/realtime of account main is 5 a second" in overdrawn(hundred * 3, streams, recon, narrow)
     many = [(f"account-{number}", "BTCUSDT") for number in range(60)]
     assert "the address is 96 a second" in overdrawn(many, streams, recon, rate)
+
+
+def test_what_to_do_about_a_changed_play_depends_on_who_declared_it() -> None:
+    changed = replace(AROUND, present_digest="e" * 64)
+    by_command, by_file = admit(RECORD, changed), admit(replace(RECORD, declared=True), changed)
+    assert by_command is not None
+    assert by_command.hint == "stop flat, remove and add it again"
+    assert by_file is not None
+    assert by_file.hint == "the next start of the daemon takes the new one, once it is flat"
