@@ -198,7 +198,7 @@ class GuardianLink:
         for alias, place in sorted(parts.places.items()):
             account, before = parts.accounts.find(alias), self._plan.account(alias)
             if account is None:
-                accounts.append(replace(place, positions=before.positions, frozen=before.frozen) if before else place)
+                accounts.append(_as_before(place, before) if before else place)
                 continue
             desk = account.desk
             held = Held(
@@ -426,6 +426,10 @@ class GuardianLink:
 
 def _stop(price: str | None) -> str:
     return "no stop" if price is None else f"its stop at {price}"
+
+
+def _as_before(place: AccountPlan, before: AccountPlan) -> AccountPlan:
+    return replace(place, positions=before.positions, frozen=before.frozen, read_to_ms=before.read_to_ms)
 
 
 def _ways(world: World, settings: Settings) -> tuple[AlertWay, ...]:

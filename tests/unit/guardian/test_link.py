@@ -98,11 +98,11 @@ async def test_a_ledger_that_was_lost_gets_its_halts_back_and_a_lifted_one_stays
 async def test_positions_of_an_account_that_is_not_open_yet_stay_in_the_plan() -> None:
     world = virtual_world()
     file = PlanFile(world.disk, STATE)
-    file.save(Plan(accounts=(account(planned()),)), 1)
+    file.save(Plan(accounts=(replace(account(planned()), read_to_ms=7),)), 1)
     async with daemon_side(world) as side, side.link.running():
         found = file.load()
     assert found is not None
-    assert found.plan.accounts[0].positions == (planned(),)
+    assert (found.plan.accounts[0].positions, found.plan.accounts[0].read_to_ms) == ((planned(),), 7)
 
 
 async def test_a_plan_that_could_not_be_written_is_told_until_what_stands_there_is_right_again() -> None:
