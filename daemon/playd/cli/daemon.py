@@ -436,6 +436,7 @@ async def _start_wanted(daemon: _Running, note: Callable[[str, str], None]) -> N
     runtime = daemon.runtime
     supervisor = runtime.supervisor
     for slot in list(supervisor.slots.values()):
+        await anyio.lowlevel.checkpoint()
         with suppress(PlayError):  # admission refuses it with the same findings
             await runtime.read_play(slot.record)
         is_here = supervisor.slots.get(slot.name) is slot

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePath
 
+import anyio.lowlevel
+
 from playd.core.errors import PlayError
 from playd.orders.halts import Halts
 from playd.settings import Loaded, Settings
@@ -66,6 +68,7 @@ class Roster:
     async def fill(self, settings: Settings, config_dir: PurePath) -> None:
         """A slot for every declared instance, as the file says now; others go on between any two of them."""
         for name, declared in settings.instances.items():
+            await anyio.lowlevel.checkpoint()  # one that was read before takes no turn
             play = str(config_dir / declared.play)
             with suppress(PlayError):  # told below
                 await self._read_play(PurePath(play))

@@ -53,7 +53,7 @@ async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypa
         records=SimpleNamespace(halts=None),
         candles=None,
         service=ServiceManager(world.process),
-        context=SimpleNamespace(progress=Progress()),
+        context=SimpleNamespace(progress=Progress(), commands=SimpleNamespace(read_play=None)),
         loaded=SimpleNamespace(settings=Settings(), locations=SimpleNamespace(config_dir=PurePath("/config"))),
     )
     with pytest.raises(Kernels):
@@ -81,6 +81,10 @@ async def test_an_instance_that_a_person_removes_between_two_starts_is_not_start
         begun.append(slot.name)
         slots.pop("b", None)
 
-    daemon = SimpleNamespace(runtime=SimpleNamespace(supervisor=SimpleNamespace(slots=slots, start=start), admit=None))
+    async def read(record: Any) -> None:
+        """Every Play is known already."""
+
+    supervisor = SimpleNamespace(slots=slots, start=start)
+    daemon = SimpleNamespace(runtime=SimpleNamespace(supervisor=supervisor, admit=None, read_play=read))
     await running._start_wanted(cast(Any, daemon), lambda name, text: None)
     assert begun == ["a", "c"]

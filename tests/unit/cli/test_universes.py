@@ -33,6 +33,7 @@ async def test_connects_are_counted_by_host_whoever_connects_to_it() -> None:
         settings=Settings(),
         budget_of=address.for_account,
         on_bar=lambda *_: None,
+        on_told=lambda *_: None,
     )
     reports: Any = SimpleNamespace(feed=lambda _note: None)
     async with AsyncExitStack() as stack:
