@@ -1,5 +1,8 @@
 """Every disk keeps these promises: the real one below a directory, and the one in memory."""
 
+import errno
+import fcntl
+import os
 import sqlite3
 from pathlib import Path, PurePath
 
@@ -255,3 +258,15 @@ def test_a_lock_whose_text_finds_no_room_is_not_held() -> None:
         with pytest.raises(OSError, match="Errno"):
             RealDisk().lock(full, "pid 77\n")
     assert not RealDisk().is_locked(full)
+
+
+def test_a_lock_that_the_file_system_does_not_have_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    for _ in range(2):
+        before = os.listdir("/proc/self/fd")
+        with pytest.raises(OSError, match="no locks available"):
+            RealDisk(tmp_path).lock(PurePath("/playd.lock"), "pid 77\n")
+        assert os.listdir("/proc/self/fd") == before

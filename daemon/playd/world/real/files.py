@@ -100,16 +100,11 @@ class RealLock:
     def __init__(self, path: Path, text: str) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
-            os.close(descriptor)
-            raise LockError(f"{path} is held by another process: {holder or 'it left no text'}") from None
-        try:
+            _take(descriptor, path)
             os.ftruncate(descriptor, 0)
             write_all(descriptor, text.encode())
             os.fsync(descriptor)
-        except OSError:
+        except (OSError, LockError):
             os.close(descriptor)  # a lock that is refused is not held
             raise
         self._descriptor: int | None = descriptor
@@ -118,6 +113,15 @@ class RealLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _take(descriptor: int, path: Path) -> None:
+    """Lock an open file. Raises `LockError` with the holder's text where another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
+        raise LockError(f"{path} is held by another process: {holder or 'it left no text'}") from None
 
 
 def is_locked(path: Path) -> bool:
