@@ -178,6 +178,10 @@ class FreeBudget:
     def entries_paused_for_s(self) -> float:
         return 0.0
 
+    @property
+    def missing_stops(self) -> int:
+        return 0
+
 
 def account(hosts: Hosts, *, lock_step: bool = False) -> VenueAccount:
     return venue_account("sim", Environment.LOCAL, hosts, Secret(KEY), Secret(SECRET), lock_step=lock_step)

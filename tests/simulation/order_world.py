@@ -68,6 +68,7 @@ class FreeBudget:
         self.wait_s = 0.0
         self.ban_s = 0.0
         self.pause_s = 0.0
+        self.missing_stops = 0
 
     async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         self.taken.append((endpoint, priority))

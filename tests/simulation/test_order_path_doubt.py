@@ -298,8 +298,11 @@ def test_a_signal_that_grew_old_waiting_for_the_rate_budget_is_dropped_unsent() 
             port = await life.register()
             life.budget.wait_s = 31.0
             verdict = await port.submit(entry(), READY)
+            life.budget.missing_stops = 2
+            behind = await port.submit(entry(120_000), READY)
 
-            assert verdict.code == "RATE_EXPIRED"
+            assert (verdict.code, behind.code) == ("RATE_EXPIRED", "RATE_EXPIRED")
+            assert ("stops" in verdict.text, "2 stops that are missing" in behind.text) == (False, True)
             assert life.venue.placed == []
 
     in_virtual_time(body)

@@ -131,6 +131,11 @@ class FreeBudget:
         """Never."""
         return 0.0
 
+    @property
+    def missing_stops(self) -> int:
+        """Nothing waits."""
+        return 0
+
 
 def run_parity_command(options: ParityOptions) -> int:
     """Run both sides and compare; 0 when they are the same, 10 with the first difference."""

@@ -59,9 +59,18 @@ class _Request:
     @property
     def level(self) -> int:
         """Of the endpoint: what must leave its reserves alone. Of stops, only one that restores protection may use them."""
-        if self.bucket is not None and self.bucket.name == STOPS:
+        if self._sets_stops:
             return 0 if self.priority is Priority.PROTECT else 2
         return 2 if self.priority in _SOFT else 1 if self.priority > Priority.CANCEL else 0
+
+    @property
+    def _sets_stops(self) -> bool:
+        return self.bucket is not None and self.bucket.name == STOPS
+
+    @property
+    def is_missing_stop(self) -> bool:
+        """Whether a position has no stop until it leaves."""
+        return self._sets_stops and self.priority is Priority.PROTECT
 
     @property
     def address_level(self) -> int:
@@ -275,13 +284,16 @@ class AddressBudget:
         if request.bucket is not None:
             wait_s = max(wait_s, request.bucket.free_in_s(now_s, request.level))
         if request.priority is Priority.ENTRY:
-            wait_s = max(wait_s, self.entries_paused_for_s, self._protection_waits_s(request.account, now_s))
+            wait_s = max(wait_s, self.entries_paused_for_s, self._missing_stops_wait_s(request.account, now_s))
         return max(0.0, wait_s)
 
-    def _protection_waits_s(self, account: "AccountBudget", now_s: float) -> float:
-        """How long what protects an account waits yet: whose stops cannot be placed now opens nothing that needs one."""
-        waiting = [each for each in self._waiting if each.account is account and each.priority is Priority.PROTECT]
-        return max((self._free_in_s(each, now_s) for each in waiting), default=0.0)
+    def missing_stops(self, account: "AccountBudget") -> list[_Waiter]:
+        """Requests of an account for stops that are missing, which wait now."""
+        return [each for each in self._waiting if each.account is account and each.is_missing_stop]
+
+    def _missing_stops_wait_s(self, account: "AccountBudget", now_s: float) -> float:
+        """How long an account's missing stops wait yet: whose stops cannot be placed now opens nothing that needs one."""
+        return max((self._free_in_s(each, now_s) for each in self.missing_stops(account)), default=0.0)
 
 
 class AccountBudget:
@@ -314,6 +326,11 @@ class AccountBudget:
     def entries_paused_for_s(self) -> float:
         """See `AddressBudget.entries_paused_for_s`."""
         return self._address.entries_paused_for_s
+
+    @property
+    def missing_stops(self) -> int:
+        """See `Budget.missing_stops`."""
+        return len(self._address.missing_stops(self))
 
     @property
     def banned_for_s(self) -> float:

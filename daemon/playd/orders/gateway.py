@@ -134,6 +134,9 @@ class Gateway:
                 )
         if refusal is None and patience.cancelled_caught:
             refusal = Refusal("RATE_EXPIRED", "no rate token came while the signal was fresh")
+        if refusal is not None and refusal.code == "RATE_EXPIRED" and (stops := desk.budget.missing_stops):
+            first = f"{stops} stops that are missing wait for theirs, and no entry leaves before them"
+            refusal = replace(refusal, text=f"{refusal.text}: {first}")
         return refusal, case
 
     async def send(self, row: OrderRow, intent_class: IntentClass, wanted: Callable[[], bool]) -> Reaction:

@@ -39,7 +39,8 @@ class RateBucket:
     Requests have a level: those of level 0 may use all of it, those of level n and above together no more than `shares[n - 1]`.
     What the higher levels leave is a reserve for the lower ones, at any time: a window that others have filled frees nothing
     for a while, whoever stands first in the queue. Where the reserve stays `free`, what the lower levels use of a window is
-    taken from the higher ones, so that as much again may follow at once. Times are monotonic seconds.
+    taken from the higher ones, but for one request of each window, so that as much again may follow at once. Times are
+    monotonic seconds.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class RateBucket:
         usable = self.usable(now_s)
         free_s = max(now_s, self._blocked_until_s)
         for each in range(level + 1):
-            stamps = self._stamps[0 if self._free else each]
-            if len(stamps) >= (allowed := int(usable * self._shares[each]) or 1):
-                free_s = max(free_s, self._below_s(stamps, allowed))
+            allowed = int(usable * self._shares[each]) or 1
+            level_s = self._below_s(self._stamps[0 if self._free else each], allowed)
+            if self._free and each:
+                level_s = min(level_s, self._below_s(self._stamps[each], 1))
+            free_s = max(free_s, level_s)
         return free_s - now_s
 
     def count(self, now_s: float, level: int) -> None:
@@ -140,7 +143,9 @@ class RateBucket:
         self._blocked_until_s = max(self._blocked_until_s, now_s + min(max(seconds, 0.0), MAX_BLOCK_S))
 
     def _below_s(self, stamps: deque[float], allowed: int) -> float:
-        """When fewer than `allowed` of these stamps, which are as many or more, are left in the window."""
+        """When fewer than `allowed` of these stamps are left in the window; before any time if that is so now."""
+        if len(stamps) < allowed:
+            return -math.inf
         return stamps[len(stamps) - allowed] + self._window_s + TRAVEL_S
 
     def _forget(self, now_s: float) -> None:

@@ -66,6 +66,11 @@ class Budget(Protocol):
         """Seconds for which the venue wants no new risk, zero when it takes some."""
         ...
 
+    @property
+    def missing_stops(self) -> int:
+        """Requests for stops that are missing which wait now; no entry leaves before them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

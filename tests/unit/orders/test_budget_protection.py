@@ -53,3 +53,60 @@ def test_moves_of_stops_leave_as_much_free_as_stops_that_are_missing_may_need_th
         assert (late[0][0], late[1][0]) == pytest.approx((log.served[0][0] + 0.1, log.served[0][0] + 3.1))
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize("per_s", [2.7, 3.5, 5.0])
+def test_moves_of_stops_go_on_beside_stops_that_are_missing_without_end(per_s: float) -> None:
+    """Some that the venue refuses again and again, or a client with the same key that sets stops of its own."""
+
+    async def body() -> None:
+        log = Log(AddressBudget(LoopClock()).for_account("a", guarded=True))
+        began_s = now_s()
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(log.take, STOPS, Priority.EXIT)
+            for _ in range(round(60 * per_s)):
+                group.start_soon(log.take, STOPS, Priority.PROTECT)
+                await anyio.sleep(1 / per_s)
+            group.cancel_scope.cancel()
+        moves = [time - began_s for time in log.times(Priority.EXIT)]
+        assert len(moves) == 20
+        assert max(moves) <= 20 * 1.1 * (2 if per_s == 5.0 else 1)  # six in 1.1 s are there, for both
+
+    in_virtual_time(body)
+
+
+def test_cancels_and_closes_that_protect_hold_back_no_entry_however_many_they_are() -> None:
+    async def body() -> None:
+        budget = AddressBudget(LoopClock()).for_account("a", guarded=True)
+        left: list[float] = []
+
+        async def enter() -> None:
+            await budget.take(CREATE, Priority.ENTRY)
+            left.append(now_s())
+
+        async with anyio.create_task_group() as group:
+            for n in range(80):
+                group.start_soon(budget.take, "/v5/order/cancel", Priority.PROTECT)
+                if n == 40:
+                    group.start_soon(enter)
+                await anyio.sleep(1 / 8)
+            assert (len(left), budget.missing_stops) == (1, 0)
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_the_budget_says_how_many_missing_stops_wait() -> None:
+    async def body() -> None:
+        address = AddressBudget(LoopClock())
+        mine, others = address.for_account("a"), address.for_account("b")
+        mine.learn(STOPS, limit=None, left=None, reset_ms=None, code=10006)
+        async with anyio.create_task_group() as group:
+            for priority in (Priority.PROTECT, Priority.PROTECT, Priority.EXIT):
+                group.start_soon(mine.take, STOPS, priority)
+            await anyio.sleep(0.1)
+            assert (mine.missing_stops, others.missing_stops) == (2, 0)
+        assert mine.missing_stops == 0
+
+    in_virtual_time(body)

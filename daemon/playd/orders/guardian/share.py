@@ -81,6 +81,11 @@ class GuardianShare:
         """The guardian sends no entries."""
         return 0.0
 
+    @property
+    def missing_stops(self) -> int:
+        """Nothing that it sends gives way to them."""
+        return 0
+
     async def take(self, endpoint: str, priority: Priority, *, owner: str = "") -> None:
         """See `Budget.take`. Cancelling gives the place in the line back."""
         kind = _kind(endpoint)
