@@ -308,6 +308,7 @@ async def accept(
     session: Session,
     position: Annotated[str, typer.Argument(metavar="ACCOUNT/SYMBOL", help="A position that ledger and venue disagree about.")],
     price: Annotated[str | None, typer.Option("--price", help="At which what the venue has no more was closed.")] = None,
+    far: Annotated[bool, typer.Option("--far", help="The price is true though it is far from all that are known.")] = False,
     confirm: ConfirmOption = "",
 ) -> int:
     """
@@ -318,7 +319,7 @@ async def accept(
     account, slash, symbol = position.partition("/")
     if not (account and slash and symbol):
         raise typer.BadParameter(f"found {position!r}, expected ACCOUNT/SYMBOL such as main/BTCUSDT")
-    params = {"account": account, "symbol": symbol, "price": price, "confirm": confirm}
+    params = {"account": account, "symbol": symbol, "price": price, "far": far, "confirm": confirm}
     row = (await session.change("recon.accept", params))["data"]
     session.show_rows([row], ACCEPTED, empty="")
     return 0

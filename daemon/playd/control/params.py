@@ -352,11 +352,15 @@ class Adopt(Changing):
 
 
 class AcceptDifference(Changing):
-    """`price`: of what the books have and the venue has not, in USDT. `confirm` is always needed."""
+    """
+    `price`: of what the books have and the venue has not, in USDT; with `far` also one that is far from all that are known.
+    `confirm` is always needed, and names what was shown.
+    """
 
     account: str
     symbol: str = Field(pattern=SYMBOL)
     price: str | None = Field(default=None, max_length=40)
+    far: bool = False
     confirm: str = ""
 
 

@@ -82,12 +82,15 @@ async def accept_difference(daemon: Daemon, params: AcceptDifference, call: Call
     refuse_while_banned(account, "its position must be read first: the same command again afterwards")
     phrase = f"ACCEPT {account.alias} {params.symbol}"
     try:
-        if params.confirm != phrase:
-            preview = _acceptance_preview(daemon, await account.acceptance.look(params.symbol), price)
-            details = {"phrase": phrase, "preview": preview}
+        if (missing := _confirmed(phrase, params.confirm)) is None:
+            found = await account.acceptance.look(params.symbol)
+            preview, phrase = _acceptance_preview(daemon, found, price, far=params.far), f"{phrase} {found.missing:+f}"
+            details: dict[str, Json] = {"phrase": phrase, "preview": preview}
             hint = f"type it when asked, or pass --confirm {phrase!r}"
             raise RpcError(Code.PHRASE_REQUIRED, f"this needs the phrase {phrase!r}", hint=hint, details=details)
-        done = await account.acceptance.accept(params.symbol, price, key=call.key, actor=call.actor)
+        done = await account.acceptance.accept(
+            params.symbol, price, missing=missing, far=params.far, key=call.key, actor=call.actor
+        )
     except (AcceptRefused, VenueError, LinkError) as error:
         raise _refusal(error) from error
     await daemon.journal.synced()
@@ -101,15 +104,29 @@ async def accept_difference(daemon: Daemon, params: AcceptDifference, call: Call
     }
 
 
-def _acceptance_preview(daemon: Daemon, found: Unexplained, price: Decimal | None) -> list[Json]:
-    """What would be booked, line by line. Raises `AcceptRefused` where a price is needed and none is given."""
-    found.refuse_without(price)
-    at = price if price is not None else found.entry_price
-    return [
-        f"the ledger says {found.ledger} of {found.symbol}, the venue {found.venue}: {found.missing:+f} is booked at {at:f}",
-        *(f"{rows.owner_name(daemon, owner)} holds {qty} by the books, from {entry:f}" for owner, qty, entry in found.shares),
-        "no order is sent; levels that are in force stay until somebody resumes",
+def _confirmed(phrase: str, confirm: str) -> Decimal | None:
+    """The figure that a person said yes to, behind the phrase; None where the phrase was not given with one."""
+    given, _, figure = confirm.rpartition(" ")
+    try:
+        return Decimal(figure) if given == phrase else None
+    except InvalidOperation:
+        return None
+
+
+def _acceptance_preview(daemon: Daemon, found: Unexplained, price: Decimal | None, *, far: bool) -> list[Json]:
+    """What would be booked, line by line. Raises `AcceptRefused` for a price that is missing, of no use or far off."""
+    found.refuse_price(price, far=far)
+    lines: list[Json] = [
+        f"the ledger says {found.ledger} of {found.symbol}, the venue {found.venue}: {found.missing:+f} is booked"
     ]
+    for each in found.closing if price is not None else ():
+        name, result = rows.owner_name(daemon, each.owner), each.result_usdt(price or Decimal(0))
+        lines.append(f"{each.qty:+f} of {name}, from {each.avg_price:f}, closes at {price:f}: a result of {result:+.2f} USDT")
+    if found.opens:
+        lines.append(f"{found.opens:+f} becomes nobody's, from {found.entry_price:f} as the venue has it")
+    if any(each.owner != FOREIGN for each in found.closing):
+        lines.append(f"{found.symbol} is paused (MANUAL_CLOSE) until somebody resumes")
+    return [*lines, "no order is sent; levels that are in force stay until somebody resumes"]
 
 
 async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> OrphanClosed:
@@ -138,7 +155,9 @@ async def close_orphan(daemon: Daemon, params: CloseOrphan, call: Call) -> Orpha
         raise _refusal(error) from error
     row: OrphanClosed = {**_row(daemon, account.alias, stranger), "left": text(abs(left))}
     if left:
-        note = f"{abs(left)} of {stranger.symbol} is still open; it is driven on"
+        note = (
+            f"{abs(left)} of {stranger.symbol} is still open; {account.strangers.waits(stranger.symbol) or 'it is driven on'}"
+        )
         raise RpcError(Code.INCOMPLETE, note, reason="position_may_remain", details=row)
     return row
 

@@ -171,7 +171,7 @@ class Account:
             self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books, repairs, self.blind
         )
         self.strangers = Strangers(self.desk, self.exits, self.protection)
-        self.acceptance = Acceptance(self.desk, self.reconciler)
+        self.acceptance = Acceptance(self.desk, self.reconciler, self.breakers)
         self.closing = Closing(self.desk, self.exits)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)

@@ -3,6 +3,7 @@ What the venue reports becomes ledger rows: orders move through their machine, e
 events for instances are put into the outbox. Synchronous and repeatable: the same report twice changes nothing.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -111,12 +112,16 @@ class Booking:
         held = self._fills.position(row.owner, execution.symbol)
         return held.side is not execution.side.opposite or abs(held.signed_qty) < execution.qty
 
+    def parts(self, execution: Execution) -> Sequence[tuple[Execution, str]]:
+        """An execution in a part for each whom booking it would concern; empty for what closes nothing of anybody's."""
+        return self._owners.parts(execution, self._order_of(execution))
+
     def executed(self, execution: Execution, source: str) -> bool:
         """Book an execution once, all its parts or none: share, order, outbox. False if it was known."""
         if self._fills.known(execution.exec_id):
             return False
         with self._ledger.atomic(self._fills.forget_cache):
-            for part, owner in self._owners.parts(execution, self._order_of(execution)) or [(execution, "")]:
+            for part, owner in self.parts(execution) or [(execution, "")]:
                 self._book_one(part, source, owner)
         return True
 

@@ -150,9 +150,29 @@ class BreakerWatch:
             return _ZERO
         return self.day_log.unbooked(time_ms // DAY_MS, seen=self._results.saw_begin(time_ms))
 
+    def booked_late(self, time_ms: int, result_usdt: Decimal) -> None:
+        """
+        A result of a moment that is over was booked now, of money that had moved before: what the index was from then on is
+        known better, so that an old loss is none of today and no fast fall.
+        """
+        self._results.forget_days()
+        self._window = deque((at, index + result_usdt if at >= time_ms else index) for at, index in self._window)
+        stored = self._desk.ledger.meta(self._starts_key)
+        if stored is not None:
+            starts: dict[str, str] = orjson.loads(stored)
+            known = {
+                day: format(Decimal(start) + result_usdt, "f") if int(day) * DAY_MS > time_ms else start
+                for day, start in starts.items()
+            }
+            self._desk.ledger.set_meta(self._starts_key, orjson.dumps(known).decode())
+
+    @property
+    def _starts_key(self) -> str:
+        return f"day_starts:{self._desk.alias}"
+
     def _week_start(self, day: int, day_start: Decimal | None) -> Decimal | None:
         """The index at the beginning of the earliest of the last seven UTC days that is known; it outlives the process."""
-        ledger, key = self._desk.ledger, f"day_starts:{self._desk.alias}"
+        ledger, key = self._desk.ledger, self._starts_key
         starts: dict[str, str] = orjson.loads(ledger.meta(key) or "{}")
         if day_start is not None and starts.get(str(day)) != format(day_start, "f"):
             # Once more when it is known better: what was not booked yet when it was written first is booked later.

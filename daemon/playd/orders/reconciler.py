@@ -14,7 +14,8 @@ import anyio
 
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import Execution, Side, VenueOrder, VenuePosition, Wallet
+from playd.core.orders import Execution, OrderState, Side, VenueOrder, VenuePosition, Wallet
+from playd.orders.ages import Ages
 from playd.orders.blind_clock import BlindClock
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
@@ -124,6 +125,8 @@ class Reconciler:
         """Keeps what every run that was no match had before it, by its number, and its plan; says where. Never raises."""
         self.on_judged: Callable[[], None] = lambda: None
         """Hears when a run has said whether books and venue agree, whoever asked for it. Never raises."""
+        self.ages = Ages(desk.clock)
+        """How long positions have differed by exactly (symbol, ours, theirs), and orders (link ids) been in doubt."""
         self.last: ReconReport | None = None
         self.last_mono_s = 0.0
         self._stream_turns = 0
@@ -150,7 +153,7 @@ class Reconciler:
             await self._leverage.set_back()
             await self._look_at_modes(differences)
             result = "diff" if differences else "match"
-            self._desk.account_rows.note_modes(self._hedged())
+            self._desk.account_rows.note_modes(self.hedged())
             return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "", became)
 
     async def _rehearse(self, trigger: str, started_s: float) -> ReconReport:
@@ -236,10 +239,10 @@ class Reconciler:
         desk.condition.wallet, desk.condition.wallet_mono_s = wallet, desk.clock.mono_s()
         desk.account_rows.note_balance(wallet)
 
-    def entry_price(self, symbol: str) -> Decimal:
-        """Of the position at the venue in the newest whole reading, in USDT; zero for none."""
+    def shown(self, symbol: str) -> VenuePosition:
+        """The position at the venue in the newest whole reading; flat for none."""
         positions = () if self._inputs is None else self._inputs.venue.positions
-        return next((each.entry_price for each in positions if each.symbol == symbol and each.signed_qty), Decimal(0))
+        return next((each for each in positions if each.symbol == symbol and each.signed_qty), _flat(symbol))
 
     def leverage_seen(self, symbol: str, stated: Decimal) -> None:
         """What the venue states of a flat symbol (zero: nothing); leverage that was changed is set back by the next run."""
@@ -303,7 +306,7 @@ class Reconciler:
                     scope = symbol_scope(self._desk.alias, symbol)
                     self._desk.incidents.resolve("ACCOUNT_MODE", scope, "it is in one-way mode again")
 
-    def _hedged(self) -> set[str]:
+    def hedged(self) -> set[str]:
         """Symbols in hedge mode, as far as the last reading showed."""
         seen = () if self._inputs is None else self._inputs.venue.positions
         return {each.symbol for each in seen if each.position_idx} | self._odd_modes
@@ -398,10 +401,17 @@ class Reconciler:
         positions = [item for item in report.differences if item.cls is DiffClass.POSITION]
         open_ones = {item.symbol for item in positions if not item.key.startswith(OTHERS)}
         self._others = {item.symbol for item in positions} - open_ones
+        differing = {(item.symbol, item.ours, item.theirs) for item in positions if item.symbol in open_ones}
+        self.ages.note(differing | {row.link_id for row in self._desk.book.live() if row.state is OrderState.UNKNOWN})
         for symbol in self._unexplained.keys() - open_ones:
             del self._unexplained[symbol]
-            note = "ledger and venue agree again"
-            self._desk.incidents.resolve("POSITION_DIFFERS", symbol_scope(self._desk.alias, symbol), note)
+        # Those of lives before this one too: an incident that outlived its cause would speak for another one.
+        unjudged = open_ones if self._inputs is None else open_ones | self._inputs.moved
+        there = {symbol_scope(self._desk.alias, symbol) for symbol in unjudged}
+        for told in self._desk.incidents.open_ones():
+            ours = told.kind == "POSITION_DIFFERS" and told.scope.startswith(symbol_scope(self._desk.alias, ""))
+            if ours and told.scope not in there:
+                self._desk.incidents.resolve(told.kind, told.scope, "ledger and venue agree again")
         modes = [item for item in report.differences if item.cls is DiffClass.MODE]
         if not self._leverage.odd and not self._odd_modes and not modes:
             scope, note = account_scope(self._desk.alias), "every open position has the leverage and the mode that were set"

@@ -130,6 +130,10 @@ class Results:
     def _mark_key(self) -> str:
         return f"results:{self._fills.account}:{self._time}"
 
+    def forget_days(self) -> None:
+        """Read the past of the present day again: something was booked into it."""
+        self._midnights, self._starts = {}, {}
+
     def at_midnight(self, time_ms: int) -> Decimal:
         """Results at the beginning of the UTC day that holds `time_ms`."""
         day = time_ms // DAY_MS

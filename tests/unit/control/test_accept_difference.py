@@ -11,12 +11,16 @@ from playd.control.params import AcceptDifference
 from playd.control.protocol import Code, RpcError
 from playd.control.stranger_methods import accept_difference
 from playd.core.errors import LinkError
-from playd.orders.acceptance import AcceptRefused, Unexplained
+from playd.orders.acceptance import AcceptRefused, Closing, Unexplained
 
 pytestmark = pytest.mark.anyio
 
 CALL = cast("Call", SimpleNamespace(actor="uid:1(me)", key="k", warnings=[]))
-GONE = Unexplained("BTCUSDT", Decimal("0.5"), Decimal(0), Decimal(0), (("u1", Decimal("0.5"), Decimal(50_000)),))
+GONE = Unexplained(
+    *("BTCUSDT", Decimal("0.5"), Decimal(0), Decimal(0)),
+    (Closing("u1", Decimal("0.5"), Decimal(50_000)),),
+    (("opened at", Decimal(50_000)), ("last fill", Decimal(51_000))),
+)
 
 
 class Acceptance:
@@ -31,8 +35,10 @@ class Acceptance:
             raise self.error
         return GONE
 
-    async def accept(self, _symbol: str, price: Decimal | None, *, key: str, actor: str) -> Unexplained:
-        assert (key, actor) == ("k", "uid:1(me)")
+    async def accept(
+        self, _symbol: str, price: Decimal | None, *, missing: Decimal, far: bool, key: str, actor: str
+    ) -> Unexplained:
+        assert (key, actor, missing, far) == ("k", "uid:1(me)", GONE.missing, False)
         self.booked.append(price)
         return GONE
 
@@ -51,21 +57,22 @@ def daemon(acceptance: Acceptance, banned_s: float = 0.0) -> Any:
     )
 
 
-def asked(price: str | None = "48000", confirm: str = "") -> AcceptDifference:
-    return AcceptDifference(request_id="r", account="main", symbol="BTCUSDT", price=price, confirm=confirm)
+def asked(price: str | None = "48000", confirm: str = "", far: bool = False) -> AcceptDifference:
+    return AcceptDifference(request_id="r", account="main", symbol="BTCUSDT", price=price, far=far, confirm=confirm)
 
 
 async def test_it_is_shown_before_the_phrase_and_booked_with_it() -> None:
     side = Acceptance()
     with pytest.raises(RpcError) as wanted:
         await accept_difference(daemon(side), asked(), CALL)
-    assert (wanted.value.code, wanted.value.details["phrase"]) == (Code.PHRASE_REQUIRED, "ACCEPT main BTCUSDT")
-    assert wanted.value.details["preview"][:2] == [
-        "the ledger says 0.5 of BTCUSDT, the venue 0: -0.5 is booked at 48000",
-        "alpha holds 0.5 by the books, from 50000",
+    assert (wanted.value.code, wanted.value.details["phrase"]) == (Code.PHRASE_REQUIRED, "ACCEPT main BTCUSDT -0.5")
+    assert wanted.value.details["preview"][:3] == [
+        "the ledger says 0.5 of BTCUSDT, the venue 0: -0.5 is booked",
+        "+0.5 of alpha, from 50000, closes at 48000: a result of -1000.00 USDT",
+        "BTCUSDT is paused (MANUAL_CLOSE) until somebody resumes",
     ]
     assert side.booked == []
-    found: Any = await accept_difference(daemon(side), asked(confirm="ACCEPT main BTCUSDT"), CALL)
+    found: Any = await accept_difference(daemon(side), asked(confirm="ACCEPT main BTCUSDT -0.5"), CALL)
     assert found == {"account": "main", "symbol": "BTCUSDT", "ledger": "0.5", "venue": "0", "price": "48000"}
     assert side.booked == [Decimal(48_000)]
 
@@ -77,6 +84,7 @@ async def test_it_is_shown_before_the_phrase_and_booked_with_it() -> None:
         (AcceptRefused("NO_DIFFERENCE", "they agree"), "48000", Code.REFUSED, "NO_DIFFERENCE"),
         (LinkError("no answer"), "48000", Code.DEGRADED, "blind"),
         (None, "-1", Code.INVALID_PARAMS, None),
+        (None, "480", Code.REFUSED, "FAR_PRICE"),
     ],
 )
 async def test_what_cannot_be_accepted_is_refused_with_its_reason(
@@ -87,4 +95,13 @@ async def test_what_cannot_be_accepted_is_refused_with_its_reason(
         await accept_difference(daemon(side), asked(price), CALL)
     assert refused.value.code is code
     assert reason is None or refused.value.reason == reason
+    assert side.booked == []
+
+
+async def test_a_far_price_goes_with_the_word_for_it_and_a_phrase_without_the_figure_that_was_shown_is_none() -> None:
+    side = Acceptance()
+    for given in (asked("480", far=True), asked(confirm="ACCEPT main BTCUSDT"), asked(confirm="ACCEPT main BTCUSDT all")):
+        with pytest.raises(RpcError) as wanted:
+            await accept_difference(daemon(side), given, CALL)
+        assert wanted.value.code is Code.PHRASE_REQUIRED
     assert side.booked == []
