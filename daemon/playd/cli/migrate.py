@@ -26,7 +26,7 @@ from playd.settings import load
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
-from playd.world.refused import cannot_open
+from playd.world.refused import cannot_open, cannot_open_database
 
 _SHARES: Final = "SELECT account, instance, symbol, position_idx, signed_qty, realised, fees, funding FROM virtual_positions"
 _EXECUTIONS: Final = "SELECT * FROM executions WHERE account = ? AND owner = ? AND symbol = ? AND position_idx = ? ORDER BY n"
@@ -51,7 +51,7 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
     List the steps, and unless it is a dry run do them behind a backup; 0 also when there are none.
 
     A dry run only reads, beside a daemon too; else a daemon that runs is a `LockError` (79). Raises `StateError` (78 damaged,
-    80 newer), `MigrationError`, `BackupError`.
+    80 newer), `RecordError` (74, the disk refuses), `MigrationError`, `BackupError`.
     """
     world = world or real_world()
     flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / options.state))} if options.state else {}
@@ -104,7 +104,7 @@ def _steps(world: World, path: PurePath) -> list[str]:
                 )
             return missing(connection) if version <= SCHEMA_VERSION else []
     except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
-        raise StateError(f"{path}: ledger cannot be read ({error}); restore a backup") from error
+        raise cannot_open_database(path, error) from error
 
 
 def _bring_up(world: World, state: PurePath, backup: str) -> None:

@@ -14,10 +14,11 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Final
 
-from playd.core.errors import LockError, RecordError, StateError
+from playd.core.errors import RecordError, StateError
 from playd.orders.migration import OlderState, missing, readable, say_version
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 from playd.world.ports import Clock, Disk
+from playd.world.refused import cannot_open_database, medium_refused
 
 COMMIT_WITHIN_S: Final = 0.5
 """Age at which batched rows (verdicts, order events) are committed; looked at twice a second, so none waits above a second."""
@@ -65,17 +66,33 @@ class Ledger:
         cls, disk: Disk, clock: Clock, path: PurePath, *, make_room: Callable[[], bool] = lambda: False, known: str = ""
     ) -> "Ledger":
         """
-        Open or create the ledger at `path`. `make_room` is asked when the disk is full: whether trying again can help.
+        Open or create the ledger at `path`. `make_room` is asked when the disk is full: whether trying again can help. It is
+        asked once here too: SQLite needs some room beside the file before it reads anything of it.
 
         `known` says what shows that there was a ledger before; then one that is missing or holds nothing is a lost one, and
         none is created.
 
         Raises:
             OlderState: A whole file that lacks what this program writes; `playd migrate` adds it.
-            LockError: Another program keeps everybody from it (79).
+            LockError: Another program keeps everybody from it, or from writing to it (79).
+            RecordError: The disk refuses, which says nothing of the file (74).
             StateError: Damaged or lost file (exit code 78) or one written by a newer program (80).
             OSError: From the disk, such as for a directory in its place.
         """
+        try:
+            connection = cls._opened(disk, clock, path, known)
+        except sqlite3.DatabaseError as error:
+            if not medium_refused(error) or not make_room():
+                raise cannot_open_database(path, error) from error
+            try:
+                connection = cls._opened(disk, clock, path, known)
+            except sqlite3.DatabaseError as again:
+                raise cannot_open_database(path, again) from again
+        return cls(connection, clock, make_room)
+
+    @staticmethod
+    def _opened(disk: Disk, clock: Clock, path: PurePath, known: str) -> sqlite3.Connection:
+        """A connection to a ledger that is whole, of this version, and that nobody else writes to."""
         if known and not disk.exists(path):
             raise StateError(f"{path}: found nothing there, expected a ledger: {known}; {_LOST}")
         connection: sqlite3.Connection | None = None
@@ -110,17 +127,18 @@ class Ledger:
                     f"{path}: ledger is damaged (a row of {orphan[0]} belongs to none of {orphan[2]}); restore a backup before"
                     " starting"
                 )
+            # Whoever else writes to it is found here, where nothing is lost by waiting, and not by the first order.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             _make_log_room(disk, path.with_name(f"{path.name}-wal"))
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
+        except UnicodeDecodeError as error:  # SQLite's words may hold the damaged bytes
             _close(connection)
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-                raise LockError(f"{path}: another program has the ledger to itself; close it, nothing is damaged") from error
-            raise StateError(f"{path}: ledger cannot be opened ({error}); restore a backup before starting") from error
-        except StateError:
+            raise cannot_open_database(path, error) from error
+        except (sqlite3.DatabaseError, StateError):
             _close(connection)
             raise
-        return cls(connection, clock, make_room)
+        return connection
 
     def write(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
         """Run one changing statement inside the gathering transaction. Not durable before the next `commit`."""

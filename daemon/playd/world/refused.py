@@ -1,9 +1,14 @@
-"""What a start says of a file or directory of the state that the system does not let it open."""
+"""What a start says of a file or directory of the state that the system, or SQLite, does not let it open."""
 
 import errno
+import sqlite3
 from pathlib import PurePath
+from typing import Final
 
-from playd.core.errors import PlaydError, RecordError, StateError, is_full
+from playd.core.errors import LockError, PlaydError, RecordError, StateError, is_full
+
+_MEDIUM: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_HELD: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
 
 def cannot_open(path: PurePath, error: OSError) -> PlaydError:
@@ -15,3 +20,30 @@ def cannot_open(path: PurePath, error: OSError) -> PlaydError:
     if is_full(error) or error.errno in (errno.EROFS, errno.EIO):
         return RecordError(f"{text}; see the runbook disk-full")
     return StateError(f"{text}; see the runbook restore-after-a-crash")
+
+
+def medium_refused(error: Exception) -> bool:
+    """
+    Whether the disk under a database refused, and not what the file holds.
+
+    A full one need not say that it is full: SQLite first makes a file beside it that readers share, and without room for that
+    it speaks of an I/O error.
+    """
+    return _kind(error) in _MEDIUM
+
+
+def cannot_open_database(path: PurePath, error: Exception) -> PlaydError:
+    """The error to raise: 79 while another program holds it, 74 where the medium refuses, 78 for what is damaged."""
+    if _kind(error) in _HELD:
+        return LockError(f"{path}: another program has the database to itself; close it, nothing is damaged")
+    if medium_refused(error):
+        return RecordError(
+            f"{path}: the disk refuses to have it opened ({error}), which says nothing of the file; see the runbook disk-full"
+        )
+    return StateError(f"{path}: ledger cannot be opened ({error}); restore a backup before starting")
+
+
+def _kind(error: Exception) -> int | None:
+    """SQLite's primary code: the low byte of what may say more. Errors of Python's own module carry none."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF

@@ -244,19 +244,75 @@ def test_the_log_has_its_room_from_the_start_and_a_crash_reads_no_more_than_was_
     ledger.close()
 
 
-class Held(RealDisk):
-    """A disk on which somebody keeps everybody else from a database; the wait for it is over."""
+class Refusing(RealDisk):
+    """A disk on which SQLite cannot open a database for a while, for a reason of its own."""
+
+    def __init__(self, code: int, times: int) -> None:
+        super().__init__()
+        self._code = code
+        self._left = times
 
     def open_sqlite(self, path: PurePath, **how: Any) -> sqlite3.Connection:
-        error = sqlite3.OperationalError("database is locked")
-        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        if not self._left:
+            return super().open_sqlite(path, **how)
+        self._left -= 1
+        error = sqlite3.OperationalError("SQLite says why")
+        error.sqlite_errorcode = self._code
         raise error
 
 
-def test_a_ledger_that_another_program_has_to_itself_is_not_called_damaged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_LOCKED_SHAREDCACHE])
+def test_a_ledger_that_another_program_has_to_itself_is_not_called_damaged(tmp_path: Path, code: int) -> None:
     with pytest.raises(LockError, match="another program") as refused:
-        Ledger.open(Held(), ManualClock(), PurePath(tmp_path / "ledger.sqlite"))
+        Ledger.open(Refusing(code, 1), ManualClock(), PurePath(tmp_path / "ledger.sqlite"), make_room=lambda: True)
     assert refused.value.exit_code == 79
+
+
+MEDIUM = [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_CANTINIT]
+
+
+@pytest.mark.parametrize("code", MEDIUM)
+def test_a_disk_that_refuses_is_not_a_damaged_ledger_and_room_is_made_once(tmp_path: Path, code: int) -> None:
+    path, asked = PurePath(tmp_path / "ledger.sqlite"), []
+
+    def make_room() -> bool:
+        asked.append(1)
+        return True
+
+    Ledger.open(Refusing(code, 1), ManualClock(), path, make_room=make_room).close()
+    assert asked == [1]
+    for times, room in ((1, lambda: False), (2, make_room)):
+        with pytest.raises(RecordError, match="disk-full") as refused:
+            Ledger.open(Refusing(code, times), ManualClock(), path, make_room=room)
+        assert refused.value.exit_code == 74
+    assert asked == [1, 1]
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT_INDEX])
+def test_for_a_damaged_ledger_no_room_is_made(tmp_path: Path, code: int) -> None:
+    with pytest.raises(StateError, match="restore a backup") as refused:
+        Ledger.open(Refusing(code, 1), ManualClock(), PurePath(tmp_path / "ledger.sqlite"), make_room=lambda: 1 // 0 > 0)
+    assert refused.value.exit_code == 78
+
+
+class Impatient(RealDisk):
+    """A disk whose databases are not waited for."""
+
+    def open_sqlite(self, path: PurePath, **how: Any) -> sqlite3.Connection:
+        connection = super().open_sqlite(path, **how)
+        connection.execute("PRAGMA busy_timeout = 1")
+        return connection
+
+
+def test_a_program_that_writes_to_the_ledger_is_found_at_the_start_and_not_by_the_first_order(tmp_path: Path) -> None:
+    open_ledger(tmp_path).close()
+    path = PurePath(tmp_path / "ledger.sqlite")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LockError, match="another program"):
+            Ledger.open(Impatient(), ManualClock(), path)
+        other.execute("ROLLBACK")
+        Ledger.open(Impatient(), ManualClock(), path).close()
 
 
 COMMITS = 12

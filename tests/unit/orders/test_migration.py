@@ -9,11 +9,12 @@ from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path, PurePath
+from typing import Any
 
 import pytest
 
 from playd.cli.migrate import MigrateOptions, MigrationError, migrate
-from playd.core.errors import LockError, RecordError, StateError
+from playd.core.errors import LockError, PlaydError, RecordError, StateError
 from playd.core.ids import link_id
 from playd.core.orders import Action, OrderRequest, Side
 from playd.ops.backup import BackupError, make_backup
@@ -113,6 +114,33 @@ def test_a_disk_that_takes_nothing_refuses_a_migration_in_words_and_lists_its_st
     assert refused.value.exit_code == 74
     assert migrate(MigrateOptions(state=str(state), dry_run=True), world) == 0
     assert "3 steps; nothing was changed" in capsys.readouterr().out
+
+
+class Unreadable(RealDisk):
+    """A disk on which SQLite reads nothing, for a reason of its own."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self._code = code
+
+    def open_sqlite(self, path: PurePath, **how: Any) -> sqlite3.Connection:
+        error = sqlite3.OperationalError("SQLite says why")
+        error.sqlite_errorcode = self._code
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_IOERR_SHMSIZE, RecordError),
+        (sqlite3.SQLITE_CANTOPEN, RecordError),
+        (sqlite3.SQLITE_BUSY, LockError),
+        (sqlite3.SQLITE_NOTADB, StateError),
+    ],
+)
+def test_only_a_damaged_ledger_is_called_damaged_by_a_migration(state: Path, code: int, kind: type[PlaydError]) -> None:
+    with pytest.raises(kind):
+        migrate(MigrateOptions(state=str(state)), replace(real_world(), disk=Unreadable(code)))
 
 
 def test_a_damaged_journal_that_a_migration_goes_on_behind_halts_as_at_a_start(state: Path) -> None:
