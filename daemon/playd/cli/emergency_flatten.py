@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import anyio
 
 from playd.cli.known_bans import ban_on_record, banned_until, usual_state_dirs
-from playd.control.panic_rows import panic_rows, worded
+from playd.control.known_symbols import UNSURE, is_listed, no_symbol
+from playd.control.panic_rows import not_flat, panic_rows, worded
 from playd.control.render import Output, json_text, render_rows
 from playd.control.tables import PANIC
 from playd.core.errors import LinkError, PlaydError, SettingsError, VenueError
@@ -33,6 +34,7 @@ from playd.world.real import real_world
 from playd.world.real import run as run_loop
 
 EXIT_INCOMPLETE: Final = 11
+EXIT_NO_SYMBOL: Final = 4
 EXIT_REFUSED: Final = 8
 ANY_UID: Final = "any"
 """The key says whose account it is; the person who holds it is asked to confirm."""
@@ -84,11 +86,16 @@ async def _main(world: World, options: FlattenOptions) -> int:
     async with open_bybit_venue(world, account, budget) as port:
         hands = Hands(port, budget, tolerances)
         scope = f"symbol:{options.account}/{options.symbol}" if options.symbol else f"account:{options.account}"
+        known = await _is_known(hands, options)
+        if known is False:
+            return EXIT_NO_SYMBOL
         if not options.yes and not await _agreed(port, hands, scope, options):
             return EXIT_REFUSED
         flattener = Flattener(options.account, hands, world.clock, {}, lambda step, text: _say(f"{step}: {text}"))
         report = await flattener.run(PanicScope(symbol=options.symbol))
     rows = panic_rows(scope, [(options.account, report)], [])
+    if known is None and rows["flat"] and not rows["positions"]:
+        rows = not_flat(rows, UNSURE)
     if options.as_json:
         print(json_text(rows))
     else:
@@ -115,6 +122,20 @@ async def _behind_a_ban(world: World, options: FlattenOptions) -> AddressBudget:
         _say("Stops at the venue hold meanwhile. To close now use the venue's app, or this command on another address.")
         await anyio.sleep(address.banned_for_s)
     return address
+
+
+async def _is_known(hands: Hands, options: FlattenOptions) -> bool | None:
+    """Whether there is the symbol that was named, if one was; a person is told where there is not. None: nobody says so."""
+    listed = await is_listed(hands.lists(options.symbol)) if options.symbol else True
+    if listed is False:
+        try:
+            held = {position.symbol for position in (await hands.read()).positions if position.side is not None}
+        except (LinkError, VenueError):
+            held = set()
+        if options.symbol in held:
+            return True
+        _say(no_symbol(options.symbol, options.account, held))
+    return listed
 
 
 async def _agreed(port: BybitVenue, hands: Hands, scope: str, options: FlattenOptions) -> bool:
@@ -146,9 +167,8 @@ def _environment(options: FlattenOptions) -> Environment:
         return Environment(word)
     except ValueError:
         known = ", ".join(Environment)
-        raise SettingsError(
-            f"--environment {word!r} found, one of {known} expected: a key only meets hosts of its own"
-        ) from None
+        found = f"--environment {word!r}" if options.environment else f"no --environment, and --account {word!r} is none,"
+        raise SettingsError(f"{found} found, one of {known} expected: a key only meets hosts of its own") from None
 
 
 def _hosts(environment: Environment, options: FlattenOptions) -> Hosts:

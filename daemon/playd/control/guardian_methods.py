@@ -13,7 +13,8 @@ from typing import Final, Protocol
 import anyio
 
 from playd.control.figures import rfc3339, rounded
-from playd.control.panic_rows import panic_rows, worded
+from playd.control.known_symbols import UNSURE, is_listed, no_symbol
+from playd.control.panic_rows import not_flat, panic_rows, worded
 from playd.control.protocol import Code, JsonObject, Request, RpcError
 from playd.control.server import Session
 from playd.core.canonical import Json
@@ -116,6 +117,7 @@ class GuardianMethods:
     async def _panic(self, params: JsonObject, session: Session) -> JsonObject:
         scope, actor = str(params.get("scope", "")), session.peer.actor
         text, parts = self._parts(scope)
+        known = await self._refuse_unknown(parts)
         phrase = f"PANIC {text}"
         if not text.startswith("instance:") and params.get("confirm") != phrase:
             raise self._phrase_needed(phrase, parts)
@@ -131,6 +133,8 @@ class GuardianMethods:
 
         reports, unread = await self._flatten(parts, push)
         report = panic_rows(text, reports, unread)
+        if not known and report["flat"] and not report["positions"]:
+            report = not_flat(report, UNSURE)
         if not parts:
             report["flat"], report["text"] = False, f"{text}: nobody was looked at: {NO_ACCOUNT}"
             report["problems"].append(NO_ACCOUNT)
@@ -194,6 +198,26 @@ class GuardianMethods:
             hint = "an instance without a position is not in the plan; use symbol:ACCOUNT/SYMBOL, account:A or all"
             raise RpcError(Code.NOT_FOUND, f"the guardian's plan holds no position of {name!r}", hint=hint)
         return f"instance:{name}", [Part(alias, PanicScope(instance_uid=owner)) for alias, owner in sorted(owned)]
+
+    async def _refuse_unknown(self, parts: list[Part]) -> bool:
+        """
+        Whether the symbol of a scope is in the plan, was seen, or is on the venue's list; False where nobody says so. Raises
+        `RpcError` for one that the venue does not list.
+        """
+        for part in parts:
+            kept, symbol = self._guardian.kept.get(part.alias), part.scope.symbol
+            planned = self._guardian.plan.account(part.alias)
+            known = {each.symbol for each in (planned.positions if planned is not None else ())}
+            if not symbol or kept is None or kept.watch is None or kept.hands is None:
+                continue
+            if (seen := kept.watch.seen) is not None:
+                known |= {*(each.symbol for each in seen.positions), *(each.symbol for each in seen.orders)}
+            listed = symbol in known or await is_listed(kept.hands.lists(symbol))
+            if listed is False:
+                raise RpcError(Code.NOT_FOUND, no_symbol(symbol, part.alias, known))
+            if listed is None:
+                return False
+        return True
 
     def _phrase_needed(self, phrase: str, parts: list[Part]) -> RpcError:
         preview = ["the daemon does not answer: the guardian would cancel entries and close positions"]

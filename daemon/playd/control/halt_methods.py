@@ -16,11 +16,12 @@ from playd.control.arming_methods import note_rehearsal
 from playd.control.change_answers import PanicReport as PanicAnswer
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
+from playd.control.known_symbols import UNSURE
 from playd.control.look_answers import HaltRow, Lifted
-from playd.control.panic_rows import panic_rows, worded
+from playd.control.panic_rows import not_flat, panic_rows, worded
 from playd.control.params import LiftHalt, Panic, RaiseHalt
 from playd.control.protocol import Code, RpcError
-from playd.control.scopes import Scope, parse_scope, scopes_around
+from playd.control.scopes import Scope, parse_scope, refuse_unknown, scopes_around
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Environment, Mode
 from playd.core.orders import Side
@@ -46,6 +47,7 @@ SIDES_WITHIN_S: Final = 2.0
 async def raise_halt(daemon: Daemon, params: RaiseHalt, call: Call) -> HaltRow:
     """Refuse risk, on record when this returns. Real money asks for a reason, which whoever lifts it will need."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
+    await refuse_unknown(daemon, scope)
     level = LEVELS[params.level]
     if not params.reason.strip() and _is_real_money(daemon, scope):
         again = f"playctl pause {scope.text}" if level is Level.PAUSE else f"playctl halt {scope.text} --level {params.level}"
@@ -119,6 +121,7 @@ def _is_about(daemon: Daemon, halt: Halt, scope: Scope) -> bool:
 async def panic(daemon: Daemon, params: Panic, call: Call) -> PanicAnswer:
     """Cancel entries, flatten reduce-only, verify flat at the venue; the report per position, or error -32010."""
     scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
+    known = await refuse_unknown(daemon, scope)
     if scope.kind != "instance" and params.confirm != (phrase := f"PANIC {scope.text}"):
         effect, sides = "every position of the scope is closed at market", await _sides_in(daemon, scope)
         raise _phrase_needed(daemon, phrase, scope, effect, sides)
@@ -155,7 +158,9 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> PanicAnswer:
     unread = [alias for alias in unread if alias not in asked]
     by = "at the venue" if asked else "in its book" if shadows else ""
     data = panic_rows(scope.text, reports, unread, verified=by)
-    if unread or any(report.exit_code for _, report in reports):
+    if not known and data["flat"] and not data["positions"]:
+        data = not_flat(data, UNSURE)
+    if unread or not data["flat"] or any(report.exit_code for _, report in reports):
         # The level stays: an account that opens goes on with it by itself.
         hint = "it is driven on by itself; `playctl status` and `playctl positions` say what is left" + (
             f"; an account that does not open: `playctl panic {scope.text} --direct` asks the guardian, and "

@@ -60,3 +60,9 @@ def panic_rows(
         "duration_s": rounded(max((report.duration_s for _, report in reports), default=0.0)),
         "text": "; ".join([f"{scope}: {word}; {cancelled} entry orders cancelled", *problems]),
     }
+
+
+def not_flat(report: PanicAnswer, problem: str) -> PanicAnswer:
+    """A report over which nobody may call the scope flat, with the reason."""
+    text = f"{report['scope']}: INCOMPLETE: a position may remain; {problem}"
+    return {**report, "flat": False, "problems": [*report["problems"], problem], "text": text}

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from playd.control.context import Daemon
+from playd.control.known_symbols import is_listed, no_symbol
 from playd.control.protocol import Code, RpcError
 from playd.orders.account import Account
 from playd.orders.halts import ALL, account_scope, instance_scope, scopes_of, symbol_scope
@@ -73,6 +75,37 @@ def scopes_around(accounts: Accounts, scope: Scope, *, opening: bool = False) ->
             yield account, PanicScope(symbol=scope.target.split("/")[1])
         elif scope.kind == "instance" and _is_registered(account, scope.target):
             yield account, PanicScope(instance_uid=scope.target)
+
+
+async def refuse_unknown(daemon: Daemon, scope: Scope) -> bool:
+    """
+    Whether the symbol of a scope is known: of an instance, of the books, or on the venue's list. Other scopes are.
+
+    False where the venue does not say so, or its account is not open. Raises `RpcError` naming the nearest symbol for one
+    that it does not list.
+    """
+    if scope.kind != "symbol":
+        return True
+    alias, symbol = scope.target.split("/")
+    known = {slot.record.symbol for slot in daemon.supervisor.slots.values() if slot.record.account == alias}
+    held = daemon.accounts.held.get(alias)
+    account = None if held is None else held.reachable
+    if symbol in known or account is None:
+        return symbol in known
+    desk = account.desk
+    known |= {
+        *desk.instruments,
+        *(view.symbol for view in account.views.positions()),
+        *(row.symbol for row in desk.book.live()),
+    }
+    listed = symbol in known or await is_listed(_lists(account, symbol))
+    if listed is False:
+        raise RpcError(Code.NOT_FOUND, no_symbol(symbol, alias, known))
+    return listed is True
+
+
+async def _lists(account: Account, symbol: str) -> bool:
+    return symbol in await account.desk.port.instruments([symbol])
 
 
 def _is_registered(account: Account, uid: str) -> bool:

@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, PlaydError, StateError
 from playd.orders.guardian.alarms import Alarms, Record, Say, Tell
+from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.heartbeat import DaemonWatch
 from playd.orders.guardian.judge import DAEMON_DEAD, Alarm, DaemonState
 from playd.orders.guardian.open_account import OpenedAccount
@@ -45,6 +46,7 @@ class Kept:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     watch: AccountWatch | None = None
     share: GuardianShare | None = None
+    hands: Hands | None = None
     problem: str = "not opened yet"
     unfinished: dict[PanicScope, Unfinished] = field(default_factory=dict)
     """Panics that are not done; whoever watches goes on with them, and their alarms are told whoever watches."""
@@ -207,7 +209,7 @@ class Guardian:
     async def _one_life(self, kept: Kept) -> None:
         alias = kept.place.alias
         async with self._opener(kept.place) as opened:
-            kept.share = opened.share
+            kept.share, kept.hands = opened.share, opened.hands
             opened.share.heed(self.plan.banned_until_ms)
             if left_s := opened.share.banned_for_s:
                 raise LinkError(f"the venue has banned this address for another {left_s:.0f} s")

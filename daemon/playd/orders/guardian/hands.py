@@ -42,6 +42,10 @@ class Hands:
         rules = (await self._port.instruments([symbol])).get(symbol)
         return None if rules is None else rules.max_market_qty
 
+    async def lists(self, symbol: str) -> bool:
+        """Whether the venue has a symbol. Raises as `read` does."""
+        return await self.max_order_qty(symbol) is not None
+
     async def set_stop(self, symbol: str, position_idx: int, stop: Decimal) -> Reply:
         """Set the stop of a whole position; its target stays as it is. Setting the same one again changes nothing."""
         if ban := self._ban:
