@@ -336,3 +336,20 @@ def test_a_move_whose_instance_stops_while_the_venue_does_not_know_its_position_
             assert (life.venue.stop_of(), outcome_of(life, "fill:x")) == (HIGHER, "done")
 
     in_virtual_time(body)
+
+
+def test_a_stop_order_bears_the_price_that_the_venue_states_now() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life, settled_s=1.0)
+            stop = life.venue.orders[life.venue.book[SYMBOL].stop_order_id]
+            moved = replace(stop, trigger_price=Decimal("49800.0"), updated_ms=stop.updated_ms + 1)
+            unstated = replace(moved, trigger_price=Decimal(0), updated_ms=moved.updated_ms + 1)
+            found = []
+            for told in (stop, moved, unstated, stop):
+                life.account.desk.booking.order_seen(told, "stream")
+                found += [row.trigger for row in life.account.desk.book.live(SYMBOL) if row.protective]
+            assert found == [Decimal("49500.0"), *[Decimal("49800.0")] * 3]
+
+    in_virtual_time(body)

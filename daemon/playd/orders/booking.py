@@ -80,6 +80,8 @@ class Booking:
             if (row.intent is None or row.action is Action.TARGET) and order.qty > 0:
                 # The stop of a position is as large as the position, which may have grown; a resting target is cut to it.
                 self._book.update(row.link_id, qty=plain(order.qty))
+            if order.trigger_price > 0 and order.trigger_price != row.trigger:
+                self._book.update(row.link_id, trigger=text(order.trigger_price))  # a stop is moved, by us or by hand
             if row.action is Action.TARGET and row.intent is not None and order.price > 0:
                 self._book.update(row.link_id, price=text(order.price))  # a hand may have moved it: it is then taken back
             if order.cum_qty > row.cum_qty:
