@@ -1,6 +1,7 @@
 """
 Caps hold at the venue itself, whatever happens on the way: several instances decide in one instant, answers get lost, orders
-fill in parts while nobody knows of them, days change, the daemon dies. What the venue holds and has working is added up anew.
+fill in parts while nobody knows of them, days change, the daemon dies. What the venue holds and has working is added up anew,
+and the daemon's own second look at its entries finds nothing.
 """
 
 from collections import defaultdict
@@ -146,6 +147,7 @@ class Lives:
         opened = self.opened()
         assert all(usd <= share(LIMITS.day_notional_pct) for usd in opened.values()), opened
         assert sum(opened.values(), Decimal(0)) <= share(LIMITS.week_notional_pct), opened
+        assert [halt.text for halt in self.life.halts.in_force() if halt.code == "INVARIANT"] == []
 
     def opened(self) -> dict[int, Decimal]:
         """Notional that entries executed, by the UTC day of the bar that decided them."""

@@ -299,12 +299,12 @@ def test_an_order_that_was_sent_again_was_not_in_doubt_all_the_time(
             desk = life.account.desk
             desk.book.update(verdict.link_id, state=OrderState.UNKNOWN)
             look = SecondLook(desk, life.account.protection)
-            look.look()
+            await look.look()
             if is_sent_again:
                 desk.book.update(verdict.link_id, signed_ms=desk.clock.wall_ms() + 1)
             await port.submit(entry(180_000), READY)
             desk.book.update(verdict.link_id, state=OrderState.UNKNOWN)
-            look.look()
+            await look.look()
             assert any("(INV-08)" in text for text in found(life)) is not is_sent_again
 
     in_virtual_time(body)

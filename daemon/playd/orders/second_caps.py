@@ -6,12 +6,13 @@ now, with the widest of the limits that were in force meanwhile: what fell since
 """
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from playd.core.orders import IntentClass, Side
+import orjson
+
+from playd.core.orders import IntentClass
 from playd.orders.desk import Desk
 from playd.orders.fills import Share
 from playd.orders.opened import HOUR_MS, of_day, total
@@ -19,6 +20,7 @@ from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
+from playd.orders.second_sums import Held, Hours, MayOpen, Moment, OpenNow, Sums
 from playd.orders.settings import OrderSettings
 
 SLACK: Final = Decimal("1.1")
@@ -30,17 +32,40 @@ _Kept = Mapping[str, Any]
 
 
 class SecondCaps:
-    """Of one account. `remember` follows every look."""
+    """Of one account. `take` begins every look."""
 
     def __init__(self, desk: Desk, protection: Protection) -> None:
         self._desk = desk
         self._protection = protection
         self._before = desk.settings.limits
         """The account's at the last look: an entry of since then may have been judged under them."""
+        self._hands_before = self._positions(of_hands=True)
+        self._moment = Moment(None, OpenNow((), (), (), ()), Hours(()), {})
+        self._held_then: list[RiskLimits] = []
 
-    def remember(self) -> None:
-        """Keep the limits of now for the entries of until the next look."""
-        self._before = self._desk.settings.limits
+    def take(self, rows: list[sqlite3.Row]) -> None:
+        """Take what the new entries, which are `rows`, are judged by together; then `faults` tells of each of them."""
+        desk, hands = self._desk, self._positions(of_hands=True)
+        if rows:
+            wallet, alias = desk.condition.wallet, desk.alias
+            then = {orjson.loads(row["gates"])["limits"] for row in rows}
+            self._held_then = [self._before, desk.settings.limits, *(self.bounds(key).limits for key in sorted(then))]
+            since_ms = min(row["created_ms"] for row in rows) - 2 * HOUR_MS  # no entry is so late
+            found = desk.ledger.rows(
+                "SELECT instance, bar_close_ms FROM intents WHERE account = ? AND class = ? AND created_ms >= ?",
+                (alias, str(IntentClass.ENTRY), since_ms),
+            )
+            self._moment = Moment(
+                None if wallet is None else wallet.equity_usdt,
+                OpenNow(self._positions(of_hands=False), hands, self._hands_before, self._orders()),
+                Hours([(row["instance"], row["bar_close_ms"]) for row in found]),
+                {close_ms: desk.caps.opened(close_ms) for close_ms in {row["bar_close_ms"] for row in rows}},
+            )
+        self._before, self._hands_before = desk.settings.limits, hands
+
+    def bounds(self, key: str) -> OrderSettings:
+        """The numbers that held for an entry then, by where they are on record."""
+        return self._desk.on_record.read(OrderSettings, key)
 
     def faults(self, row: sqlite3.Row, bounds: OrderSettings, facts: _Kept) -> Iterator[str]:
         """Every cap that an entry lies above, in words. `row` is its intent, with what was sent; `bounds` held for it then."""
@@ -89,69 +114,52 @@ class SecondCaps:
         What is open together with it, foreign positions included, and what was opened. By the account's own limits: an
         instance's tighter one bound only its own entry, and others may have opened more since.
         """
-        desk, before, limits = self._desk, self._before, self._desk.settings.limits
-        wallet = desk.condition.wallet
-        if wallet is None:
+        moment, symbol, close_ms = self._moment, row["symbol"], row["bar_close_ms"]
+        if moment.equity_usdt is None:
             return
-        equity = max(wallet.equity_usdt, _amount(facts, "equity_usdt"))
-        long_usd, short_usd = self._open_usd()
-        each = {symbol: max(abs(long_usd[symbol]), abs(short_usd[symbol])) for symbol in long_usd}
-        one_side = max(abs(sum(long_usd.values(), _ZERO)), abs(sum(short_usd.values(), _ZERO)))
-        week, symbol = desk.caps.opened(row["bar_close_ms"]), row["symbol"]
-        for usd, pcts, what in (
-            (sum(each.values(), _ZERO), (before.gross_pct, limits.gross_pct), "are open with it"),
-            (one_side, (before.net_pct, limits.net_pct), "are open on one side with it"),
-            (each.get(symbol, _ZERO), (before.symbol_pct, limits.symbol_pct), f"of {symbol} are open with it"),
-            (of_day(week, row["bar_close_ms"]), (before.day_notional_pct, limits.day_notional_pct), "were opened on its day"),
-            (total(week), (before.week_notional_pct, limits.week_notional_pct), "were opened in its week"),
-        ):
-            most = _part(equity, _widest(*pcts))
-            if most is not None and usd > most * SLACK:
+        equity, now, week = max(moment.equity_usdt, _amount(facts, "equity_usdt")), moment.now, moment.opened[close_ms]
+        gates = [Held(each["symbol"], Decimal(each["signed_qty"]), Decimal(each["price"])) for each in facts["holdings"]]
+        caps: tuple[tuple[Callable[[Sums], Decimal], str, str], ...] = (
+            (lambda sums: sums.gross, "gross_pct", "are open with it"),
+            (lambda sums: sums.net, "net_pct", "are open on one side with it"),
+            (lambda sums: sums.symbols.get(symbol, _ZERO), "symbol_pct", f"of {symbol} are open with it"),
+            (lambda _: of_day(week, close_ms), "day_notional_pct", "were opened on its day"),
+            (lambda _: total(week), "week_notional_pct", "were opened in its week"),
+        )
+        for of, name, what in caps:
+            most = _part(equity, self._most(name))
+            if most is None or (usd := min(map(of, now.least()))) <= most * SLACK:
+                continue
+            if (usd := min(usd, *map(of, now.beside(gates)))) > most * SLACK:
                 yield f"{usd:.2f} USDT {what}, at most {most:.2f} may be"
-        most_positions = _widest(before.max_positions, limits.max_positions)
-        if most_positions is not None and (positions := len(self._own_symbols())) > most_positions:
-            yield f"{positions} positions are open with it, at most {most_positions} may be"
+        most_positions = self._most("max_positions")
+        if most_positions is not None and len(now.symbols) > most_positions:
+            yield f"{len(now.symbols)} positions are open with it, at most {most_positions} may be"
 
     def _in_an_hour(self, row: sqlite3.Row, bounds: RiskLimits) -> Iterator[str]:
         """Entries of the hour that its bar ends, of its instance and of the account; none is missing, so there is no slack."""
-        desk, account = self._desk, self._desk.settings.limits
-        own = desk.settings_of(row["instance"]).limits
-        hours = (bounds.entries_per_hour_account, self._before.entries_per_hour_account, account.entries_per_hour_account)
+        own = self._desk.settings_of(row["instance"]).limits
         for instance, most in (
             (row["instance"], _widest(bounds.entries_per_hour_instance, own.entries_per_hour_instance)),
-            (None, _widest(*hours)),
+            (None, self._most("entries_per_hour_account")),
         ):
-            if most is not None and (count := self._entries(row, instance)) > most:
+            if most is not None and (count := self._moment.hours.count(row["bar_close_ms"], instance)) > most:
                 yield f"{count} entries of {instance or 'the account'} were made in its hour, at most {most} may be"
 
-    def _entries(self, row: sqlite3.Row, instance: str | None) -> int:
-        close_ms, least_ms = row["bar_close_ms"], row["created_ms"] - 2 * HOUR_MS  # no entry is so late
-        found = self._desk.ledger.row(
-            "SELECT count(*) AS n FROM intents WHERE account = ? AND class = ? AND created_ms >= ?"
-            " AND bar_close_ms > ? AND bar_close_ms <= ? AND instance = coalesce(?, instance)",
-            (self._desk.alias, str(IntentClass.ENTRY), least_ms, close_ms - HOUR_MS, close_ms, instance),
-        )
-        return 0 if found is None else int(found["n"])
+    def _most(self, name: str) -> Any:
+        """
+        The widest that the account's limit of this name was since the last look, as far as any new entry was judged under it.
+        """
+        return _widest(*(getattr(limits, name) for limits in self._held_then))
 
-    def _open_usd(self) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-        """By symbol: what is held if all that buys executes, and if all that sells does; at the least price each is worth."""
-        long_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
-        short_usd: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for share in self._desk.fills.shares():
-            usd = share.position.signed_qty * self._least_price(share)
-            long_usd[share.symbol] += usd
-            short_usd[share.symbol] += usd
-        for order in self._desk.book.live():
-            if order.intent is not None and not order.reduce_only:
-                usd = order.open_qty * self._price_of(order)
-                long_usd[order.symbol] += usd if order.side is Side.BUY else _ZERO
-                short_usd[order.symbol] -= usd if order.side is Side.SELL else _ZERO
-        return long_usd, short_usd
+    def _positions(self, *, of_hands: bool) -> list[Held]:
+        shares = [each for each in self._desk.fills.shares() if each.position.signed_qty]
+        mine = [each for each in shares if (each.owner == FOREIGN) is of_hands]
+        return [Held(each.symbol, each.position.signed_qty, self._least_price(each)) for each in mine]
 
-    def _own_symbols(self) -> set[str]:
-        """Where anything of ours is open or may open; what a hand opens behind an entry is not the entry's fault."""
-        held = {each.symbol for each in self._desk.fills.shares() if each.position.signed_qty and each.owner != FOREIGN}
-        return held | {order.symbol for order in self._desk.book.live() if order.intent is not None and not order.reduce_only}
+    def _orders(self) -> list[MayOpen]:
+        live = [each for each in self._desk.book.live() if each.intent is not None and not each.reduce_only]
+        return [MayOpen(each.symbol, each.side, each.open_qty, self._price_of(each)) for each in live]
 
     def _least_price(self, share: Share) -> Decimal:
         """What a position is worth at least: the gate goes by the mark, which may have moved far from the price of entry."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
+import anyio.lowlevel
 import orjson
 
 from playd.core.modes import Environment
@@ -44,8 +45,11 @@ class SecondLook:
         self._absent_from_s: dict[str, float] = {}
         """By order in doubt: before this moment nobody can have proved it absent."""
 
-    def look(self) -> None:
-        """Hold new entries against what was in force since the last look."""
+    async def look(self) -> None:
+        """
+        Hold new entries against what was in force since the last look. All of that is read at once; others go on between two
+        entries.
+        """
         desk, now_s = self._desk, self._desk.clock.mono_s()
         if now_s < self._due_s:
             return
@@ -54,18 +58,20 @@ class SecondLook:
         doubtful = {row.link_id: (row.symbol, row.signed_ms) for row in desk.book.live() if row.state is OrderState.UNKNOWN}
         lasting = [halt for number, halt in self._halts.items() if number in halts]
         unknown = {link: sent[0] for link, sent in self._doubtful.items() if doubtful.get(link) == sent}
-        for row in self._new_entries():
-            for fault in self._faults(row, lasting, unknown):
-                desk.halt_symbol(row["symbol"], Level.HALT, "INVARIANT", f"entry {row['id']}: {fault}")
+        new = self._new_entries()
+        self._caps.take(new)
         for link in self._doubtful.keys() - doubtful.keys():
             self._judge_end(link, now_s)
         self._stops.look()
-        self._caps.remember()
         self._halts, self._doubtful = halts, doubtful
         soonest_s = (
             now_s + desk.settings.never_arrived_after_s - 2 * LOOK_EVERY_S
         )  # it was in doubt up to a look before this one
         self._absent_from_s = {link: min(self._absent_from_s.get(link, soonest_s), soonest_s) for link in doubtful}
+        for row in new:
+            for fault in self._faults(row, lasting, unknown):
+                desk.halt_symbol(row["symbol"], Level.HALT, "INVARIANT", f"entry {row['id']}: {fault}")
+            await anyio.lowlevel.checkpoint()
 
     def _judge_end(self, link: str, now_s: float) -> None:
         """An order that is in doubt no more: called absent, it must have been in doubt for as long as the proof takes."""
@@ -110,7 +116,7 @@ class SecondLook:
             if case is None:
                 yield "nothing is kept of what its gates had before them (INV-36)"
             else:
-                bounds = desk.on_record.read(OrderSettings, case["limits"])
+                bounds = self._caps.bounds(case["limits"])
                 yield from self._caps.faults(row, bounds, case["facts"])
                 yield from _stale(case["inputs"], case["facts"], bounds)
         if desk.environment is Environment.LIVE and not self._armed(row):

@@ -104,7 +104,7 @@ class Timers:
             self._watch_ban()
             self._breakers.look()
             self._withdrawals.look()
-            self._second_look.look()
+            await self._second_look.look()
             if self._desk.judged.write_refused():
                 self._desk.ledger.commit()  # at once: an order that is due next shall not sync them with its own row
             else:
