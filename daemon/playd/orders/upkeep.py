@@ -73,16 +73,9 @@ class Upkeep:
         return False
 
     def _bars(self) -> bool:
-        """
-        The oldest verdicts of the first instance that has any older than they are kept, by its market's time: those of a clock
-        that its Play no longer decides on too.
-        """
-        lines = list(self._lines())
-        newest_ms: dict[str, int] = {}
-        for uid, _, at_ms in lines:
-            newest_ms[uid] = max(at_ms, newest_ms.get(uid, 0))
-        for uid, clock_ms, _ in lines:
-            key, until_ms = (uid, clock_ms), newest_ms[uid] - self._keep_ms
+        """The oldest verdicts of the first instance that has any older than they are kept, by its market's time."""
+        for uid, clock_ms, newest_ms in self._lines():
+            key, until_ms = (uid, clock_ms), newest_ms - self._keep_ms
             where = "FROM bars WHERE instance = ? AND clock_ms = ?"
             rows = self._ledger.rows(f"SELECT * {where} AND close_ms < ? ORDER BY close_ms LIMIT ?", (*key, until_ms, BATCH))
             if rows:
@@ -180,10 +173,19 @@ class Upkeep:
         return True
 
     def _archive(self, table: str, rows: Sequence[Mapping[str, object] | sqlite3.Row]) -> None:
-        """Append rows to today's file of a table. Durable when this returns."""
+        """
+        Append rows to today's file of a table. Durable when this returns.
+
+        A line that a crash or a full disk cut short goes first, or the next row would be written into it: its own row is still
+        in the ledger.
+        """
         day = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).date().isoformat()
         self._disk.mkdir(self._directory)
-        file = self._disk.open_append(self._directory / f"{table}-{day}.jsonl")
+        path = self._directory / f"{table}-{day}.jsonl"
+        size = self._disk.stat(path).size if self._disk.exists(path) else 0
+        if size and self._disk.read_from(path, size - 1, 1) != b"\n":
+            self._disk.truncate(path, self._disk.read_bytes(path).rfind(b"\n") + 1)
+        file = self._disk.open_append(path)
         try:
             file.write(b"".join(orjson.dumps(dict(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows))
             file.sync()

@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
 import orjson
@@ -86,20 +87,22 @@ def test_old_verdicts_move_to_the_archive_whole_and_in_order(
     assert archived(world, "bars") + left == before
 
 
-def test_verdicts_of_a_clock_that_a_play_left_go_too(world: VirtualWorld, ledger: Ledger) -> None:
-    add_bars(ledger, range(401, 450))
-    for day in (1, 40, 60):
-        ledger.write(
-            "INSERT INTO bars (instance, clock_ms, close_ms, processed_ms, verdict, detail) VALUES ('u',?,?,1,'NO_SIGNAL','x')",
-            (15 * MINUTE_MS, day * DAY_MS),
-        )
-    through(keeper(world, ledger))
-    kept = ledger.rows("SELECT close_ms FROM bars WHERE clock_ms <> ?", (MINUTE_MS,))
-    assert [row["close_ms"] // DAY_MS for row in kept] == [60]
-    assert [row["close_ms"] for row in archived(world, "bars")] == [DAY_MS, 40 * DAY_MS]
+def test_the_next_line_of_verdicts_is_found_by_their_key(ledger: Ledger) -> None:
     for sql in ("SELECT instance, clock_ms FROM bars WHERE (instance, clock_ms) > (?, ?) ORDER BY instance, clock_ms LIMIT 1",):
         (plan,) = ledger.rows(f"EXPLAIN QUERY PLAN {sql}", ("", 0))
         assert plan["detail"].startswith("SEARCH bars USING PRIMARY KEY")
+
+
+@pytest.mark.parametrize("torn", [b'{"instance":"u","clock_ms":60', b'{"whole":1}\n{"instance"', b"\0\0\0"])
+def test_a_line_that_was_cut_short_takes_no_row_with_it(world: VirtualWorld, ledger: Ledger, torn: bytes) -> None:
+    add_bars(ledger, range(403))
+    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=NOW_DAY)).date().isoformat()
+    world.disk.mkdir(ARCHIVE)
+    world.disk.write_replace(ARCHIVE / f"bars-{day}.jsonl", torn, keep_previous=False)
+    through(keeper(world, ledger))
+    found = [row["close_ms"] for row in archived(world, "bars") if "close_ms" in row]
+    assert found == [day * DAY_MS for day in range(2)]
+    assert count(ledger, "bars") == KEEP_DAYS + 1
 
 
 def test_an_archive_that_cannot_be_written_leaves_the_rows_where_they_are(world: VirtualWorld, ledger: Ledger) -> None:
