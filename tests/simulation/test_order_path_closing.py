@@ -1,13 +1,17 @@
 """A person closes a part of a position: reduce-only, under its stop, once per command, and nothing is halted by it."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import anyio
 
-from playd.core.orders import OrderRequest
+from playd.core.orders import OrderRequest, VenuePosition
 from playd.orders.fills import FillEvent
+from playd.orders.flattening import CLOSED_WITHIN_S
 from playd.orders.halts import Level, account_scope
+from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
 from tests.virtual_time import in_virtual_time
@@ -47,8 +51,11 @@ def test_it_says_what_was_closed_at_what_price_how_far_from_the_mark_and_which_s
             await (await life.register()).submit(entry(), READY)
             await anyio.sleep(0.1)
 
-            def cheaper(_order: OrderRequest) -> None:
+            def fall() -> None:
                 life.venue.price = Decimal(49_950)
+
+            def cheaper(_order: OrderRequest) -> None:
+                asyncio.get_running_loop().call_later(0.004, fall)  # while it is on its way
 
             life.venue.before_place = cheaper
             (found,) = await life.account.closing.close(SYMBOL, Decimal(40), key="k1")
@@ -128,6 +135,47 @@ def test_a_person_waits_ten_seconds_however_many_orders_it_takes() -> None:
             life.venue.resting = True
             with anyio.fail_after(11.0):
                 assert (await closed(life, "100", "k1"))[1:3] == (Decimal("0.010"), False)
+
+    in_virtual_time(body)
+
+
+def test_no_close_waits_for_the_mark_of_its_report() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(2.0)
+
+            async def silent(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+                await anyio.sleep_forever()
+                raise AssertionError((symbol, priority))
+
+            life.venue.positions = silent  # type: ignore[method-assign]
+            async with anyio.create_task_group() as group:
+                group.start_soon(closed, life, "100", "k1")
+                await anyio.sleep(0.1)
+                assert life.venue.signed() == 0
+                group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+def test_what_could_not_be_sent_in_ten_seconds_is_told_with_the_reason_and_sent_in_its_turn() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await anyio.sleep(2.0)
+            life.budget.wait_s = life.budget.ban_s = 600.0
+            began_s = life.world.clock.mono_s()
+            _, after, done, refused = await closed(life, "100", "k1")
+
+            assert life.world.clock.mono_s() - began_s <= CLOSED_WITHIN_S + 6.0
+            assert (after, done) == (Decimal("0.010"), False)
+            assert "nothing was sent yet: the venue has banned this address for another 600 s" in refused
+            life.budget.wait_s = life.budget.ban_s = 0.0
+            await anyio.sleep(600.0)
+            assert life.venue.signed() == 0
 
     in_virtual_time(body)
 

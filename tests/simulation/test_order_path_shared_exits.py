@@ -1,5 +1,6 @@
 """Exits of one owner beside each other on a symbol that somebody else holds a part of: none closes what is not its owner's."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -7,12 +8,13 @@ import anyio
 import pytest
 
 from playd.core.modes import Environment
-from playd.core.orders import OrderRequest, OrderState
+from playd.core.orders import OrderRequest, OrderState, VenuePosition
 from playd.orders.gateway import Instance
 from playd.orders.order_book import FOREIGN
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.orders.strangers import StrangerRefused
+from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.simulation.venue_script import Script, WriteFault
@@ -119,6 +121,92 @@ def test_what_nobody_owns_is_not_closed_twice_beside_an_instance() -> None:
                 Decimal(0),
                 Decimal("0.010"),
             )
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("turn_s", [0.0, 20.0])
+def test_two_commands_of_one_moment_close_once_what_nobody_owns(turn_s: float) -> None:
+    """Both read the position before either has an order; with `turn_s` the first waits longer for its turn than its caller."""
+
+    async def body() -> None:
+        life, said = build(), list[str]()
+        async with life.running():
+            await entered(life, qty="0.040")
+            life.venue.open_foreign(Decimal("0.005"))
+            await anyio.sleep(2.0)
+
+            async def ask(key: str) -> None:
+                try:
+                    await life.account.strangers.close(SYMBOL, key=key)
+                except StrangerRefused as refused:
+                    said.append(refused.code)
+
+            life.budget.wait_s = turn_s
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask, "a")
+                group.start_soon(ask, "b")
+            await ask("c")
+            await anyio.sleep(60.0)
+
+            assert said == ["CLOSING", "CLOSING" if turn_s else "NOT_FOREIGN"]
+            assert (held(life, UID), held(life, FOREIGN), life.venue.signed()) == (
+                Decimal("0.040"),
+                Decimal(0),
+                Decimal("0.040"),
+            )
+
+    in_virtual_time(body)
+
+
+def test_a_close_of_what_nobody_owns_is_refused_between_two_orders_of_another() -> None:
+    async def body() -> None:
+        life = build(settings=LADDER)
+        async with life.running():
+            await life.register()
+            await life.ports[0].submit(entry(qty="0.020"), QUOTED)
+            await anyio.sleep(2.0)
+            life.venue.open_foreign(Decimal("0.010"))
+            await anyio.sleep(2.0)
+            life.venue.fill_share = Decimal(0)
+            async with anyio.create_task_group() as group:
+                group.start_soon(_close, life, "one")
+                for _ in range(2000):
+                    await anyio.sleep(0.01)
+                    working = [row for row in life.account.desk.book.live(SYMBOL) if row.owner == FOREIGN and row.reduce_only]
+                    if life.account.desk.book.open_intents() and not working:
+                        break
+                assert life.account.desk.book.open_intents()
+                with pytest.raises(StrangerRefused, match="closes it already"):
+                    await life.account.strangers.close(SYMBOL, key="two")
+                life.venue.fill_share = Decimal(1)
+            await anyio.sleep(60.0)
+
+            assert (held(life, UID), held(life, FOREIGN), life.venue.signed()) == (
+                Decimal("0.020"),
+                Decimal(0),
+                Decimal("0.020"),
+            )
+
+    in_virtual_time(body)
+
+
+def test_what_nobody_owns_is_closed_though_the_venue_does_not_tell_of_the_position() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.open_foreign(Decimal("0.005"))
+            await anyio.sleep(2.0)
+
+            async def silent(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+                await anyio.sleep_forever()
+                raise AssertionError((symbol, priority))
+
+            life.venue.positions = silent  # type: ignore[method-assign]
+            with anyio.fail_after(15.0):
+                assert await life.account.strangers.close(SYMBOL, key="one") == 0
+            assert life.venue.signed() == Decimal("0.010")
 
     in_virtual_time(body)
 

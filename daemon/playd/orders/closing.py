@@ -17,7 +17,7 @@ from playd.core.orders import Side, VenuePosition
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.fills import Share
-from playd.orders.flattening import BY_HAND, close_by_hand, executed, flatten_intent
+from playd.orders.flattening import BY_HAND, ByHand, executed, flatten_intent
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic_report import slippage_bps
 from playd.venues.port import Priority
@@ -32,8 +32,8 @@ _STOP_WITHIN_S: Final = 5.0
 class Closed:
     """
     One owner's share: signed quantities in base coin before and after, what the orders of this command executed and at what
-    average price, and why nothing was sent, if so. `slippage_bps` is against the mark before; None where that was not read, as
-    `stop_at_venue` where the position could not be read afterwards; that is zero for none.
+    average price, and why nothing was sent (yet), if so. `slippage_bps` is against the mark, read beside the first order;
+    None where it was not, as `stop_at_venue` where the position could not be read afterwards; that is zero for none.
     """
 
     owner: str
@@ -57,25 +57,32 @@ class Closing:
 
     def __init__(self, desk: Desk, exits: Exits) -> None:
         self._desk = desk
-        self._exits = exits
+        self._by_hand = ByHand(desk, exits)
 
     async def close(self, symbol: str, pct: Decimal, *, key: str) -> list[Closed]:
         """
         Close `pct` percent (above 0, at most 100) of what every instance holds of `symbol`, in whole steps, at least one.
 
-        Returns once it is gone or after ten seconds; what is left is driven on in the background, over restarts too. A part of
-        a symbol whose rules nobody knows is refused.
+        Returns once it is gone or after ten seconds, and at most five more for the stop that is left; what is left is driven on
+        in the background, over restarts too once an order is on record (`refused` says what was not sent by then, and will be).
+        A part of a symbol whose rules nobody knows is refused.
         """
         shares = [share for share in self._desk.fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN]
-        found: list[Closed] = []
-        seen = await self._read(symbol, _MARK_WITHIN_S) if shares else None
-        mark = seen.mark_price if seen is not None else Decimal(0)
+        found, seen = list[Closed](), list[VenuePosition]()
         async with anyio.create_task_group() as group:
+            if shares:  # no close waits for what only its report needs
+                group.start_soon(self._look, symbol, seen)
             for share in shares:
-                group.start_soon(self._close, share, pct, key, mark, found)
+                group.start_soon(self._close, share, pct, key, found)
+        mark = seen[0].mark_price if seen else Decimal(0)
         after = await self._read(symbol, _STOP_WITHIN_S) if found else None
         stop = None if after is None else after.stop
-        return [replace(each, stop_at_venue=stop) for each in sorted(found, key=lambda each: each.owner)]
+        found = [replace(each, slippage_bps=_slippage(each, mark), stop_at_venue=stop) for each in found]
+        return sorted(found, key=lambda each: each.owner)
+
+    async def _look(self, symbol: str, seen: list[VenuePosition]) -> None:
+        if (found := await self._read(symbol, _MARK_WITHIN_S)) is not None:
+            seen.append(found)
 
     async def _read(self, symbol: str, within_s: float) -> VenuePosition | None:
         with anyio.move_on_after(within_s), suppress(VenueError, LinkError):
@@ -83,7 +90,7 @@ class Closing:
             return next((row for row in rows if row.symbol == symbol), None)
         return None
 
-    async def _close(self, share: Share, pct: Decimal, key: str, mark: Decimal, found: list[Closed]) -> None:
+    async def _close(self, share: Share, pct: Decimal, key: str, found: list[Closed]) -> None:
         desk, before = self._desk, share.position.signed_qty
         wanted, rules = abs(before), desk.instruments.get(share.symbol)
         if pct < 100:
@@ -96,10 +103,13 @@ class Closing:
         intent = flatten_intent(
             desk.alias, share.owner, share.symbol, side, wanted, price_ref=price, cause=f"close:{key}", reason=BY_HAND
         )
-        verdict = await close_by_hand(self._exits, intent)
+        verdict = await self._by_hand.close(intent)
         after = desk.fills.position(share.owner, share.symbol).signed_qty
         refused = "" if verdict.has_order else verdict.text
         closed, value = executed(desk.book.of_intent(intent_id(share.owner, intent.cause, intent.action, intent.leg)))
         average = value / closed if closed else Decimal(0)
-        slippage = slippage_bps(mark, average, is_long=before > 0)
-        found.append(Closed(share.owner, before, after, wanted, refused, closed, average, slippage))
+        found.append(Closed(share.owner, before, after, wanted, refused, closed, average))
+
+
+def _slippage(each: Closed, mark: Decimal) -> Decimal | None:
+    return slippage_bps(mark, each.average_price, is_long=each.before > 0)

@@ -19,12 +19,15 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
 from playd.orders.exits import Exits
 from playd.orders.fill_check import Expected, Fallback, planned_stop
-from playd.orders.flattening import BY_HAND, close_by_hand, flatten_intent
+from playd.orders.flattening import BY_HAND, ByHand, flatten_intent
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
 from playd.orders.rows import text
 from playd.venues.port import Priority
+
+_READ_WITHIN_S: Final = 2.0
+"""How long a close waits for what the venue says of the position."""
 
 _SEEN_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.5
@@ -73,7 +76,7 @@ class Strangers:
 
     def __init__(self, desk: Desk, exits: Exits, protection: Protection) -> None:
         self._desk = desk
-        self._exits = exits
+        self._by_hand = ByHand(desk, exits)
         self._protection = protection
 
     def listed(self) -> list[Stranger]:
@@ -142,11 +145,37 @@ class Strangers:
 
     async def close(self, symbol: str, *, key: str) -> Decimal:
         """
-        Close what others hold of `symbol`, reduce-only; what is left of it after at most 10 s, driven on in the background.
+        Close what others hold of `symbol`, reduce-only; how much of it is left after at most 10 s, and 2 s before them in which
+        the position is read. That is driven on in the background, or sent there in its turn (`waits`).
 
         Raises `StrangerRefused` where the position of instances stands on the other side, so that an order could only open, in
         hedge mode, and while an order closes it already: of two in doubt the second would close what instances hold.
         """
+        desk = self._desk
+        self._to_close(symbol)
+        price = desk.fills.position(FOREIGN, symbol).avg_price
+        with (
+            anyio.move_on_after(_READ_WITHIN_S),
+            suppress(VenueError, LinkError),
+        ):  # what is not told now can be closed all the same
+            await self._load_rules(symbol)
+            for seen in await desk.port.positions(symbol, priority=Priority.EXIT):
+                self._refuse_hedged(seen)
+                price = seen.mark_price or price
+        held = self._to_close(symbol)  # behind the waits: another command may close it by now, and executions have come
+        side = Side.SELL if held > 0 else Side.BUY
+        intent = flatten_intent(
+            desk.alias, FOREIGN, symbol, side, abs(held), price_ref=price, cause=f"close:{key}", reason=BY_HAND
+        )
+        await self._by_hand.close(intent)
+        return desk.fills.position(FOREIGN, symbol).signed_qty
+
+    def waits(self, symbol: str) -> str:
+        """Why the order of a `close` that was asked for was not sent yet, if there is one; else empty."""
+        return self._by_hand.waits(FOREIGN, symbol)
+
+    def _to_close(self, symbol: str) -> Decimal:
+        """What others hold of a symbol, signed. Raises `StrangerRefused` where it may not be closed now; see `close`."""
         desk = self._desk
         held, net = desk.fills.position(FOREIGN, symbol).signed_qty, desk.fills.net(symbol)
         if not held:
@@ -158,18 +187,12 @@ class Strangers:
             raise StrangerRefused("NOT_REDUCIBLE", note)
         if closing := [row for row in desk.book.live(symbol) if row.owner == FOREIGN and row.intent and row.reduce_only]:
             raise StrangerRefused("CLOSING", f"order {closing[0].link_id} closes it already and is {closing[0].state}")
-        await self._load_rules(symbol)
-        price = desk.fills.position(FOREIGN, symbol).avg_price
-        with suppress(VenueError, LinkError):  # what cannot be read now can be closed all the same
-            for seen in await desk.port.positions(symbol, priority=Priority.EXIT):
-                self._refuse_hedged(seen)
-                price = seen.mark_price or price
-        side = Side.SELL if held > 0 else Side.BUY
-        intent = flatten_intent(
-            desk.alias, FOREIGN, symbol, side, abs(held), price_ref=price, cause=f"close:{key}", reason=BY_HAND
-        )
-        await close_by_hand(self._exits, intent)
-        return desk.fills.position(FOREIGN, symbol).signed_qty
+        begun = [each.id for each in desk.book.open_intents() if (each.instance, each.symbol) == (FOREIGN, symbol)]
+        if begun:  # between two of its orders
+            raise StrangerRefused("CLOSING", f"exit {begun[0]} closes it already")
+        if why := self.waits(symbol):
+            raise StrangerRefused("CLOSING", f"another command closes it already; {why}")
+        return held
 
     async def _load_rules(self, symbol: str) -> None:
         """Rules of a symbol that no instance here trades. Raises `StrangerRefused` for one that the venue does not list."""
