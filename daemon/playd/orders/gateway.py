@@ -320,6 +320,8 @@ class Gateway:
 
     def _case(self, intent: Intent, inputs: GateInputs, instance: Instance, *, intent_exists: bool) -> Case:
         desk = self._desk
+        # A panic of the guardian leaves word before it closes anything, and what it closes may be what this entry follows.
+        desk.halts.check_files()
         facts = self._facts.gather(intent, instance.clock_ms, intent_exists=intent_exists)
         settings = desk.settings_of(intent.instance_uid)
         return Case(intent, inputs, facts, desk.instrument(intent.symbol), settings)
