@@ -100,9 +100,19 @@ def _halts(stage: Stage, drill: Drill) -> list[str]:
 
 
 def _incidents(stage: Stage, drill: Drill) -> list[str]:
-    known = (*drill.leaves, *drill.stays, drill.incident, *OF_A_DAY, *(("HALTED",) if drill.leaves else ()))
+    known = open_until_closed(drill)
     rows = [row for row in stage.table("incidents") if row["resolved_ms"] is None and row["severity"] == "critical"]
     return [f"{row['kind']} on {row['scope']}" for row in rows if row["kind"] not in known]
+
+
+def open_until_closed(drill: Drill) -> frozenset[str]:
+    """
+    Kinds of incidents that may be open before a person has closed any: what the drill says stays, its own, figures over a day,
+    and what tells of something that happened and is named among what its fault leads to.
+    """
+    told = {*drill.opens, *drill.may_open}.intersection(HAPPENED)
+    halted = ("HALTED",) if drill.leaves else ()
+    return frozenset((*drill.leaves, *drill.stays, drill.incident, *OF_A_DAY, *told, *halted))
 
 
 async def _as_undisturbed(stage: Stage) -> None:

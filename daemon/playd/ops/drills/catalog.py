@@ -53,7 +53,8 @@ DRILLS: Final = (
         "at most one order per attempt; covered 15 s after a restart; as an undisturbed run afterwards",
         limit_s=15.0, deadline_s=1260.0,
         # Deaths that follow at once give no order the minute that it takes to be proved absent; a doubt of two is a person's.
-        halts=("PANIC 4",), may_halt=("GUARDIAN_PANIC 4", "UNKNOWN_ORDER 2"), may_open=("HALTED", "UNKNOWN_ORDER_AGE"),
+        halts=("PANIC 4",), may_halt=("GUARDIAN_PANIC 4", "UNKNOWN_ORDER 2"),
+        may_open=("GUARDIAN_STOP", "HALTED", "UNKNOWN_ORDER_AGE"),
         guardian=("stop", "cancel", "close", "panic"), leaves=("UNKNOWN_ORDER",), stays=("HALTED", "UNKNOWN_ORDER"),
     ),
     Drill(
@@ -86,7 +87,8 @@ DRILLS: Final = (
         "DRL-07", 1, "blind", "all reads fail for 20 s, for 70 s and for ten minutes while exposed",
         "account paused at 15 s, halted at 60 s, each time with one incident; nothing is assumed; exits still sent",
         incident="BLIND", limit_s=65.0, deadline_s=1080.0, waits=True,
-        halts=("BLIND 1", "BLIND 2"), opens=("HALTED",),
+        # Its own incident closes as soon as reads are answered; the halt, lifted a second later, need not be told by another.
+        halts=("BLIND 1", "BLIND 2"), may_open=("HALTED",),
     ),
     Drill(
         "DRL-08", 1, "stale quote",
@@ -150,7 +152,8 @@ DRILLS: Final = (
         limit_s=40.0, deadline_s=1260.0, waits=True,
         halts=("BANNED 1", "BLIND 1", "BLIND 2", "CLOCK_LOCAL 1", "MANUAL_STOP 1", "NAKED 2", "PANIC 4"),
         may_halt=("UNKNOWN_ORDER 2",), opens=("BLIND", "HALTED", "MANUAL_STOP", "NAKED"),
-        may_open=("STOP_REFUSED", "UNKNOWN_ORDER", "UNKNOWN_ORDER_AGE"), guardian=("stop",),
+        # The guardian's key is not throttled: where the daemon's repairs wait for fifteen seconds, it sets the stop.
+        may_open=("GUARDIAN_STOP", "STOP_REFUSED", "UNKNOWN_ORDER", "UNKNOWN_ORDER_AGE"), guardian=("stop",),
     ),
     Drill(
         "DRL-17", 1, "clock", "an entry answered with 10002; the venue's clock is 5 s off, both ways, then drifts; ours is set",
@@ -163,7 +166,9 @@ DRILLS: Final = (
         "no space for the ledger, for the journal, for states, at any write; each time there is some again",
         "ballast used, level 2 on everything; an exit and a panic carried out and on record; clean resume",
         limit_s=30.0, deadline_s=600.0,
+        # Where a line of the log is the first to find no space, lines are lost until the file is tried again.
         halts=("DISK 2", "KILL_FILE 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",), opens=("GUARDIAN_PLAN", "HALTED"),
+        may_open=("LOG_LOST",),
     ),
     Drill(
         "DRL-19", 1, "damaged files",
@@ -171,8 +176,7 @@ DRILLS: Final = (
         "refused with a clear word or recovered; nothing damaged counts as empty",
         incident="STATE_DAMAGED",
         halts=("JOURNAL_BROKEN 2", "KILL_FILE 2", "MANUAL_STOP 1"),
-        opens=("GUARDIAN_PLAN", "HALTED", "INSTANCE_FAILED", "MANUAL_STOP"), guardian=("cancel",), leaves=("JOURNAL_BROKEN",),
-        stays=("HALTED", "INSTANCE_FAILED"),
+        opens=("GUARDIAN_PLAN", "HALTED", "INSTANCE_FAILED", "MANUAL_STOP"), guardian=("cancel",), stays=("INSTANCE_FAILED",),
     ),
     Drill(
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
@@ -218,8 +222,9 @@ DRILLS: Final = (
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
         incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0,
         # A daemon that was stopped in the middle of a fill finds, when it goes on, a stop unconfirmed for seconds.
-        halts=("GUARDIAN_PANIC 4", "KILL_FILE 2", "PANIC 4"), may_halt=("NAKED 2",), may_open=("HALTED", "NAKED"),
-        guardian=("panic", "close", "cancel", "stop"), leaves=("GUARDIAN_PANIC", "NAKED"), stays=("HALTED",),
+        halts=("GUARDIAN_PANIC 4", "KILL_FILE 2", "PANIC 4"), may_halt=("NAKED 2",),
+        may_open=("GUARDIAN_STOP", "HALTED", "NAKED"), guardian=("panic", "close", "cancel", "stop"),
+        leaves=("GUARDIAN_PANIC", "NAKED"), stays=("HALTED",),
     ),
     Drill(
         "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",

@@ -19,6 +19,7 @@ PAGE_BYTES: Final = 4096
 BLOCKED_EXIT: Final = 8
 DAMAGED_EXIT: Final = 78
 BROKEN_CHAIN_EXIT: Final = 10
+BROKEN: Final = "byte flipped in the journal"
 
 
 async def damaged_files(stage: Stage) -> None:
@@ -133,7 +134,7 @@ async def _kill_file(stage: Stage) -> None:
 
 
 async def _journal(stage: Stage) -> None:
-    """One byte in the middle of the journal: `audit verify` names it, the daemon starts and goes on behind it."""
+    """One byte in the middle of the journal: `audit verify` names it, everything is halted until a person has looked."""
     disk, path = stage.world.disk, _journal_file(stage)
     await stage.daemon.kill()
     good = disk.read_bytes(path)
@@ -141,17 +142,19 @@ async def _journal(stage: Stage) -> None:
     stage.report.inject("flip", "journal middle", byte=middle)
     disk.write_replace(path, good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :], keep_previous=False)
     verified = await stage.playd("audit", "verify", str(stage.state))
-    stage.report.require(
-        verified.code == BROKEN_CHAIN_EXIT, "byte flipped in the journal", f"`audit verify`: {verified.text.strip()}"
-    )
+    stage.report.require(verified.code == BROKEN_CHAIN_EXIT, BROKEN, f"`audit verify`: {verified.text.strip()}")
     await stage.start_daemon()
     stage.known_break = verified.text.strip()
 
     async def halted() -> Any:
         return stage.halt("JOURNAL_BROKEN")
 
-    await stage.expect("byte flipped in the journal", halted, "READY, with everything halted at level 2", NOTICED_S)
-    await _quarantined(stage, "byte flipped in the journal", path.name)
+    await stage.expect(BROKEN, halted, "READY, with everything halted at level 2", NOTICED_S)
+    await _quarantined(stage, BROKEN, path.name)
+    kill_file = stage.state / HALT_FILE
+    stage.report.require(disk.exists(kill_file), BROKEN, f"{HALT_FILE} was written, for a person to remove")
+    disk.remove(kill_file)
+    await lifted_by_a_person(stage, ALL, f"{BROKEN}, looked at", NOTICED_S)
 
 
 async def _quarantined(stage: Stage, fault: str, name: str) -> None:

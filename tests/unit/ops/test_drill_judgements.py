@@ -1,0 +1,43 @@
+"""What single judgements of drills ask: of instances whose candles are right, of incidents that are open behind a drill."""
+
+from typing import Any
+
+import pytest
+
+from playd.ops.drills.afterwards import open_until_closed
+from playd.ops.drills.catalog import BY_ID, DRILLS
+from playd.ops.drills.consequences import STOP
+from playd.ops.drills.scenarios.bars import moved_by_others
+
+
+def line(instance: str, cause: str, reason: str = "") -> dict[str, Any]:
+    return {"event": "instance.transition", "instance": instance, "cause": cause, "reason": reason}
+
+
+@pytest.mark.parametrize(
+    ("found", "counts"),
+    [
+        (line("busy", "feed_stale", "feed_stale: feed is gap"), False),
+        (line("held", "feed_stale", "feed_stale: feed is stale"), False),
+        (line("held", "feed_stale gone"), False),
+        (line("held", "feed_stale", "feed_stale: feed is gap"), True),
+        (line("held", "feed_stale", "feed_stale: feed is doubtful"), True),
+        (line("held", "halts", "BLIND: level 1 on account:default by daemon: no answer"), True),
+        (line("held", "crash", "crashed: ValueError"), True),
+    ],
+)
+def test_another_instance_moves_by_anything_but_a_market_that_stands_still_for_all(found: dict[str, Any], counts: bool) -> None:
+    assert moved_by_others([found]) == ([found] if counts else [])
+
+
+def test_where_the_guardian_may_set_a_stop_the_drill_names_what_tells_of_it() -> None:
+    setting = [drill for drill in DRILLS if STOP in drill.guardian]
+    named = {drill.id: {drill.incident, *drill.opens, *drill.may_open, *drill.stays} for drill in setting}
+    assert len(named) > 3
+    assert [number for number, kinds in named.items() if not kinds & {"GUARDIAN_STOP", "STOP_REFUSED"}] == []
+
+
+def test_what_tells_of_something_that_happened_is_open_until_a_person_closes_it() -> None:
+    assert {"GUARDIAN_STOP", "HALTED", "UNKNOWN_ORDER"} <= open_until_closed(BY_ID["DRL-01"])
+    assert "GUARDIAN_STOP" not in open_until_closed(BY_ID["DRL-09"])
+    assert "HALTED" not in open_until_closed(BY_ID["DRL-07"]), "it ends with its halt"
