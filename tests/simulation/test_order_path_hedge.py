@@ -191,3 +191,25 @@ def test_the_guardian_and_the_emergency_command_close_both_sides_too() -> None:
         venue.close_stream()
 
     in_virtual_time(body)
+
+
+class FlatHedge(FakeVenue):
+    """Every symbol is in hedge mode, which only a look at it alone shows while nothing is open."""
+
+    async def positions(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+        found = await super().positions(symbol, priority=priority)
+        return [replace(row, position_idx=idx) for row in found for idx in (LONG, SHORT)] if symbol else found
+
+
+def test_a_flat_symbol_in_hedge_mode_is_no_account_in_one_way_mode() -> None:
+    async def body() -> None:
+        for venue, mode in ((FakeVenue(LoopClock()), "one_way"), (FlatHedge(LoopClock()), f"hedge {SYMBOL}")):
+            life = build(venue)
+            async with life.running():
+                await life.register()
+                await life.account.reconciler.run("test")
+                (row,) = life.ledger.rows("SELECT position_mode FROM accounts")
+                assert row["position_mode"] == mode
+                assert life.account.reconciler.hedged() == ({SYMBOL} if "hedge" in mode else set())
+
+    in_virtual_time(body)

@@ -170,6 +170,7 @@ class Account:
         self.reconciler = Reconciler(
             self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books, repairs, self.blind
         )
+        self.key.on_mode = self.reconciler.mode_seen
         self.strangers = Strangers(self.desk, self.exits, self.protection)
         self.acceptance = Acceptance(self.desk, self.reconciler, self.breakers)
         self.closing = Closing(self.desk, self.exits)
@@ -191,7 +192,7 @@ class Account:
         self._ports: dict[str, InstancePort] = {}
         self._took_over = False
         self._leverage_due: set[str] = set()
-        """Symbols whose leverage a start has not asked for yet."""
+        """Symbols whose leverage a start has not asked for yet; of one that nothing is open on, before an instance has it."""
         self.ended = False
         """Whether its loops have run and end: nobody hears of anything here any more."""
         self.step = StartStep.KEY
@@ -230,18 +231,20 @@ class Account:
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
         self._begin(StartStep.RULES)
-        await self._load_rules(traded(self.desk), missing_is_halted=True)
+        await self._load_rules(at_stake(desk), missing_is_halted=True)
         self._begin(StartStep.RECONCILE)
         report = await self._first_reconciliation()
-        await self._load_rules(traded(self.desk), missing_is_halted=True)
+        await self._load_rules(at_stake(desk), missing_is_halted=True)
         self._begin(StartStep.PROTECT)
         positions = await desk.port.positions(priority=Priority.PROTECT)
         naked = await self.protection.protect_now([*positions])
         desk.booking.lost.recovering = self.protection.starting = False
         desk.publish()
-        for symbol in sorted(self._leverage_due):
+        for symbol in sorted(self._leverage_due & at_stake(desk)):
             await self._look_at_leverage(symbol, tries=1)
             self._leverage_due.discard(symbol)
+        # Nothing of ours is open on the others that were ever traded, however many: what may be open was read before them.
+        await self._load_rules(traded(desk), missing_is_halted=True)
         return StartReport(report, tuple(naked), in_doubt)
 
     def _begin(self, step: StartStep) -> None:
@@ -310,6 +313,9 @@ class Account:
         if refusal := self.key.start_refusal():
             raise CredentialError(refusal)
         await self._load_rules({symbol})
+        if symbol in self._leverage_due:
+            await self._look_at_leverage(symbol, tries=_LEVERAGE_TRIES)
+            self._leverage_due.discard(symbol)
         await self._read_old_rules(symbol)
         self._refuse_ended()  # it may have ended while the venue was asked; from here on nothing is awaited
         instance = Instance(instance_uid, name, symbol, clock_ms)
@@ -414,13 +420,15 @@ class Account:
         missing = [symbol for symbol in unknown if symbol not in found]
         if missing and not missing_is_halted:
             raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
-        for symbol in sorted(at_stake(desk).intersection(missing)):
+        concerned = at_stake(desk)
+        for symbol in sorted(concerned.intersection(missing)):
             what = "what it knows there is not watched, and no stop is put back: close it, or accept that it is gone"
             note = f"the venue lists no {symbol}, of which the ledger knows a position or an order; {what}"
             desk.halt_symbol(symbol, Level.HALT, "NOT_LISTED", note)
         for symbol in found:
             if missing_is_halted:
-                await self.key.look_at(symbol)
+                if symbol in concerned:
+                    await self.key.look_at(symbol)
                 self._leverage_due.add(symbol)  # what is open is put under its stop first
             else:
                 await self._look_at_leverage(symbol, tries=_LEVERAGE_TRIES)

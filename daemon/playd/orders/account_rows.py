@@ -78,8 +78,13 @@ class AccountRows:
             ),
         )
 
-    def note_modes(self, hedged: Collection[str]) -> None:
-        """Say in the account's row whether all its positions are in one-way mode, or which symbols are not."""
+    def note_modes(self, hedged: Collection[str], *, looked_at_all: bool) -> None:
+        """
+        Say in the account's row whether all its symbols are in one-way mode, or which are not. That all are is said once every
+        one was looked at: a list of open positions shows no mode of what is flat.
+        """
+        if not hedged and not looked_at_all:
+            return
         mode = f"hedge {' '.join(sorted(hedged))}" if hedged else ONE_WAY
         if mode != self._mode:
             self._mode = mode

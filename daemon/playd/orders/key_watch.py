@@ -1,5 +1,6 @@
 """The key of an account: accepted or refused before anything is done with it, and watched until it expires."""
 
+from collections.abc import Callable
 from typing import Final
 
 from playd.core.errors import CredentialError, LinkError, Refused, VenueError
@@ -40,6 +41,8 @@ class KeyWatch:
         self._warned_days: int | None = None
         self._found_mode = ""
         """Margin mode of the account as the venue last said, in its word."""
+        self.on_mode: Callable[[str, bool], None] = lambda _symbol, _hedged: None
+        """Hears of every symbol that was looked at, and whether it is in hedge mode; set by the account."""
 
     async def accept(self) -> None:
         """
@@ -91,7 +94,9 @@ class KeyWatch:
         """
         held = await self._desk.port.positions(symbol, priority=Priority.RECONCILE)
         rows = [position for position in held if position.symbol == symbol]
-        if any(position.position_idx for position in rows):
+        hedged = any(position.position_idx for position in rows)
+        self.on_mode(symbol, hedged)
+        if hedged:
             note = f"{symbol} is in hedge mode at the venue: switch it to one-way there, then resume"
             self._desk.halt_symbol(symbol, Level.HALT, "SYMBOL_REFUSED", note)
         return rows[0] if rows else None

@@ -115,6 +115,8 @@ class Reconciler:
         self._plan = Expectations(desk)
         self._odd_modes: set[str] = set()
         """Symbols that were in hedge mode when the venue last showed their mode."""
+        self._looked: set[str] = set()
+        """Symbols that were looked at by themselves, which shows the mode of a flat one too."""
         self._leverage = LeverageBack(desk, protection, self._odd_modes)
         self._others: set[str] = set()
         """Symbols that nobody here trades, of which the last run saw another position than the books have."""
@@ -153,7 +155,8 @@ class Reconciler:
             await self._leverage.set_back()
             await self._look_at_modes(differences)
             result = "diff" if differences else "match"
-            self._desk.account_rows.note_modes(self.hedged())
+            looked_at_all = set() < self._desk.instruments.keys() <= self._looked
+            self._desk.account_rows.note_modes(self.hedged(), looked_at_all=looked_at_all)
             return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "", became)
 
     async def _rehearse(self, trigger: str, started_s: float) -> ReconReport:
@@ -305,6 +308,12 @@ class Reconciler:
                 if symbol not in self._leverage.odd:
                     scope = symbol_scope(self._desk.alias, symbol)
                     self._desk.incidents.resolve("ACCOUNT_MODE", scope, "it is in one-way mode again")
+
+    def mode_seen(self, symbol: str, hedged: bool) -> None:
+        """What the venue shows of a symbol that was looked at by itself. That it is one-way again `_look_at_modes` finds."""
+        self._looked.add(symbol)
+        if hedged:
+            self._odd_modes.add(symbol)
 
     def hedged(self) -> set[str]:
         """Symbols in hedge mode, as far as the last reading showed."""

@@ -55,10 +55,18 @@ def test_a_balance_that_nothing_judged_is_followed_by_the_next_one_that_was_and_
 def test_the_mode_of_the_positions_is_written_when_it_changes(side: tuple[VirtualWorld, Ledger, AccountRows]) -> None:
     _, ledger, kept = side
     found = []
-    for hedged in ((), (), ("ETHUSDT", "BTCUSDT"), ()):
+    for hedged, looked_at_all in (
+        ((), False),
+        ((), True),
+        ((), True),
+        (("ETHUSDT", "BTCUSDT"), False),
+        ((), False),
+        ((), True),
+    ):
         before = ledger.writes
-        kept.note_modes(hedged)
+        kept.note_modes(hedged, looked_at_all=looked_at_all)
         row = ledger.row("SELECT position_mode FROM accounts")
         assert row is not None
         found.append((row["position_mode"], ledger.writes - before))
-    assert found == [("one_way", 1), ("one_way", 0), ("hedge BTCUSDT ETHUSDT", 1), ("one_way", 1)]
+    both = "hedge BTCUSDT ETHUSDT"
+    assert found == [("", 0), ("one_way", 1), ("one_way", 0), (both, 1), (both, 0), ("one_way", 1)]
