@@ -137,6 +137,12 @@ class PlayEngine:
         s = self._state[0]
         return bool(s["pending_qty"] > 0 or s["exit_qty"] > 0)
 
+    @property
+    def leaving(self) -> bool:
+        """Whether an order that closes the whole position is under way whose end the engine has not heard of."""
+        s = self._state[0]
+        return bool(s["dir"] != 0 and s["exit_qty"] >= s["qty"])
+
     def equity(self, mark_price: float) -> float:
         """Cash plus unrealised profit at `mark_price`, in USDT."""
         s = self._state[0]

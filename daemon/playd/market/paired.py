@@ -56,6 +56,11 @@ class PairedBars:
             return bar
         return replace(bar, candle=replace(bar.candle, reference=other.candle), late=bar.late or other.late)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a further bar is there already, and what it waits for too."""
+        return self._own.waiting and (self._over or self._other.waiting)
+
     async def _beside(self, open_ms: int) -> ClosedBar | None:
         """The other symbol's bar that opens then; None when there is none and will be none."""
         while True:

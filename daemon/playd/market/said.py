@@ -32,6 +32,9 @@ FRESH_S: Final = 2.0
 class Bars(Protocol):
     """Closed bars in unbroken order, of one symbol or of two in step."""
 
+    @property
+    def waiting(self) -> bool: ...
+
     async def receive(self) -> ClosedBar: ...
 
     def done(self, close_ms: int) -> None: ...
@@ -67,6 +70,11 @@ class SaidBars:
         bar, self._bar = self._bar, None
         beside: dict[str, Any] = {name: said[name] for name in self._names}
         return replace(bar, candle=replace(bar.candle, **beside))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a further bar is there already."""
+        return self._bars.waiting
 
     def done(self, close_ms: int) -> None:
         """Every bar that closes up to `close_ms` has been dealt with."""

@@ -67,6 +67,13 @@ class Subscription:
         """Close of the newest bar that has been dealt with."""
         return self._done_ms
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a further bar is there already."""
+        if self._refetched or self._ahead is not None or self._is_behind_the_kept():
+            return True
+        return self._cursor_ms is not None and self._feed.line.after(self._cursor_ms) is not None
+
     def __aiter__(self) -> "Subscription":
         return self
 

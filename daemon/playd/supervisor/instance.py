@@ -8,7 +8,7 @@ an `OrderPort`, and its whole memory is the engine, the number of the last event
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol, cast
 
@@ -24,6 +24,7 @@ from playd.engine.messages import Decision, EngineOrder
 from playd.engine.play_engine import PlayEngine
 from playd.market.bars import ClosedBar
 from playd.orders.cancels import CANCELLING
+from playd.orders.exits import FROZEN
 from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
 from playd.orders.gates import GateInputs
 from playd.orders.gateway import Verdict
@@ -104,6 +105,11 @@ class OrderPort(Protocol):
 
 class BarSource(Corrected, Protocol):
     """Closed bars in unbroken order, as `market.subscription` gives them, and corrections of them."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a further bar is there already, so that the one received last is not of the present market."""
+        ...
 
     async def receive(self) -> ClosedBar:
         """The next bar. Raises `anyio.EndOfStream` when a replayed market is over."""
@@ -288,7 +294,7 @@ class EngineInstance:
                     # No entry is sent while one is open; exits must not wait for a venue that does not answer.
                     with anyio.move_on_after(_MEND_WITHIN_S):
                         await self._corrections.mend(self.anchor_ms, self._step_ms)
-                await self._on_bar(bar)
+                await self._on_bar(bar, is_newest=not bars.waiting)
                 bars.done(self.last_open_ms + self._step_ms)
             self._around.market_ended()
             # The position stays at the venue; its events are still welcome.
@@ -322,7 +328,7 @@ class EngineInstance:
             self._port.dealt_with(event.n)
         raise self._port.why_ended()
 
-    async def _on_bar(self, bar: ClosedBar) -> None:
+    async def _on_bar(self, bar: ClosedBar, *, is_newest: bool) -> None:
         self._in_bar = True
         self._follow(bar)
         for happened in self._port.inside(bar.candle, self.engine.cash_usdt):
@@ -336,24 +342,24 @@ class EngineInstance:
         if self.caught_up:
             self._apply_all()
         await self._bring_levels()
-        await self._bring_missed()
         self._around.bar_taken(bar)
-        if not self.caught_up:
-            self._missed.meet(self.engine.position, bar.candle, self.identity.instrument)
+        missed = not self.caught_up or bar.late or not is_newest or self._missed.open
+        missed, leaving = missed and self._port.meets_present, self.engine.leaving
+        if missed:
+            self._missed.meet(self.engine.position, bar.candle, close_ms, self.identity.instrument)
         decision = self.engine.on_bar(bar.candle)
         self._around.bar_computed()
         self.last_open_ms = bar.candle.open_time_ms
-        if decision is not None and self._missed.due:
-            decision = self._missed.leaving(decision, self.engine.on_levels_refused)
         if decision is not None:
-            if not self.caught_up and self._port.meets_present:
-                decision = self._missed.hold(decision, self.engine.position, self.engine.describe(decision.orders))
+            if missed:
+                decision = self._missed.decided(decision, self.engine, leaving=leaving)
             await self._carry_out(decision, bar)
         if not self.caught_up and self.last_open_ms >= self._missed_until_ms:
             # The next bar may be a minute away: exits and events need not wait for it.
             self._catch_up_ended()
             self._apply_all()
             await self._bring_levels()
+        if self.caught_up and is_newest:
             await self._bring_missed()
         if self.caught_up:
             await self._target.bring(bar_closed=True)
@@ -383,7 +389,7 @@ class EngineInstance:
         verdict, refused, next_ms = decision.verdict, "", None
         self._port.deciding(decision.close_ms, bar_digest(self.engine.columns))
         for order in decision.orders:
-            intent = intent_of(self.identity, decision, order)
+            intent = self._missed.caused(intent_of(self.identity, decision, order))
             if order.action in _ENTRIES and order.limit_ticks is None:
                 await self._around.fresh_quote()
             look = partial(self._inputs, decision, order, bar)
@@ -427,12 +433,28 @@ class EngineInstance:
 
     async def _bring_missed(self) -> None:
         """Once everything that was missed is decided: bring a stop that moved meanwhile to the venue, or leave at it."""
-        settled = self._missed.settled(self.engine.position, self.engine.on_levels_refused) if self.caught_up else None
-        if settled is None:
+        held = self._missed.held(self.engine.position)
+        if held is None or self.engine.leaving:
             return
-        decision, order = settled
-        answer = await self._port.submit(intent_of(self.identity, decision, order))
-        if order.action is Action.EXIT and answer.code not in SENT:
+        decision, order = held
+        if self._missed.due:
+            await self._leave_missed(decision)
+            return
+        # No plan behind a refusal: what leaves here is no position that cannot be protected.
+        answer = await self._port.submit(replace(intent_of(self.identity, decision, order), bar_close_ms=0))
+        if answer.code == STOP_REFUSED:
+            self._missed.refused(self.identity.instrument)
+            await self._leave_missed(replace(decision, close_ms=0))
+        elif answer.code != FROZEN:
+            self._missed.forget()
+
+    async def _leave_missed(self, decision: Decision) -> None:
+        """What is refused is decided again with the next bar, until the position is gone."""
+        order = self.engine.on_levels_refused()
+        if order is None:
+            return
+        answer = await self._port.submit(self._missed.caused(intent_of(self.identity, decision, order)))
+        if answer.code not in SENT:
             self.engine.on_order_ended(order.action, answer.code)
 
     def _apply_all(self) -> None:
@@ -447,6 +469,7 @@ class EngineInstance:
                 self.engine.adopt(adopted_of(self.identity, event))
             case FillEvent():
                 levels = self.engine.on_fill(fill_of(self.identity, event))
+                self._missed.held(self.engine.position)
                 self._target.note_fill(event)
                 if levels is not None:
                     self._moves.append((event, levels))

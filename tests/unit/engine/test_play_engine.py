@@ -58,6 +58,22 @@ def test_exit_in_pieces_writes_parts_whose_fees_add_up() -> None:
     assert one.position is None
 
 
+def test_a_position_is_being_left_while_an_exit_of_all_of_it_is_under_way() -> None:
+    one = engine()
+    assert not one.leaving
+    one.on_fill(ENTRY)
+    assert not one.leaving
+    one.on_levels_refused()
+    assert one.leaving
+    one.on_fill(replace(EXIT, qty_steps=10))
+    assert one.leaving, "of the rest too"
+    one.on_order_ended(Action.EXIT, "refused")
+    assert not one.leaving
+    one.on_levels_refused()
+    one.on_fill(replace(EXIT, qty_steps=30))
+    assert not one.leaving
+
+
 def test_rejected_entry_may_be_decided_again() -> None:
     one = engine()
     assert decided(one).verdict == "ENTERED"

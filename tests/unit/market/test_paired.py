@@ -64,8 +64,12 @@ def test_a_bar_waits_for_the_other_symbols_and_a_cancelled_wait_loses_nothing() 
             assert await waits(pairs)
             close(scene, SYMBOL, 2)
             assert await waits(pairs)
+            assert not pairs.waiting
             close(scene, OTHER, 1, 2)
-            assert opens(await take(pairs, 2)) == [(1, 1), (2, 2)]
+            assert opens(await take(pairs)) == [(1, 1)]
+            assert pairs.waiting
+            assert opens(await take(pairs)) == [(2, 2)]
+            assert not pairs.waiting
             assert await waits(pairs)
 
     in_virtual_time(body)

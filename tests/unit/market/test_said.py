@@ -69,6 +69,7 @@ def test_a_late_bar_has_what_the_records_say_or_nothing(broken: bool) -> None:
             close(scene, 3)
             late = await alone.receive()
             assert late.late
+            assert bars.waiting
             scene.source.broken_beside = broken
             bar = await bars.receive()
             assert bar.candle.funding_rate == (None if broken else 0.0007)

@@ -174,7 +174,7 @@ def test_a_second_correction_during_a_build_is_built_too(first: int, second: int
 class Stage:
     """What one instance looks at, as far as a bar needs it: a venue that never answers, and an engine that decides nothing."""
 
-    columns, cash_usdt, order_pending, position = None, 0.0, False, None
+    columns, cash_usdt, order_pending, leaving, position, waiting = None, 0.0, False, False, None, False
 
     def __init__(self) -> None:
         self.taken_s: list[float] = []
