@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+import anyio
 import orjson
 
 from playd.ops.drills.bad_host import DEATH
@@ -12,7 +13,7 @@ from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, SENT, 
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS, another, with_trailing_stop
 from playd.ops.drills.programs import START_WITHIN_S, until
 from playd.ops.drills.report import DrillError
-from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person
+from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person, resume
 from playd.ops.drills.stage import HURRY, SPEED, Stage
 from playd.orders.halts import instance_scope
 from playd.world.ports import ChildSignal
@@ -39,6 +40,8 @@ DIES_S: Final = 120.0
 
 RETURNS_S: Final = 60.0
 TOLD_S: Final = 3.0
+LOOK_S: Final = 1.0
+DOUBT: Final = "UNKNOWN_ORDER"
 KILLED: Final = -9
 START, TRADING, PANIC, STOP = "start", "trading", "panic", "stop"
 SIDES: Final = (BEFORE, AFTER)
@@ -123,6 +126,28 @@ async def _begun_again(stage: Stage, fault: str) -> None:
 
 async def _killed(stage: Stage, moment: Moment, fault: str) -> None:
     """Bring the daemon to the moment; it must die of it."""
+    async with anyio.create_task_group() as group:
+        if moment.part in (TRADING, PANIC):
+            group.start_soon(_doubts_lifted, stage)
+        await _brought_to(stage, moment, fault)
+        group.cancel_scope.cancel()
+
+
+async def _doubts_lifted(stage: Stage) -> NoReturn:
+    """
+    A person lets a symbol trade again whose order was in doubt for two minutes, as soon as the doubt is over.
+
+    Where deaths follow faster than the absence of an order can be proved, that halt comes lawfully, and with every busy symbol
+    halted nobody would ever come to the moment. While the order is in doubt the daemon refuses to lift it.
+    """
+    while True:
+        await anyio.sleep(LOOK_S)
+        for row in stage.table("halts"):
+            if row["code"] == DOUBT and row["lifted_ms"] is None and stage.daemon.alive:
+                await resume(stage, row["scope"])
+
+
+async def _brought_to(stage: Stage, moment: Moment, fault: str) -> None:
     command = {"call": moment.call, "what": moment.what, "side": moment.side, "nth": moment.nth}
     if moment.part == START and stage.daemon.alive:
         await stage.daemon.stop()
