@@ -112,7 +112,9 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
     except RpcError as error:
         # What the guardian refuses may have been begun all the same, by the daemon or by what failed in the guardian.
         says_how = error.code in (Code.INCOMPLETE, Code.PHRASE_REQUIRED)
-        if says_how or not (begun_there or error.code in _HELPLESS):
+        # A daemon that is there and silent may wake up and trade on in what the guardian does not know.
+        lives = silent is not None and not isinstance(silent, Unreachable) and error.code is Code.NOT_FOUND
+        if says_how or not (begun_there or lives or error.code in _HELPLESS):
             raise
         may_have_begun = begun_there or error.code is Code.INTERNAL
         raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=may_have_begun) from None

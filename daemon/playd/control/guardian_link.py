@@ -22,7 +22,7 @@ from playd.ops.guardian_records import records_after
 from playd.ops.kept import KIND as WATCHER_FAILED
 from playd.ops.kept import kept
 from playd.orders.bans import banned_until_ms
-from playd.orders.guardian.plan import AccountPlan, AlertWay, Plan, Rules
+from playd.orders.guardian.plan import AccountPlan, AlertWay, Plan, PlannedInstance, Rules
 from playd.orders.guardian.plan_file import DIRECTORY, PlanFile, digest_of
 from playd.orders.guardian.planning import Held, account_plan, planned_halts
 from playd.orders.halts import ALL, FILE_CODE, Halts, Level, instance_scope, symbol_scope
@@ -42,6 +42,7 @@ JOURNAL: Final = "journal"
 _TOLD_WITHIN_MS: Final = 5000
 """So long after its beginning a panic of one instance is among what the guardian says it is closing, unless it is done."""
 
+_INSTANCES: Final = "SELECT uid, name, account, symbol FROM instances WHERE removed = 0 ORDER BY uid"
 _SEQ_KEY: Final = "guardian_seq"
 _AWAY: Final = (Unreachable, Forbidden, Unanswered, RpcError)
 
@@ -227,6 +228,7 @@ class GuardianLink:
             repeat_s,
             banned_until_ms(parts.ledger),
             settings.rate.ban_s,
+            tuple(PlannedInstance(**row) for row in parts.ledger.rows(_INSTANCES)),
         )
 
     def _take_over_old_plan(self) -> None:

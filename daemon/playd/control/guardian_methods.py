@@ -7,6 +7,7 @@ file where all is to be closed: the daemon honours both within a second of wakin
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import PurePath
 from typing import Final, Protocol
 
@@ -18,6 +19,7 @@ from playd.control.panic_rows import not_flat, panic_rows, worded
 from playd.control.protocol import Code, JsonObject, Request, RpcError
 from playd.control.server import Session
 from playd.core.canonical import Json
+from playd.core.errors import LinkError, VenueError
 from playd.orders.guardian.guardian import Guardian
 from playd.orders.guardian.plan import AccountPlan
 from playd.orders.guardian.unfinished import Unfinished
@@ -25,6 +27,7 @@ from playd.orders.halts import ALL
 from playd.orders.kill_file import KILL_FILE, write_kill_file
 from playd.orders.panic_notes import CODE, leave_note
 from playd.orders.panic_report import PanicReport, PanicScope
+from playd.supervisor.names import not_found
 from playd.world.ports import World
 
 PROTOCOL: Final = 1
@@ -36,10 +39,11 @@ NO_ACCOUNT: Final = "the guardian's plan holds no account; wallets of an embedde
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One account's part of a scope."""
+    """One account's part of a scope. `trades` is the symbol of an instance of which the plan knows no share."""
 
     alias: str
     scope: PanicScope
+    trades: str = ""
 
 
 class Voice(Protocol):
@@ -135,6 +139,8 @@ class GuardianMethods:
         report = panic_rows(text, reports, unread)
         if not known and report["flat"] and not report["positions"]:
             report = not_flat(report, UNSURE)
+        if report["flat"] and (untold := await self._untold(parts)):
+            report = not_flat(report, untold)
         if not parts:
             report["flat"], report["text"] = False, f"{text}: nobody was looked at: {NO_ACCOUNT}"
             report["problems"].append(NO_ACCOUNT)
@@ -188,16 +194,40 @@ class GuardianMethods:
             return given, [Part(_known(alias, accounts), PanicScope(symbol=symbol))]
         name = rest if kind == "instance" and rest else given
         owned = {
-            (account.alias, share.owner)
+            (account.alias, share.owner): ""
             for account in accounts.values()
             for each in account.positions
             for share in each.shares
             if share.name == name
         }
-        if not owned:
-            hint = "an instance without a position is not in the plan; use symbol:ACCOUNT/SYMBOL, account:A or all"
-            raise RpcError(Code.NOT_FOUND, f"the guardian's plan holds no position of {name!r}", hint=hint)
-        return f"instance:{name}", [Part(alias, PanicScope(instance_uid=owner)) for alias, owner in sorted(owned)]
+        instances = self._guardian.plan.instances
+        known = {(each.account, each.uid): each.symbol for each in instances if each.name == name} | owned
+        if not known:
+            hint = "symbol:ACCOUNT/SYMBOL, account:A or all need no name"
+            raise RpcError(Code.NOT_FOUND, not_found("instance", name, {each.name for each in instances}), hint=hint)
+        parts = [Part(alias, PanicScope(instance_uid=uid), trades) for (alias, uid), trades in sorted(known.items())]
+        return f"instance:{name}", parts
+
+    async def _untold(self, parts: list[Part]) -> str:
+        """
+        What is open in the symbol of an instance beyond what the plan tells of, empty where nothing is: the newest plan has no
+        share of it, and what it entered behind that plan nobody here can tell from what others hold.
+        """
+        for part in parts:
+            kept, plan = self._guardian.kept.get(part.alias), self._guardian.plan.account(part.alias)
+            if not part.trades or kept is None or kept.hands is None:
+                continue
+            closing = f"`playctl panic symbol:{part.alias}/{part.trades}` closes all of it"
+            try:
+                seen = await kept.hands.read()
+            except (VenueError, LinkError) as error:
+                return f"{part.trades} could not be read: {error}"
+            for position in (each for each in seen.positions if each.symbol == part.trades and each.side is not None):
+                planned = plan.position(position.symbol, position.position_idx) if plan is not None else None
+                told = planned.qty if planned is not None and planned.side is position.side else Decimal(0)
+                if position.qty > told:
+                    return f"{worded(position)}, of which the plan tells {told:f}: some of it may be its; {closing}"
+        return ""
 
     async def _refuse_unknown(self, parts: list[Part]) -> bool:
         """

@@ -2,8 +2,8 @@
 Panics of the guardian as notes for the daemon: one file per scope, and level 4 there before anything else is decided.
 
 The guardian leaves a note before it closes anything, whatever the daemon is doing. The daemon puts it on record within a second
-of waking up, before it judges an entry and at every start, then takes the file away. The name says the scope, what is inside is for people: so an empty
-file, for which a full disk has room, is enough.
+of waking up, before it judges an entry and at every start, then takes the file away. The name says the scope, what is inside is
+for people: so an empty file, for which a full disk has room, is enough.
 """
 
 from collections.abc import Iterator

@@ -113,6 +113,7 @@ async def test_a_panic_that_nobody_saw_end_may_have_left_a_position(monkeypatch:
         ("dies", "bug", 11, "begun, and nobody saw its end: a position may remain"),
         ("away", "bug", 11, "begun, and nobody saw its end: a position may remain"),
         ("away", "knows no such", 4, "the plan holds no position"),
+        ("silent", "knows no such", 11, "nobody carries it out: a position may remain"),
         ("away", "away", 11, "nobody carries it out: a position may remain"),
         ("dies", "flat", 0, ""),
         ("crowded", "flat", 0, ""),

@@ -18,7 +18,7 @@ from playd.core.modes import Environment
 from playd.ops.journal import Journal, open_journal
 from playd.orders.account import Account
 from playd.orders.desk import Condition
-from playd.orders.guardian.plan import Plan
+from playd.orders.guardian.plan import Plan, PlannedInstance
 from playd.orders.guardian.plan_file import PlanFile
 from playd.orders.guardian.planning import planned_halts
 from playd.orders.halts import Halts, Level
@@ -103,6 +103,22 @@ async def test_positions_of_an_account_that_is_not_open_yet_stay_in_the_plan() -
         found = file.load()
     assert found is not None
     assert (found.plan.accounts[0].positions, found.plan.accounts[0].read_to_ms) == ((planned(),), 7)
+
+
+async def test_every_instance_that_is_not_removed_is_in_the_plan_whatever_it_holds() -> None:
+    world = virtual_world()
+    async with daemon_side(world) as side:
+        for uid, removed in (("u1", 0), ("u2", 1)):
+            side.ledger.write(
+                "INSERT INTO instances (uid, name, tag, account, symbol, mode, clock_ms, created_ms, removed)"
+                " VALUES (?, ?, ?, 'main', 'BTCUSDT', 'demo', 1, 1, ?)",
+                (uid, f"of-{uid}", uid, removed),
+            )
+        side.ledger.commit()
+        async with side.link.running():
+            found = PlanFile(world.disk, STATE).load()
+    assert found is not None
+    assert found.plan.instances == (PlannedInstance("u1", "of-u1", "main", "BTCUSDT"),)
 
 
 async def test_a_plan_that_could_not_be_written_is_told_until_what_stands_there_is_right_again() -> None:

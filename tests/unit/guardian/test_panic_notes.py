@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,10 +13,12 @@ import pytest
 from playd.cli.guardian import Voice, _make_ready_for_panics
 from playd.control.guardian_methods import GuardianMethods
 from playd.control.protocol import Request, RpcError
-from playd.orders.guardian.plan import Plan, PlannedShare
+from playd.orders.guardian.judge import Seen
+from playd.orders.guardian.plan import Plan, PlannedInstance, PlannedShare
 from playd.orders.halts import Halts, Level
 from playd.orders.ledger import Ledger
 from playd.orders.panic_notes import FOLDER, leave_note
+from playd.orders.panic_report import PanicReport, PanicScope
 from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
 from playd.orders.share_claims import FOLDER as CLOSING
 from playd.world.virtual import VirtualWorld, virtual_world
@@ -59,10 +62,10 @@ def halts_of(world: VirtualWorld) -> Halts:
     return Halts(ledger, world.disk, world.clock, MemoryJournal(), STATE)
 
 
-async def panic(world: VirtualWorld, scope: str, **params: str) -> str:
+async def panic(world: VirtualWorld, scope: str, instances: tuple[PlannedInstance, ...] = (), **params: str) -> str:
     """Ask a guardian that watches nothing (yet) for a panic; what it answers."""
     shares = (PlannedShare("abcdefgh", "mine", planned().qty),)
-    plan = Plan(accounts=(replace(account(), positions=(replace(planned(), shares=shares),)),))
+    plan = Plan(accounts=(replace(account(), positions=(replace(planned(), shares=shares),)),), instances=instances)
     guardian = cast("Any", SimpleNamespace(plan=plan, kept={}, read=None))
     voice = cast("Any", SimpleNamespace(head=(0, ""), record=lambda *_: None, say=print))
     session = cast("Any", SimpleNamespace(peer=SimpleNamespace(actor="uid:1(a)"), push=None))
@@ -84,6 +87,54 @@ async def test_of_one_instance_it_halts_that_instance_alone_and_once(world: Virt
     halts.lift(halt.id, by="uid:1(a)", note="looked")
     halts.check_files()
     assert halts.in_force() == []
+
+
+FLAT = PlannedInstance("flat2345", "flat", "main", "BTCUSDT")
+
+
+async def test_of_an_instance_that_is_flat_by_the_plan_it_leaves_word_too(world: VirtualWorld) -> None:
+    """A daemon that stands still and wakes up would have it enter."""
+    await panic(world, "flat", instances=(FLAT,))
+    assert [(halt.scope, halt.level) for halt in halts_of(world).in_force()] == [("instance:flat2345", Level.PANIC)]
+
+
+async def test_of_an_instance_of_a_wallet_that_nobody_else_can_open_it_leaves_word_too(world: VirtualWorld) -> None:
+    said = await panic(world, "flat", instances=(replace(FLAT, account="paper"),))
+    assert "could not be read" in said
+    assert [halt.scope for halt in halts_of(world).in_force()] == ["instance:flat2345"]
+
+
+async def test_a_name_that_no_instance_has_is_told_with_the_nearest(world: VirtualWorld) -> None:
+    assert "did you mean 'flat'" in await panic(world, "flats", instances=(FLAT,))
+    assert halts_of(world).in_force() == []
+
+
+@pytest.mark.parametrize(("qty", "flat"), [("0", True), ("2", True), ("2.5", False)])
+async def test_of_an_instance_without_a_share_in_the_plan_flat_is_what_the_plan_tells_of_its_symbol(
+    world: VirtualWorld, qty: str, flat: bool
+) -> None:
+    """What it entered behind the newest plan is in no share."""
+    seen = Seen((held(qty=qty) if Decimal(qty) else held(None, qty="0"),), ())
+
+    async def closed(scope: PanicScope, _step: object) -> PanicReport:
+        return PanicReport(scope, (), 0, 1.0, ())
+
+    async def read() -> Seen:
+        return seen
+
+    kept = SimpleNamespace(watch=SimpleNamespace(seen=seen, panic=closed), hands=SimpleNamespace(read=read), unfinished={})
+    plan = Plan(accounts=(account(replace(planned(), qty=Decimal(2))),), instances=(FLAT,))
+    guardian: Any = SimpleNamespace(plan=plan, kept={"main": kept}, read=None)
+    voice: Any = SimpleNamespace(head=(0, ""), record=lambda *_: None, say=print)
+    session: Any = SimpleNamespace(peer=SimpleNamespace(actor="uid:1(a)"), push=None)
+    asked = GuardianMethods(cast("Any", world), "0", guardian, STATE, voice).call(
+        Request(1, "panic", {"scope": "flat"}), session
+    )
+    if flat:
+        assert (await asked)["data"]["flat"]
+    else:
+        with pytest.raises(RpcError, match=r"long 2\.5 BTCUSDT.* of which the plan tells 2: some of it may be its"):
+            await asked
 
 
 async def test_asked_twice_it_is_raised_anew(world: VirtualWorld) -> None:

@@ -118,6 +118,16 @@ class AccountPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedInstance:
+    """An instance and where it trades, whatever it holds: a person may name one that is flat."""
+
+    uid: str
+    name: str
+    account: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedHalt:
     """A halt in force, so that losing the ledger lifts nothing. `id` and `raised_ms` name its row of the ledger."""
 
@@ -172,6 +182,7 @@ class Plan:
     repeat_s: float = 300.0
     banned_until_ms: int = 0
     ban_s: float = 600.0
+    instances: tuple[PlannedInstance, ...] = ()
 
     def account(self, alias: str) -> AccountPlan | None:
         """The plan of one account."""
@@ -189,6 +200,7 @@ def to_payload(plan: Plan) -> dict[str, Json]:
         "halts": [_fields(halt) for halt in plan.halts],
         "banned_until_ms": plan.banned_until_ms,
         "ban_s": plan.ban_s,
+        "instances": [_fields(instance) for instance in plan.instances],
         "alerts": {"repeat_s": plan.repeat_s, "ways": [_fields(way) for way in plan.ways]},
     }
 
@@ -203,6 +215,7 @@ def from_payload(payload: Mapping[str, Any], where: str) -> Plan:
             # A plan of before they were in it.
             banned_until_ms=int(payload.get("banned_until_ms", 0)),
             ban_s=float(payload.get("ban_s", Plan().ban_s)),
+            instances=tuple(PlannedInstance(**row) for row in payload.get("instances", ())),
             **_alerts(payload.get("alerts", {"repeat_s": Plan().repeat_s, "ways": []})),
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
@@ -250,7 +263,7 @@ def _position(row: Mapping[str, Any]) -> PlannedPosition:
 
 
 def _fields(
-    value: Rules | AccountPlan | PlannedPosition | PlannedShare | PlannedExit | PlannedHalt | AlertWay,
+    value: Rules | AccountPlan | PlannedPosition | PlannedShare | PlannedExit | PlannedInstance | PlannedHalt | AlertWay,
 ) -> dict[str, Json]:
     return {name: _json(getattr(value, name)) for name in value.__dataclass_fields__ if name != "positions"}
 
