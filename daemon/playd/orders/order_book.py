@@ -16,7 +16,7 @@ from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderSt
 from playd.orders.chronicle import Tell, nobody, told_event, told_intent, told_order
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.machine import Contradiction, OrderEvent, following
-from playd.orders.rows import OrderRow, decimal, order_row, sent_row, text
+from playd.orders.rows import OrderRow, decimal, order_row, plain, sent_row, text
 from playd.world.ports import Clock
 
 LIVE_STATES: Final = "('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 'ORPHAN')"
@@ -47,6 +47,7 @@ class IntentRow:
     outcome: str
     parameters_digest: str
     price_ref: Decimal
+    stop: Decimal | None
     target: Decimal | None
     tif: str
 
@@ -124,7 +125,7 @@ class OrderBook:
                 intent.reason,
                 intent.play_digest,
                 intent.inputs_digest,
-                "" if recovered else _parameters_digest(intent, qty, stop, target),
+                "" if recovered else parameters_digest(intent),
                 gates.decode(),
                 self._clock.wall_ms(),
                 intent.expires_ms,
@@ -422,23 +423,37 @@ class OrderBook:
 
 
 def parameters_digest(intent: Intent) -> str:
-    """Digest of what an intent asks for, its time in force aside, which stands in a column of its own."""
-    return _parameters_digest(intent, text(intent.qty), text(intent.stop), text(intent.target))
+    """
+    Digest of what an intent asks for, its time in force aside, which stands in a column of its own. Equal numbers give equal
+    ones however they are written: a finer step or tick of the venue writes the same order with more digits.
+    """
+    return _parameters_digest(intent, _short(intent.qty), _short(intent.stop), _short(intent.target), _short(intent.price))
 
 
 def is_other(stored: IntentRow, intent: Intent) -> bool:
     """
     Whether an intent asks for another order than the one on record under its identity, which is a contradiction.
 
-    Of one that was recovered nobody knows what it asked for, and an older program kept no time in force.
+    Of one that was recovered nobody knows what it asked for, and an older program kept no time in force. That one also took
+    the digest of the numbers as they were written.
     """
-    asked = stored.parameters_digest in ("", parameters_digest(intent)) and stored.tif in ("", intent.time_in_force)
-    return not asked
+    if stored.tif not in ("", intent.time_in_force):
+        return True
+    if stored.parameters_digest in ("", parameters_digest(intent)):
+        return False
+    pairs = ((stored.qty, intent.qty), (stored.stop, intent.stop), (stored.target, intent.target))
+    if any(there != asked for there, asked in pairs):
+        return True
+    qty, stop, target = text(stored.qty), text(stored.stop), text(stored.target)
+    return stored.parameters_digest != _parameters_digest(intent, qty, stop, target, text(intent.price))
 
 
-def _parameters_digest(intent: Intent, qty: str | None, stop: str | None, target: str | None) -> str:
-    price = text(intent.price)
+def _parameters_digest(intent: Intent, qty: str | None, stop: str | None, target: str | None, price: str | None) -> str:
     return digest([intent.symbol, intent.intent_class, intent.side, qty, stop, target, intent.order_type, price])
+
+
+def _short(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
 
 
 def _intent_row(row: sqlite3.Row) -> IntentRow:
@@ -456,6 +471,7 @@ def _intent_row(row: sqlite3.Row) -> IntentRow:
         outcome=row["outcome"],
         parameters_digest=row["parameters_digest"],
         price_ref=Decimal(row["price_ref"]),
+        stop=decimal(row["stop"]),
         target=decimal(row["targets"]),
         tif=row["tif"],
     )

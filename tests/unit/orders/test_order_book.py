@@ -7,10 +7,11 @@ from pathlib import Path, PurePath
 
 import pytest
 
+from playd.core.canonical import digest
 from playd.core.ids import link_id
 from playd.core.orders import Action, OrderRequest, OrderState, Side
 from playd.orders.ledger import Ledger
-from playd.orders.order_book import OrderBook
+from playd.orders.order_book import OrderBook, is_other
 from playd.world.real import real_world
 from playd.world.virtual import ManualClock
 from tests.simulation.order_world import entry
@@ -62,4 +63,32 @@ def test_a_decision_has_one_intent_whatever_else_it_says(tmp_path: Path) -> None
     book.insert_intent(replace(entry(), action=Action.ADD), b"{}")
 
     assert len(ledger.rows("SELECT * FROM intents")) == 2
+    ledger.close()
+
+
+WRITTEN_ANEW = {
+    "qty": Decimal("0.0100"),
+    "stop": Decimal("49500.00"),
+    "target": Decimal("51000.000"),
+    "price": Decimal("50000"),
+}
+"""The order of the test below in units of a finer step and tick."""
+
+
+@pytest.mark.parametrize("by_an_older_program", [False, True])
+def test_an_order_that_is_written_with_more_digits_is_no_other_order(tmp_path: Path, by_an_older_program: bool) -> None:
+    ledger, book = open_book(tmp_path)
+    price = Decimal("50000" if by_an_older_program else "50000.0")
+    asked = replace(entry(), order_type="Limit", price=price, target=Decimal("51000.0"))
+    identity = book.insert_intent(asked, b"{}")
+    if by_an_older_program:
+        told = [asked.symbol, asked.intent_class, asked.side, "0.010", "49500.0", "51000.0", "Limit", "50000"]
+        ledger.write("UPDATE intents SET parameters_digest = ?", (digest(told),))
+    stored = book.intent(identity)
+    assert stored is not None
+    assert (stored.qty, stored.stop, stored.target) == (asked.qty, asked.stop, asked.target)
+    assert not is_other(stored, replace(asked, **WRITTEN_ANEW))
+    for name, value in WRITTEN_ANEW.items():
+        assert is_other(stored, replace(asked, **{name: value + 1}))
+    assert is_other(stored, replace(asked, stop=None))
     ledger.close()
