@@ -37,6 +37,13 @@ def test_where_the_guardian_may_set_a_stop_the_drill_names_what_tells_of_it() ->
     assert [number for number, kinds in named.items() if not kinds & {"GUARDIAN_STOP", "STOP_REFUSED"}] == []
 
 
+@pytest.mark.parametrize("code", ["UNKNOWN_ORDER", "FILL_CHECK", "REPAIRS", "UNPROTECTABLE"])
+def test_an_incident_that_no_rule_closes_stays_wherever_its_halt_may_come(code: str) -> None:
+    halted = [drill for drill in DRILLS if {f"{code} 2"}.intersection((*drill.halts, *drill.may_halt))]
+    assert halted
+    assert [drill.id for drill in halted if code not in drill.stays] == []
+
+
 def test_what_tells_of_something_that_happened_is_open_until_a_person_closes_it() -> None:
     assert {"GUARDIAN_STOP", "HALTED", "UNKNOWN_ORDER"} <= open_until_closed(BY_ID["DRL-01"])
     assert "GUARDIAN_STOP" not in open_until_closed(BY_ID["DRL-09"])

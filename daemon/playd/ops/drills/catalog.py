@@ -153,7 +153,7 @@ DRILLS: Final = (
         halts=("BANNED 1", "BLIND 1", "BLIND 2", "CLOCK_LOCAL 1", "MANUAL_STOP 1", "NAKED 2", "PANIC 4"),
         may_halt=("UNKNOWN_ORDER 2",), opens=("BLIND", "HALTED", "MANUAL_STOP", "NAKED"),
         # The guardian's key is not throttled: where the daemon's repairs wait for fifteen seconds, it sets the stop.
-        may_open=("GUARDIAN_STOP", "STOP_REFUSED", "UNKNOWN_ORDER", "UNKNOWN_ORDER_AGE"), guardian=("stop",),
+        may_open=("GUARDIAN_STOP", "STOP_REFUSED", "UNKNOWN_ORDER_AGE"), guardian=("stop",), stays=("UNKNOWN_ORDER",),
     ),
     Drill(
         "DRL-17", 1, "clock", "an entry answered with 10002; the venue's clock is 5 s off, both ways, then drifts; ours is set",
