@@ -5,9 +5,11 @@
 mistakes too, is the parser's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import anyio
 
 from playd.cli.session import HIGH_WAIT_S, Options, Session
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
@@ -94,7 +96,7 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
                 # A stopped or blocked daemon has its socket still open: only an answer shows that it can act.
                 await client.call("hello", {"client": "playctl", "protocol": PROTOCOL}, timeout_s=DAEMON_ANSWERS_S)
                 begun = True
-                return await _panic_on(session, client, "panic.run", params)
+                return await _while_it_answers(session, lambda: _panic_on(session, client, "panic.run", params))
         except (Unreachable, Unanswered) as error:
             silent = error
         except RpcError as error:
@@ -118,6 +120,46 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
             raise
         may_have_begun = begun_there or error.code is Code.INTERNAL
         raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=may_have_begun) from None
+
+
+async def _while_it_answers(session: Session, panic: Callable[[], Awaitable[int]]) -> int:
+    """
+    The exit code of a panic by a daemon that goes on to answer. Raises `Unanswered` when it stands still in the middle: whoever
+    waits for a panic is not told so by the silence of the one connection, which is silent until the end.
+    """
+    codes = list[int]()
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        await _silence(session)
+        scope.cancel()
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch, group.cancel_scope)
+            codes.append(await panic())
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as raised:  # of the panic: the watch raises nothing
+        raise raised.exceptions[0] from None
+    if not codes:
+        raise Unanswered(f"panic.run: begun, and no hello was answered within {DAEMON_ANSWERS_S:g} s since")
+    return codes[0]
+
+
+async def _silence(session: Session) -> None:
+    """Return once the daemon leaves a hello on a connection of its own unanswered."""
+    clock = session.world.clock
+    while True:
+        await anyio.sleep(DAEMON_ANSWERS_S)
+        asked_s = clock.mono_s()
+        try:
+            async with connected(session.world.net, session.socket_path, timeout_s=DAEMON_ANSWERS_S) as client:
+                await client.call("hello", {"client": "playctl", "protocol": PROTOCOL})
+        except (Unreachable, Unanswered):
+            # Later than that, it was we who stood still, while a person was typing.
+            if clock.mono_s() - asked_s < 2 * DAEMON_ANSWERS_S:
+                return
+        except RpcError:
+            continue  # no place left at its socket is an answer too
 
 
 def _unseen(why: str, scope: str, *, begun: bool) -> RpcError:

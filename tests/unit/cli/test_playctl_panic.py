@@ -1,11 +1,13 @@
 """A panic that is typed plainly is read without the parser of command lines, and means what the parser would make of it."""
 
+import math
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import PurePath
 from typing import Any
 
+import anyio
 import pytest
 from typer.testing import CliRunner
 
@@ -18,6 +20,7 @@ from playd.control.client import Unanswered, Unreachable
 from playd.control.protocol import EXIT_OF_CODE, GUARDIAN_SOCKET, OUTCOME_UNKNOWN, Code, JsonObject, RpcError
 from playd.control.render import Output
 from playd.world.virtual import virtual_world
+from tests.virtual_time import in_virtual_time
 
 PLAIN = (
     "panic all",
@@ -162,3 +165,55 @@ async def test_a_panic_ends_with_what_is_known_of_the_position(
         code, text = error.exit_code, str(error)
     assert code == ends_with
     assert says in text
+
+
+class Daemon:
+    """One that has begun a panic, which takes `takes_s`; it answers nothing else after `silent_after_s`."""
+
+    def __init__(self, takes_s: float, silent_after_s: float) -> None:
+        self._takes_s = takes_s
+        self._silent_after_s = silent_after_s
+
+    async def call(self, method: str, params: JsonObject, *, timeout_s: float | None = None) -> JsonObject:
+        if method == "hello":
+            if anyio.current_time() >= self._silent_after_s:
+                await anyio.sleep(timeout_s or playctl_panic.DAEMON_ANSWERS_S)
+                raise Unanswered("hello: no answer")
+            return {}
+        await anyio.sleep(self._takes_s)
+        return {"data": {"positions": [], "flat": True, "text": "flat"}}
+
+
+@pytest.mark.parametrize(("takes_s", "silent_after_s", "by"), [(60.0, 1.0, "guardian"), (60.0, math.inf, "daemon")])
+def test_a_daemon_that_stands_still_behind_its_hello_is_left_for_the_guardian_and_one_that_works_is_waited_for(
+    takes_s: float, silent_after_s: float, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    async def body() -> None:
+        began_s = anyio.current_time()
+
+        @asynccontextmanager
+        async def connected(_net: object, path: PurePath, *, timeout_s: float) -> AsyncIterator[Daemon]:
+            is_guardian = path.name == GUARDIAN_SOCKET
+            asked.append("guardian" if is_guardian else "daemon")
+            yield Daemon(0.0, math.inf) if is_guardian else Daemon(takes_s, began_s + silent_after_s)
+
+        monkeypatch.setattr(playctl_panic, "connected", connected)
+        session = Session(virtual_world(), Options(Output.TABLE, (), "", None, True, "why", True, "r1"))
+        assert await playctl_panic.carry_out(session, "all", "", direct=False) == 0
+        assert (anyio.current_time() - began_s < 10.0) is (by == "guardian")
+
+    in_virtual_time(body)
+    assert asked[-1] == by
+
+
+@pytest.mark.anyio
+async def test_what_ends_a_panic_while_its_daemon_is_watched_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(virtual_world(), Options(Output.TABLE, (), "", None, True, "why", True, "r1"))
+
+    async def broken() -> int:
+        raise BrokenPipeError("nobody reads")
+
+    with pytest.raises(BrokenPipeError):
+        await playctl_panic._while_it_answers(session, broken)
