@@ -21,6 +21,7 @@ from playd.control.results import Results
 from playd.core.errors import RecordError
 from playd.core.orders import Side
 from playd.ops.recon_snapshots import ReconSnapshots
+from playd.orders.recon_rows import Kept
 from playd.orders.views import Wanted, oldest_fills
 
 CAUGHT_UP_BARS: Final = 2
@@ -197,6 +198,14 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[a.PnlRow]:
     while page := oldest_fills(daemon.ledger, wanted, after_n=after_n, limit=PAGE):
         for view in page:
             if targets is not None and view.owner not in targets:
+def _kept_of(daemon: Daemon, snapshots: ReconSnapshots, run: int) -> Kept | None:
+    """Where the ledger has what a run had before it; an older program noted no place, only when the run was. None: unknown."""
+    row = daemon.ledger.row(
+        "SELECT inputs_file, inputs_digest, started_ms + duration_ms AS ended_ms FROM recon_runs WHERE id = ?", (run,)
+    )
+    return None if row is None else Kept(row["inputs_file"] or snapshots.path_of(run, row["ended_ms"]), row["inputs_digest"])
+
+
                 continue
             if params.to_ms is None or view.execution.time_ms < params.to_ms:
                 results.take(view, counted=view.execution.time_ms >= (params.from_ms or 0))

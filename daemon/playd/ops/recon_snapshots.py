@@ -79,16 +79,30 @@ class ReconSnapshots:
         names = [name for date in dates for name in self._disk.list(self._folder / date)]
         return sorted((int(name.partition(".")[0]) for name in names if name.endswith(".json.gz")), reverse=True)
 
-    def replay(self, run: int) -> tuple[Snapshot, tuple[Difference, ...], tuple[Repair, ...]]:
-        """A kept run, and what is found and planned of it now. Raises `RecordError` for a damaged one, `LookupError`."""
-        for date in self._disk.list(self._folder) if self._disk.exists(self._folder) else []:
-            path = self._folder / date / f"{run}.json.gz"
-            if not self._disk.exists(path):
-                continue
-            try:
-                kept = _adapter().validate_json(read_file(self._disk, path))
-            except (OSError, NotPacked, ValidationError) as error:
-                raise RecordError(f"{path}: {error}") from error
-            found = judged(kept.inputs)
-            return kept, found, plan(found)
-        raise LookupError(str(run))
+    def path_of(self, run: int, ended_ms: int) -> str:
+        """Where a run that ended then was kept, as seen from the state directory."""
+        return f"{FOLDER}/{datetime.fromtimestamp(ended_ms / 1000, UTC).date().isoformat()}/{run}.json.gz"
+
+    def replay(self, run: int, of: Kept | None = None) -> tuple[Snapshot, tuple[Difference, ...], tuple[Repair, ...]]:
+        """
+        A kept run, and what is found and planned of it now. Raises `RecordError` for a damaged one, `LookupError`.
+
+        `of` says where the ledger has it: numbers come again behind a restore. Of a run that the ledger does not know, the
+        newest of its number is taken.
+        """
+        path = self._newest(run) if of is None else self._folder.parent / of.file
+        if path is None or not self._disk.exists(path):
+            raise LookupError(str(run))
+        try:
+            if of is not None and of.digest and sha256(self._disk.read_bytes(path)).hexdigest() != of.digest:
+                raise RecordError(f"{path}: it is not what reconciliation {run} wrote, by the digest in the ledger")
+            kept = _adapter().validate_json(read_file(self._disk, path))
+        except (OSError, NotPacked, ValidationError) as error:
+            raise RecordError(f"{path}: {error}") from error
+        found = judged(kept.inputs)
+        return kept, found, plan(found)
+
+    def _newest(self, run: int) -> PurePath | None:
+        dates = self._disk.list(self._folder) if self._disk.exists(self._folder) else []
+        paths = (self._folder / date / f"{run}.json.gz" for date in sorted(dates, reverse=True))
+        return next((path for path in paths if self._disk.exists(path)), None)

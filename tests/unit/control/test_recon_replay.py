@@ -2,6 +2,8 @@
 
 import gzip
 import json
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path, PurePath
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +14,7 @@ from playd.control.params import ReplayRecon
 from playd.control.protocol import Code, RpcError
 from playd.control.record_methods import replay_reconciliation
 from playd.ops.recon_snapshots import FOLDER
+from playd.orders.ledger import Ledger
 from playd.world.virtual import virtual_world
 
 pytestmark = pytest.mark.anyio
@@ -27,8 +30,9 @@ def daemon_with(kept: dict[int, bytes]) -> Any:
         world.disk.mkdir(each)
     for run, data in kept.items():
         world.disk.write_replace(folder / f"{run}.json.gz", data, keep_previous=False)
+    ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
     loaded = SimpleNamespace(settings=SimpleNamespace(recon=SimpleNamespace(snapshot_keep_days=90)))
-    return SimpleNamespace(clock=world.clock, ops=SimpleNamespace(world=world, loaded=loaded, state_dir=STATE))
+    return SimpleNamespace(clock=world.clock, ledger=ledger, ops=SimpleNamespace(world=world, loaded=loaded, state_dir=STATE))
 
 
 def packed(kept: dict[str, Any]) -> bytes:
@@ -69,3 +73,32 @@ async def test_a_run_that_is_not_kept_and_one_that_is_damaged_are_named() -> Non
         with pytest.raises(RpcError, match=rf"{run}\.json\.gz") as damaged:
             await replay(daemon, run)
         assert (damaged.value.code, damaged.value.reason) == (Code.INVALID, "damaged")
+
+
+ENDED_MS = int(datetime(2026, 2, 3, 12, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+async def test_a_number_that_came_again_behind_a_restore_is_the_run_that_the_ledger_has(noted: bool) -> None:
+    daemon = daemon_with({12: packed({**KEPT, "account": "before"})})
+    disk, file, ours = daemon.ops.world.disk, f"{FOLDER}/2026-02-03/12.json.gz", packed(KEPT)
+    later = f"{FOLDER}/2026-02-09/12.json.gz"
+    for path, data in ((file, ours), (later, packed({**KEPT, "account": "after"}))):
+        disk.mkdir((STATE / path).parent)
+        disk.write_replace(STATE / path, data, keep_previous=False)
+    assert (await replay(daemon, 12))["account"] == "after", "of a run that the ledger does not know, the newest"
+    kept = (file, sha256(ours).hexdigest()) if noted else ("", "")
+    daemon.ledger.write(
+        'INSERT INTO recon_runs (id, account, "trigger", kinds, started_ms, duration_ms, result, inputs_file, inputs_digest)'
+        " VALUES (12, 'main', 'timer', 'all', ?, 20, 'diff', ?, ?)",
+        (ENDED_MS - 20, *kept),
+    )
+    assert (await replay(daemon, 12))["account"] == "main"
+    if noted:
+        disk.write_replace(STATE / file, packed({**KEPT, "account": "another"}), keep_previous=False)
+        with pytest.raises(RpcError, match="not what reconciliation 12 wrote") as damaged:
+            await replay(daemon, 12)
+        assert damaged.value.reason == "damaged"
+    disk.remove(STATE / file)
+    with pytest.raises(RpcError, match="nothing is kept of reconciliation 12"):
+        await replay(daemon, 12)
