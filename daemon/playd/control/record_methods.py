@@ -149,7 +149,7 @@ async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Cal
     keep_days = daemon.ops.loaded.settings.recon.snapshot_keep_days
     snapshots = ReconSnapshots(daemon.ops.world.disk, daemon.clock, daemon.ops.state_dir, keep_days)
     try:
-        kept, found, planned = snapshots.replay(params.run)
+        kept, found, planned = snapshots.replay(params.run, _kept_of(daemon, snapshots, params.run))
     except LookupError:
         known = ", ".join(map(str, snapshots.runs()[:10])) or "none"
         text = f"nothing is kept of reconciliation {params.run}: those that match leave nothing; there are {known}"
@@ -188,6 +188,14 @@ async def replay_reconciliation(daemon: Daemon, params: p.ReplayRecon, call: Cal
     }
 
 
+def _kept_of(daemon: Daemon, snapshots: ReconSnapshots, run: int) -> Kept | None:
+    """Where the ledger has what a run had before it; an older program noted no place, only when the run was. None: unknown."""
+    row = daemon.ledger.row(
+        "SELECT inputs_file, inputs_digest, started_ms + duration_ms AS ended_ms FROM recon_runs WHERE id = ?", (run,)
+    )
+    return None if row is None else Kept(row["inputs_file"] or snapshots.path_of(run, row["ended_ms"]), row["inputs_digest"])
+
+
 async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[a.PnlRow]:
     """Results of a time by day, by instance or by symbol, what is open now beside them."""
     names = {row["uid"]: row["name"] for row in daemon.ledger.rows("SELECT uid, name FROM instances")}
@@ -198,14 +206,6 @@ async def pnl(daemon: Daemon, params: p.Pnl, call: Call) -> list[a.PnlRow]:
     while page := oldest_fills(daemon.ledger, wanted, after_n=after_n, limit=PAGE):
         for view in page:
             if targets is not None and view.owner not in targets:
-def _kept_of(daemon: Daemon, snapshots: ReconSnapshots, run: int) -> Kept | None:
-    """Where the ledger has what a run had before it; an older program noted no place, only when the run was. None: unknown."""
-    row = daemon.ledger.row(
-        "SELECT inputs_file, inputs_digest, started_ms + duration_ms AS ended_ms FROM recon_runs WHERE id = ?", (run,)
-    )
-    return None if row is None else Kept(row["inputs_file"] or snapshots.path_of(run, row["ended_ms"]), row["inputs_digest"])
-
-
                 continue
             if params.to_ms is None or view.execution.time_ms < params.to_ms:
                 results.take(view, counted=view.execution.time_ms >= (params.from_ms or 0))
