@@ -110,7 +110,7 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
             begun = True
             return await _panic_on(session, client, "panic", params)
     except (Unreachable, Unanswered) as error:
-        raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=begun) from None
+        raise _unseen(session, f"{silent}; {error}" if silent else str(error), scope, begun=begun) from None
     except RpcError as error:
         # What the guardian refuses may have been begun all the same, by the daemon or by what failed in the guardian.
         says_how = error.code in (Code.INCOMPLETE, Code.PHRASE_REQUIRED)
@@ -119,7 +119,7 @@ async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool)
         if says_how or not (begun_there or lives or error.code in _HELPLESS):
             raise
         may_have_begun = begun_there or error.code is Code.INTERNAL
-        raise _unseen(f"{silent}; {error}" if silent else str(error), scope, begun=may_have_begun) from None
+        raise _unseen(session, f"{silent}; {error}" if silent else str(error), scope, begun=may_have_begun) from None
 
 
 async def _while_it_answers(session: Session, panic: Callable[[], Awaitable[int]]) -> int:
@@ -162,12 +162,14 @@ async def _silence(session: Session) -> None:
             continue  # no place left at its socket is an answer too
 
 
-def _unseen(why: str, scope: str, *, begun: bool) -> RpcError:
+def _unseen(session: Session, why: str, scope: str, *, begun: bool) -> RpcError:
     """A panic whose end nobody saw: what is known of it, and what helps now."""
     known = "it was begun, and nobody saw its end" if begun else "nobody carries it out"
     hint = "what was begun is on record, and whoever starts next goes on with it. " if begun else ""
     text = f"{known}: a position may remain ({why})"
-    return RpcError(Code.INCOMPLETE, text, reason=POSITION_MAY_REMAIN, hint=hint + _EMERGENCY, scope=scope)
+    return RpcError(
+        Code.INCOMPLETE, text, reason=POSITION_MAY_REMAIN, hint=f"{hint}{_EMERGENCY};\n  {session.without_socket}", scope=scope
+    )
 
 
 async def _panic_on(session: Session, client: ControlClient, method: str, params: JsonObject) -> int:

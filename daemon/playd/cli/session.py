@@ -20,6 +20,7 @@ from playd.control.protocol import EXIT_OF_CODE, MORE, OUTCOME_UNKNOWN, PROTOCOL
 from playd.control.render import Output, json_text, ordered, pick, render_rows
 from playd.control.tables import Column
 from playd.core.errors import PlaydError, SettingsError
+from playd.orders.kill_file import KILL_FILE
 from playd.world.ports import World
 from playd.world.real import real_world
 from playd.world.real import run as run_loop
@@ -88,6 +89,11 @@ class Session:
         if named:
             return self.world.process.working_dir() / named
         return SERVICE_STATE if run_dir == SERVICE_RUN else run_dir.parent
+
+    @property
+    def without_socket(self) -> str:
+        """What refuses new risk where the daemon's socket takes nobody."""
+        return f"make the file {self.state_dir / KILL_FILE}: it refuses all new risk, and needs no answer"
 
     async def ask(self, method: str, params: JsonObject | None = None, *, timeout_s: float | None = None) -> JsonObject:
         """The result of one call on a fresh connection. `data` may be any JSON value; warnings go to standard error."""
@@ -274,7 +280,8 @@ def execute(body: Callable[[Session], Awaitable[int]], options: Options) -> int:
     try:
         return run_loop(main, session.world)
     except RpcError as error:
-        _complain(error.message, error.hint)
+        crowded = error.code is Code.BUSY and not error.hint
+        _complain(error.message, f"close one of them, or {session.without_socket}" if crowded else error.hint)
         return EXIT_UNKNOWN if error.reason == OUTCOME_UNKNOWN else EXIT_OF_CODE.get(error.code, 1)
     except Unreachable as error:
         _complain(str(error), error.hint)
@@ -324,6 +331,7 @@ async def repeated(session: Session, body: Callable[[Session], Awaitable[int]]) 
 def _what_now(session: Session) -> str:
     """What a person does about a daemon that is there and did not answer."""
     hint = "the daemon may be stopped or blocked: `playctl guardian` says what is watched, `playctl panic` reaches the guardian"
+    hint += f";\n  {session.without_socket}"
     if session.sent_as:
         hint = (
             f"what became of it is not known: the same command with --request-id {session.sent_as} is safe, and says\n  {hint}"

@@ -7,7 +7,7 @@ answer in time raises `Unanswered`: for a changing call the effect is then unkno
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import PurePath
 from typing import Final
 
@@ -71,7 +71,9 @@ class ControlClient:
         call_id = self._next_id
         try:
             with anyio.fail_after(timeout_s or self._timeout_s):
-                await self._stream.send(encode_call(call_id, method, params))
+                # Whoever is turned away at the door is told why before he has said anything, and can say nothing more then.
+                with suppress(anyio.BrokenResourceError):
+                    await self._stream.send(encode_call(call_id, method, params))
                 return await self._reply(call_id)
         except TimeoutError:
             raise Unanswered(f"{method}: no answer within {timeout_s or self._timeout_s:g} s") from None

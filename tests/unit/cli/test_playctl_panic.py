@@ -157,14 +157,16 @@ async def test_a_panic_ends_with_what_is_known_of_the_position(
 
     monkeypatch.setattr(playctl_panic, "connected", connected)
     session = Session(virtual_world(), Options(Output.TABLE, (), "", None, True, "why", True, "r1"))
+    hint = ""
     try:
         code, text = await playctl_panic.carry_out(session, "all", "", direct=False), ""
     except RpcError as error:
-        code, text = EXIT_OF_CODE[error.code], error.message
+        code, text, hint = EXIT_OF_CODE[error.code], error.message, error.hint
     except Unreachable as error:
         code, text = error.exit_code, str(error)
     assert code == ends_with
     assert says in text
+    assert (f"make the file {session.state_dir}/HALT" in hint) is (ends_with == 11)
 
 
 class Daemon:

@@ -1,10 +1,12 @@
 """Where `playctl` looks for the daemon, and for what it left behind."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 
-from playd.cli.session import Options, Session
+from playd.cli.session import Options, Session, execute
+from playd.control.client import Unanswered
+from playd.control.protocol import Code, RpcError
 from playd.control.render import Output
 from playd.world.virtual import virtual_world
 
@@ -36,3 +38,15 @@ def test_the_directories_of_a_daemon_are_found_whether_it_runs_or_not(
 ) -> None:
     found = session(*there, socket=socket, env=env)
     assert (found.socket_path.parent, found.state_dir) == tuple(map(PurePath, expected))
+
+
+@pytest.mark.parametrize("trouble", [RpcError(Code.BUSY, "64 clients are connected already"), Unanswered("no answer")])
+def test_where_the_socket_takes_nobody_the_file_that_refuses_all_risk_is_named(
+    trouble: Exception, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def turned_away(_session: Session) -> int:
+        raise trouble
+
+    options = Options(Output.TABLE, (), str(tmp_path / "run" / "control.sock"), None, False, "", False, "")
+    assert execute(turned_away, options) != 0
+    assert f"make the file {tmp_path / 'HALT'}: it refuses all new risk" in capsys.readouterr().err

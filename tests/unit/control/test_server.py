@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import PurePath
+from typing import cast
 
 import anyio
 import anyio.lowlevel
@@ -12,8 +13,8 @@ import orjson
 import pytest
 from anyio.abc import ByteStream
 
-from playd.control.client import ControlClient, Unreachable, connected
-from playd.control.protocol import Code, JsonObject, Request, RpcError, encode_call
+from playd.control.client import ControlClient, Unanswered, Unreachable, connected
+from playd.control.protocol import Code, JsonObject, Request, RpcError, encode_call, encode_error
 from playd.control.server import ControlServer, Session, cannot_bind
 from playd.control.stream_filter import Wanted
 from playd.control.streams import StreamHub
@@ -285,3 +286,27 @@ async def test_a_dead_subscriber_is_closed_in_the_end() -> None:
     assert subscription.closed
     assert not hub.wanted("logs")
     subscription.outbox.close()
+
+
+class TurnedAway:
+    """The client's end of a connection that was answered and closed before the client had sent anything."""
+
+    def __init__(self, *said: bytes) -> None:
+        self._said = [*said]
+
+    async def send(self, _line: bytes) -> None:
+        raise anyio.BrokenResourceError
+
+    async def receive(self, _most: int) -> bytes:
+        if not self._said:
+            raise anyio.EndOfStream
+        return self._said.pop(0)
+
+
+async def test_who_is_turned_away_before_his_request_left_hears_why() -> None:
+    answer = encode_error(None, RpcError(Code.BUSY, "64 clients are connected already"))
+    with pytest.raises(RpcError, match="64 clients") as turned_away:
+        await ControlClient(cast("ByteStream", TurnedAway(answer)), 60).hello("test")
+    assert turned_away.value.code is Code.BUSY
+    with pytest.raises(Unanswered, match="closed the connection"):
+        await ControlClient(cast("ByteStream", TurnedAway()), 60).hello("test")
