@@ -45,6 +45,8 @@ class _Run:
 
     since_ms: int
     before: dict[Key, VenuePosition] = field(default_factory=dict)
+    wanted: dict[Key, Decimal] = field(default_factory=dict)
+    """What was to be closed of each when its closing began."""
     attempts: dict[Key, int] = field(default_factory=dict)
     links: dict[Key, list[str]] = field(default_factory=dict)
     sent_s: dict[Key, float] = field(default_factory=dict)
@@ -53,9 +55,14 @@ class _Run:
     rungs: dict[Key, int] = field(default_factory=dict)
     entered: dict[Key, Decimal] = field(default_factory=dict)
     left: dict[Key, Decimal] = field(default_factory=dict)
+    """What is gone of the share that the plan tells of, by the executions of the instance's orders."""
+    done: dict[str, Decimal] = field(default_factory=dict)
+    """What each order of this panic executed."""
     problems: dict[str, None] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     largest: dict[str, Decimal | None] = field(default_factory=dict)
+    sent: dict[str, tuple[Decimal, float]] = field(default_factory=dict)
+    """How much each order of this panic asks for, and when it was sent."""
     seen: Seen | None = None
     """The newest reading."""
 
@@ -65,7 +72,8 @@ class Flattener:
     Panics of one account. `planned` are the positions that the plan knows, for owners and quantities; it may be empty.
 
     The scope of an instance closes what the plan gives it, with what its entries executed behind the plan's back and without
-    what its exits did: the rest of the position is somebody else's.
+    what its exits and this panic did: the rest of the position is somebody else's. Executions alone tell how much that is; the
+    size of the position changes with what others do.
     """
 
     def __init__(
@@ -97,7 +105,7 @@ class Flattener:
         flat = False
         with anyio.move_on_after(within_s):
             flat = await self._until_flat(scope, run)
-        last = run.seen if flat else await self._last_reading(run)
+        last = run.seen if flat else await self._last_reading(scope, run)
         if flat:
             run.problems.clear()  # whatever was refused on the way
         else:
@@ -112,13 +120,13 @@ class Flattener:
     async def _until_flat(self, scope: PanicScope, run: _Run) -> bool:
         flat_readings = 0
         while True:
-            left = await self._left(scope, run)
             seen = await self._read(run)
-            if seen is None or left is None or left != await self._left(scope, run):
-                flat_readings = 0  # an exit that executes around the reading is asked for again, so that it counts once
+            left = await self._left(scope, run)  # last, so that nothing older decides how much is closed
+            if seen is None or left is None:
+                flat_readings = 0
                 await anyio.sleep(_READ_RETRY_S)
                 continue
-            run.left = {**left, **{key: qty for key, qty in run.left.items() if key in run.before}}
+            run.left = left
             entries = [order for order in seen.orders if self._is_entry_of(scope, order)]
             async with anyio.create_task_group() as cancelling:
                 # No close waits for cancels, which have a rate of their own.
@@ -161,9 +169,7 @@ class Flattener:
             planned = self._planned.get(key)
             if planned is None or planned.side is not position.side:
                 return Decimal(0)
-            share = min(self._share(scope, run, key), run.before[key].qty if key in run.before else position.qty)
-            closed = run.before[key].qty - position.qty if key in run.before else Decimal(0)
-            return min(share - closed, position.qty)
+            return min(self._share(scope, run, key), position.qty)
         return position.qty
 
     def _share(self, scope: PanicScope, run: _Run, key: Key) -> Decimal:
@@ -175,34 +181,35 @@ class Flattener:
 
     async def _left(self, scope: PanicScope, run: _Run) -> dict[Key, Decimal] | None:
         """
-        What the instance's orders have closed that the plan's shares still hold, those of earlier panics included, until its
-        closing begins: from then on what is gone of the position says it. None where the venue does not say so.
+        What the instance's orders have closed that the plan's shares still hold, those of this panic and of earlier ones
+        included. None where the venue does not say so.
         """
         found: dict[Key, Decimal] = {}
         if not scope.instance_uid:
             return found
         try:
             for key, planned in self._planned.items():
-                if key not in run.before:
-                    mine = [each for each in planned.exits if tag_of(each.link_id) == instance_tag(scope.instance_uid)]
-                    gone = [(await self._hands.executed(planned.symbol, each.link_id))[0] - each.booked for each in mine]
-                    found[key] = sum((max(Decimal(0), qty) for qty in gone), await self._closed_since(scope, planned))
+                mine = [each for each in planned.exits if tag_of(each.link_id) == instance_tag(scope.instance_uid)]
+                gone = [(await self._hands.executed(planned.symbol, each.link_id))[0] - each.booked for each in mine]
+                found[key] = sum((max(Decimal(0), qty) for qty in gone), await self._closed_since(scope, run, key, planned))
         except (VenueError, LinkError) as error:
             run.problems[f"executions of exits could not be read: {error}"] = None
             return None
         return found
 
-    async def _closed_since(self, scope: PanicScope, planned: PlannedPosition) -> Decimal:
+    async def _closed_since(self, scope: PanicScope, run: _Run, key: Key, planned: PlannedPosition) -> Decimal:
         """
         What orders of the instance that the plan does not name have closed of its share behind the plan's back, less what they
         have opened. Raises as `Hands.read` does.
         """
-        share = planned.share_of(scope.instance_uid)
+        share, ours = planned.share_of(scope.instance_uid), run.links.get(key, ())
         if share is None or share.booked_seq is None:
-            return Decimal(0)
+            run.done |= {link: (await self._hands.executed(planned.symbol, link))[0] for link in ours}
+            return sum((run.done[link] for link in ours), Decimal(0))
         # What is newer than the books is asked for, not all of a position that may be months old.
         since_ms = max(share.booked_ms or share.opened_ms, self._read_to_ms - OVERLAP_MS) or None
         found = await self._hands.traded(planned.symbol, instance_tag(scope.instance_uid), since_ms)
+        run.done |= {link: sum((each.qty for each in found if each.link_id == link), Decimal(0)) for link in ours}
         named = {*planned.entry_links, *(each.link_id for each in planned.exits)}
         unknown = [each for each in found if each.seq > share.booked_seq and each.link_id not in named]
         return sum((-each.qty if each.side is planned.side else each.qty for each in unknown), Decimal(0))
@@ -224,8 +231,10 @@ class Flattener:
         key = (position.symbol, position.position_idx)
         qty = self._to_close(scope, run, position)
         run.before.setdefault(key, position)
+        run.wanted.setdefault(key, qty)
+        qty -= self._on_the_way(run, key) if scope.instance_uid else 0
         now_s = self._clock.mono_s()
-        if now_s - run.sent_s.get(key, -RUNG_S) < RUNG_S and not self._is_gone(run, key, position.qty):
+        if qty <= 0 or (now_s - run.sent_s.get(key, -RUNG_S) < RUNG_S and not self._is_gone(run, key, position.qty)):
             return
         planned = self._planned.get(key)
         largest = planned.max_order_qty if planned is not None else await self._largest(run, position.symbol)
@@ -237,15 +246,22 @@ class Flattener:
         run.links.setdefault(key, []).append(link)
         side = Side.SELL if position.side is Side.BUY else Side.BUY
         rung = self._rung(run, key, position.qty, piece)
+        run.sent[link] = piece, now_s
         reply = await self._hands.close(position.symbol, position.position_idx, side, piece, link, rung)
+        run.sent[link] = piece, self._clock.mono_s()
         if reply.reply_class is ReplyClass.LATER:
             del run.asked[key]  # nobody has tried this tolerance yet
         self._note(run, "close", f"{side} {piece} {position.symbol} reduce-only as {link}", reply)
 
+    def _on_the_way(self, run: _Run, key: Key) -> Decimal:
+        """What orders of the last rung may still execute, or have, and the venue's list does not show it yet."""
+        now_s, sent = self._clock.mono_s(), [(link, *run.sent[link]) for link in run.links.get(key, ())]
+        young = (piece - run.done.get(link, Decimal(0)) for link, piece, sent_s in sent if now_s - sent_s < RUNG_S)
+        return sum((max(Decimal(0), qty) for qty in young), Decimal(0))
+
     def _is_gone(self, run: _Run, key: Key, held: Decimal) -> bool:
         """
-        Whether a reading shows that the piece before was filled: the next one need not wait then. Earlier, pieces of a share
-        could close more than there is of it.
+        Whether a reading shows that the piece before was filled: the next one need not wait then.
         """
         before, asked = run.asked.get(key, (held, Decimal(0)))
         return before - held >= asked > 0
@@ -296,10 +312,12 @@ class Flattener:
         self._on_seen(seen)
         return seen
 
-    async def _last_reading(self, run: _Run) -> Seen | None:
+    async def _last_reading(self, scope: PanicScope, run: _Run) -> Seen | None:
+        last = None
         with anyio.move_on_after(_LAST_READING_S):
-            return await self._read(run)
-        return None
+            last = await self._read(run)
+            run.left = await self._left(scope, run) or run.left
+        return last
 
     def _note(self, run: _Run, step: str, what: str, reply: Reply) -> None:
         answer = "" if reply.reply_class in _DONE else f": answered {reply.code} {reply.text}".rstrip()
@@ -315,8 +333,8 @@ class Flattener:
         start, remaining = before.signed_qty, left_qty if last is not None else None
         sign = 1 if before.signed_qty > 0 else -1
         if scope.instance_uid:
-            start = sign * min(self._share(scope, run, key), before.qty)
-            remaining = None if last is None else start - (before.signed_qty - left_qty)
+            start = sign * run.wanted[key]
+            remaining = None if last is None else sign * max(Decimal(0), min(self._share(scope, run, key), sign * left_qty))
         closed, value = await self._executed(run, key)
         average = value / closed if closed else Decimal(0)
         slippage = slippage_bps(before.mark_price, average, is_long=sign > 0)
