@@ -44,7 +44,7 @@ class GuardianBeside:
 
     def daemon_died(self) -> None:
         """What it wrote last is all there is; called before its ledger is gone."""
-        self._write_plan()
+        self.write_plan()
         self._last_beat_s = self._clock.mono_s()
 
     async def panic(self, scope: PanicScope) -> PanicReport:
@@ -57,7 +57,8 @@ class GuardianBeside:
             await self._watch.look()
             await anyio.sleep(min(self._watch._pause_s(), RULES.check_s))
 
-    def _write_plan(self) -> None:
+    def write_plan(self) -> None:
+        """What the daemon would write now; nothing else is written for `PLAN_AGE_S`."""
         self._written_s = self._clock.mono_s()
         desk = self._life.account.desk
         read_to_ms = self._life.account.catch_up.watermark_ms or 0
@@ -67,7 +68,7 @@ class GuardianBeside:
     def _outlook(self) -> Outlook:
         if self._last_beat_s is None:
             if self._clock.mono_s() - self._written_s >= PLAN_AGE_S:
-                self._write_plan()
+                self.write_plan()
             return Outlook(self._plan, RULES, Heard(DaemonState.ALIVE, self._clock.mono_s()))
         dead_s = self._last_beat_s + RULES.dead_after_s
         dead = self._clock.mono_s() >= dead_s

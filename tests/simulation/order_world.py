@@ -24,6 +24,7 @@ from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority
 from playd.world.ports import World
 from playd.world.virtual import virtual_world
+from playd.world.virtual.disk import MemoryDisk
 from tests.records import check_record
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.venue_script import Script
@@ -166,9 +167,10 @@ def build(
 ) -> OrderWorld:
     """A daemon's order path on a memory disk; call inside the virtual loop. Nobody waits for a rate without a `budget`."""
     if world is None:
-        virtual = virtual_world()
-        virtual.disk.mkdir(STATE)
-        world = World(LoopClock(), virtual.disk, virtual.net, virtual.random, virtual.env, virtual.process)
+        virtual, clock = virtual_world(), LoopClock()
+        disk = MemoryDisk(clock)
+        disk.mkdir(STATE)
+        world = World(clock, disk, virtual.net, virtual.random, virtual.env, virtual.process)
     venue = venue or FakeVenue(world.clock, script)
     settings = settings or replace(OrderSettings.of(Environment.LOCAL), wallet_every_s=30.0)
     journal, free = journal or MemoryJournal(), FreeBudget()

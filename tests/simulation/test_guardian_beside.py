@@ -14,9 +14,11 @@ from playd.orders.halts import Level, instance_scope
 from playd.orders.panic import PanicReport, PanicScope
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.guardian_beside import RULES, GuardianBeside
-from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
+from tests.simulation.order_world import READY, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
+
+ONE, OTHER = "abcd2345", "wxyz2345"
 
 Story = Callable[[OrderWorld, GuardianBeside], Awaitable[None]]
 
@@ -204,3 +206,85 @@ def test_daemon_and_guardian_that_are_asked_for_the_same_panic_close_the_share_o
             in_order(life)
 
     told(story, Script())
+
+
+def shared(story: Story) -> None:
+    """Two instances hold 0.010 and 0.030 of one symbol, and both processes live."""
+
+    async def both(life: OrderWorld, guardian: GuardianBeside) -> None:
+        async with life.running():
+            guardian.daemon_lives(life)
+            for uid, qty in ((ONE, "0.010"), (OTHER, "0.030")):
+                await (await life.register(uid)).submit(entry(uid=uid, qty=qty), READY)
+                await anyio.sleep(2.0)
+            await story(life, guardian)
+            in_order(life)
+
+    told(both, Script())
+
+
+@pytest.mark.parametrize("by", ["play", "panic"])
+def test_an_exit_whose_answer_is_lost_is_sent_again_while_the_guardian_waits_for_its_end(by: str) -> None:
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        life.venue.script.writes = [WriteFault.LOST_BEFORE]
+        async with anyio.create_task_group() as asked:
+            if by == "play":
+                asked.start_soon(life.ports[0].submit, leave(uid=ONE), READY)
+            else:
+                asked.start_soon(lambda: life.account.panic(PanicScope(instance_uid=ONE), actor="me", reason="test"))
+            await anyio.sleep(0.1)
+            reports = list[PanicReport]()
+
+            async def by_guardian() -> None:
+                reports.append(await guardian.panic(PanicScope(instance_uid=ONE)))
+
+            asked.start_soon(by_guardian)
+            await anyio.sleep(3.0)
+            assert life.venue.signed() == Decimal("0.030")
+        assert [report.exit_code for report in reports] == [0]
+        assert life.venue.signed() == Decimal("0.030")
+
+    shared(story)
+
+
+@pytest.mark.parametrize("other", ["enters", "leaves"])
+@pytest.mark.parametrize("behind_s", [0.1, 1.0])
+@pytest.mark.parametrize("close", ["taken", "lost"])
+def test_what_another_instance_does_meanwhile_is_no_business_of_the_guardians_panic(
+    other: str, behind_s: float, close: str
+) -> None:
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        async def trade() -> None:
+            await anyio.sleep(behind_s)
+            asked = entry if other == "enters" else leave
+            await life.ports[1].submit(asked(180_000, uid=OTHER, qty="0.020"), READY)
+
+        life.venue.script.writes = [WriteFault.LOST_BEFORE] if close == "lost" else []
+        async with anyio.create_task_group() as trading:
+            trading.start_soon(trade)
+            report = await guardian.panic(PanicScope(instance_uid=ONE))
+        await anyio.sleep(10.0)
+        left = Decimal("0.050" if other == "enters" else "0.010")
+        assert (report.exit_code, [(each.closed, each.remaining) for each in report.positions]) == (0, [(Decimal("0.010"), 0)])
+        assert life.venue.signed() == left
+        assert [life.account.desk.fills.position(uid, SYMBOL).signed_qty for uid in (ONE, OTHER)] == [0, left]
+
+    shared(story)
+
+
+@pytest.mark.parametrize("behind_s", [0.01, 0.05, 0.2, 0.5])
+@pytest.mark.parametrize("lagging", [0, 6])
+def test_what_the_daemon_has_just_closed_the_guardian_closes_no_second_time_though_plan_and_list_are_older(
+    behind_s: float, lagging: int
+) -> None:
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        life.venue.script.lagging_lists = lagging
+        guardian.write_plan()
+        async with anyio.create_task_group() as leaving:
+            leaving.start_soon(life.ports[0].submit, leave(uid=ONE), READY)
+            await anyio.sleep(behind_s)
+            report = await guardian.panic(PanicScope(instance_uid=ONE))
+        await anyio.sleep(20.0)
+        assert (report.exit_code, life.venue.signed()) == (0, Decimal("0.030"))
+
+    shared(story)

@@ -1,16 +1,18 @@
 """Of the share of an instance either the guardian or the daemon closes, where others hold a part of the symbol."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
 import pytest
 
-from playd.core.orders import OrderRequest, Side
-from playd.orders.guardian_word import HEARD_WITHIN_S, LONGEST_S, GuardianWord
+from playd.core.errors import LinkError
+from playd.core.orders import Execution, OrderRequest, Side
 from playd.orders.halts import Level, instance_scope
 from playd.orders.panic_report import PanicReport, PanicScope
-from playd.orders.share_claims import DAEMON, GUARDIAN, ShareClaims
+from playd.orders.share_claims import DAEMON, GUARDIAN, WAIT_S, ShareClaims
+from playd.orders.share_turns import READ_WITHIN_S
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, leave
 from tests.simulation.venue_script import WriteFault
@@ -19,12 +21,6 @@ from tests.virtual_time import in_virtual_time
 SHARE = PanicScope(instance_uid=UID)
 SCOPE = instance_scope(UID)
 OTHERS = Decimal("0.030")
-
-
-async def beats(word: GuardianWord, for_s: float) -> None:
-    for _ in range(round(for_s)):
-        word.hear()
-        await anyio.sleep(1.0)
 
 
 def guardians(life: OrderWorld) -> ShareClaims:
@@ -59,7 +55,7 @@ def test_a_panic_of_an_instance_waits_while_the_guardian_claims_its_share_and_go
         claims.hold(UID, "panic")
         async with anyio.create_task_group() as group:
             group.start_soon(panic, life, reports)
-            await beats(life.halts.guardian, 20)
+            await anyio.sleep(WAIT_S - 1.0)
             assert closes(life) == 0
             claims.let_go(UID, "panic")
         assert [report.exit_code for report in reports] == [0]
@@ -108,18 +104,20 @@ def test_a_guardian_that_claims_a_share_for_longer_than_an_attempt_takes_holds_n
         guardians(life).hold(UID, "panic")
         async with anyio.create_task_group() as group:
             group.start_soon(panic, life, reports)
-            await beats(life.halts.guardian, LONGEST_S - 5)
+            await anyio.sleep(WAIT_S - 1.0)
             assert closes(life) == 0
-            await beats(life.halts.guardian, LONGEST_S)
+        assert reports[0].duration_s < WAIT_S + 5.0
         assert life.venue.signed() == OTHERS
 
     held(story)
 
 
 @pytest.mark.parametrize("scope", [PanicScope(), PanicScope(symbol="BTCUSDT")])
-def test_a_panic_of_more_than_one_instance_waits_for_no_guardian_with_what_is_nobodys(scope: PanicScope) -> None:
+def test_a_panic_that_closes_all_of_a_position_waits_for_no_guardian(scope: PanicScope) -> None:
+    """The venue bounds what both close of it together."""
+
     async def story(life: OrderWorld, reports: list[PanicReport]) -> None:
-        guardians(life).hold("somebody", "panic")
+        guardians(life).hold(UID, "panic")
         await panic(life, reports, scope)
         assert [report.exit_code for report in reports] == [0]
         assert reports[0].duration_s < 4.0
@@ -127,15 +125,89 @@ def test_a_panic_of_more_than_one_instance_waits_for_no_guardian_with_what_is_no
     held(story)
 
 
-def test_a_guardian_that_is_heard_no_more_holds_no_panic_up_for_long() -> None:
+def test_a_claim_is_waited_for_once_however_many_orders_a_share_takes() -> None:
     async def story(life: OrderWorld, reports: list[PanicReport]) -> None:
+        instruments = life.account.desk.instruments
+        instruments["BTCUSDT"] = replace(instruments["BTCUSDT"], max_market_qty=Decimal("0.001"))
         guardians(life).hold(UID, "panic")
-        life.halts.guardian.hear()
         await panic(life, reports)
-        assert [report.exit_code for report in reports] == [0]
-        assert reports[0].duration_s < 15.0
+        assert (reports[0].exit_code, life.venue.signed(), closes(life)) == (0, OTHERS, 10)
+        assert reports[0].duration_s < WAIT_S + 5.0
 
     held(story)
+
+
+def test_a_position_that_takes_no_stop_is_closed_though_the_guardian_claims_a_share_of_it() -> None:
+    async def story(life: OrderWorld, _reports: list[PanicReport]) -> None:
+        guardians(life).hold(UID, "panic")
+        life.venue.script.refused_stops = 10_000
+        life.venue.remove_stop()
+        await anyio.sleep(life.account.desk.settings.naked_act_s + 1.0)
+        assert closes(life) == 0
+        await anyio.sleep(3.0)
+        assert closes(life) == 1
+
+    held(story)
+
+
+def test_nothing_is_claimed_while_no_order_is_under_way() -> None:
+    """Frozen between two attempts, and when the account is closed that was at it."""
+
+    async def body() -> None:
+        life = build()
+        claims, seen = guardians(life), list[bool]()
+        async with life.running():
+            await entered(life, settled_s=1.0)
+            life.venue.open_foreign(OTHERS)
+            await anyio.sleep(1.0)
+            life.venue.script.codes = [110007] * 30
+            await life.ports[0].submit(leave(), READY)
+            await anyio.sleep(0.1)
+            halt = life.halts.raise_level(SCOPE, Level.FREEZE, "OPERATOR", "mine", actor="me")
+            await anyio.sleep(60.0)
+            seen.append(claims.theirs(UID))
+            life.halts.lift(halt.id, by="me", note="test")
+            for _ in range(40):
+                await anyio.sleep(0.05)
+                seen.append(claims.theirs(UID))
+        assert not any([*seen, claims.theirs(UID)])
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("claimed", ["long ago", "just now"])
+def test_executions_that_cannot_be_read_keep_no_exit(claimed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body() -> None:
+        life = build()
+        claims = guardians(life)
+        claims.hold(UID, "panic")
+        claims.let_go(UID, "panic")
+        await anyio.sleep(600.0)
+        async with life.running():
+            await entered(life, settled_s=1.0)
+            life.venue.open_foreign(OTHERS)
+            await anyio.sleep(1.0)
+            if claimed == "just now":
+                claims.hold(UID, "panic")
+                claims.let_go(UID, "panic")
+
+            async def unreadable(**_asked: object) -> list[Execution]:
+                raise LinkError("503")
+
+            with monkeypatch.context() as away:
+                away.setattr(life.venue, "executions", unreadable)
+                began_s = life.world.clock.mono_s()
+                await life.ports[0].submit(leave(), READY)
+                late_s = life.world.clock.mono_s() - began_s
+            assert closes(life) == 1
+            assert (late_s >= READ_WITHIN_S) is (claimed == "just now")
+            assert late_s < READ_WITHIN_S + 1.0
+            kinds = [incident.kind for incident in life.account.desk.incidents.open_ones()]
+            assert ("SHARE_UNREAD" in kinds) is (claimed == "just now")
+            await anyio.sleep(10.0)
+            assert "SHARE_UNREAD" not in [incident.kind for incident in life.account.desk.incidents.open_ones()]
+
+    in_virtual_time(body)
 
 
 def test_a_share_that_nobody_else_holds_a_part_of_waits_for_nobody() -> None:
@@ -144,7 +216,6 @@ def test_a_share_that_nobody_else_holds_a_part_of_waits_for_nobody() -> None:
         async with life.running():
             await entered(life, settled_s=1.0)
             guardians(life).hold(UID, "panic")
-            life.halts.guardian.hear()
             await panic(life, reports)
             assert (reports[0].exit_code, life.venue.signed()) == (0, Decimal(0))
             assert reports[0].duration_s < 4.0
@@ -152,24 +223,11 @@ def test_a_share_that_nobody_else_holds_a_part_of_waits_for_nobody() -> None:
     in_virtual_time(body)
 
 
-@pytest.mark.parametrize(("heard_s", "waits_s"), [(None, HEARD_WITHIN_S), (0.0, HEARD_WITHIN_S), (60.0, LONGEST_S)])
-def test_a_claim_of_a_guardian_is_heeded_for_as_long_as_it_may_be_there(heard_s: float | None, waits_s: float) -> None:
-    clock = virtual_world().clock
-    word = GuardianWord(clock, ShareClaims(virtual_world().disk, STATE, DAEMON, GUARDIAN))
-    asked_s, heeded_s = clock.mono_s(), 0
-    while word.may_act(asked_s, asked_s):
-        if heard_s:
-            word.hear()
-        clock.advance(1.0)
-        heeded_s += 1
-    assert heeded_s == waits_s
-
-
 def test_of_two_that_claim_at_one_moment_at_least_one_sees_the_other() -> None:
     disk = virtual_world().disk
     daemon, guardian = ShareClaims(disk, STATE, DAEMON, GUARDIAN), ShareClaims(disk, STATE, GUARDIAN, DAEMON)
-    assert daemon.hold(UID, "exit")
-    assert guardian.hold(UID, "panic")
+    daemon.hold(UID, "exit")
+    guardian.hold(UID, "panic")
     assert (daemon.theirs(UID), guardian.theirs(UID)) == (True, True)
     daemon.hold(UID, "another exit")
     daemon.let_go(UID, "exit")
@@ -183,7 +241,8 @@ def test_a_disk_that_takes_no_file_keeps_nobody_from_closing() -> None:
     disk = virtual_world().disk
     disk.fail("replace", "*closing*")
     daemon, guardian = ShareClaims(disk, STATE, DAEMON, GUARDIAN), ShareClaims(disk, STATE, GUARDIAN, DAEMON)
-    assert (daemon.hold(UID, "exit"), daemon.is_held(UID, "exit")) == (True, True)
+    daemon.hold(UID, "exit")
+    assert daemon.is_held(UID, "exit")
     assert (guardian.theirs(UID), guardian.their_last_ms(UID)) == (False, 0)
     daemon.let_go(UID, "exit")
     assert not daemon.is_held(UID, "exit")

@@ -301,7 +301,6 @@ class GuardianLink:
             _log.info("guardian.heard", msg=f"pid {data.get('pid')}, version {data.get('version')}")
             self._parts.incidents.resolve(SILENT, ALL, "the guardian is heard again")
         self._heard_s = self._clock.mono_s()
-        self._word.hear()
         self._seen = {str(row["account"]): row for row in data.get("accounts", ())}  # nor this
         head, known = int(data["journal_head"]["seq"]), int(self._parts.ledger.meta(_SEQ_KEY) or 0)
         if head < known:  # another journal, which begins again

@@ -114,6 +114,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         UNKNOWN_ORDER_AGE=("an order has been in doubt for long", "playctl intents --unresolved"),
         SETTINGS_INVALID=("a reload was refused: the files of settings are wrong", "playctl config check"),
         WATCHER_FAILED=("a part that watches or tells failed, and is started again", "playctl health"),
+        SHARE_UNREAD=("what the guardian closed of a common position could not be read", "playctl fills"),
         SLO=("a figure is outside its objective", "playctl slo"),
         CLOCK=("our clock and a venue's are apart", "playctl slo"),
         TARGET_LOST=("a resting target was refused or taken away; it is put back", "playctl orders"),

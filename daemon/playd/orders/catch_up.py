@@ -29,9 +29,12 @@ class CatchUp:
         self.found: list[Execution] = []
         """What the last complete reading had, known executions too."""
 
+        self.complete_ms = 0
+        """Wall time at which the last run began that booked everything there was by then; 0 before the first."""
+
     async def run(self, priority: Priority = Priority.RECONCILE) -> int:
         """Book what is missing and publish it; returns the number of new executions. Raises `VenueError` or `LinkError`."""
-        desk = self._desk
+        desk, began_ms = self._desk, self._desk.clock.wall_ms()
         watermark_ms = self.watermark_ms
         executions = self.found = await self._read(priority)
         newest_ms = max((execution.time_ms for execution in executions), default=watermark_ms or 0)
@@ -45,6 +48,7 @@ class CatchUp:
                 booked += desk.booking.executed(execution, "history")
         if newest_ms != watermark_ms:
             desk.ledger.write("UPDATE accounts SET executions_watermark_ms = ? WHERE alias = ?", (newest_ms, desk.alias))
+        self.complete_ms = began_ms
         if booked:
             desk.publish()
         return booked

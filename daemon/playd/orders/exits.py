@@ -26,6 +26,7 @@ from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
 from playd.orders.room import held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
+from playd.orders.share_claims import WAIT_S
 from playd.orders.share_turns import ShareTurns
 from playd.orders.submit_table import Reaction, react
 from playd.venues.port import CREATE, Priority
@@ -81,22 +82,25 @@ class Exits:
         self.make_way: Callable[[str, str], Awaitable[None]] = _nothing
         """Takes back the resting target of (owner, symbol) before all of that is closed; set by `Account`."""
 
-    async def submit(self, intent: Intent, instance: Instance) -> Verdict:
+    async def submit(self, intent: Intent, instance: Instance, *, wait_s: float = WAIT_S) -> Verdict:
         """
-        Send the first attempt and drive the rest in the background. See `gateway.Verdict`.
+        Send the first attempt and drive the rest in the background. See `gateway.Verdict`, and of `wait_s` `begin`.
 
         A quantity above the owner's share is cut to it; `FLAT` means that there is nothing to reduce, `FROZEN` that nothing may
         be sent. The same intent again sends nothing and returns what is known.
         """
-        verdict = await self.begin(intent, instance)
+        verdict = await self.begin(intent, instance, wait_s=wait_s)
         if verdict.has_order:
             self._desk.spawn(self.finish, _identity(intent))
         return verdict
 
-    async def begin(self, intent: Intent, instance: Instance, *, position_idx: int = 0) -> Verdict:
+    async def begin(
+        self, intent: Intent, instance: Instance, *, position_idx: int = 0, wait_s: float | None = WAIT_S
+    ) -> Verdict:
         """
         The first attempt only; whoever calls this must go on with `finish`. `position_idx` names the side that is closed of a
-        symbol in hedge mode; every further attempt takes it over.
+        symbol in hedge mode; every further attempt takes it over. A guardian that is closing the same share is waited for
+        `wait_s` at most, and not at all with None, which is for who closes all of a position.
         """
         desk, identity = self._desk, _identity(intent)
         known = self._gateway.known(intent)
@@ -106,16 +110,18 @@ class Exits:
             return self._frozen(intent, instance, frozen)
         if intent.qty >= held_by(desk, intent.instance_uid, intent.symbol, intent.side):
             await self.make_way(intent.instance_uid, intent.symbol)
-        await self._turns.take(intent.instance_uid, intent.symbol, identity)
+        await desk.budget.take(CREATE, turn_of(intent.action), owner=intent.instance_uid)
         try:
+            if wait_s is None:
+                self._turns.hold(intent.instance_uid, intent.symbol, identity)
+            else:
+                await self._turns.take(intent.instance_uid, intent.symbol, identity, wait_s=wait_s)
             return await self._begin(intent, instance, identity, position_idx)
         finally:
-            if desk.book.intent(identity) is None:
-                self._turns.done(intent.instance_uid, identity)
+            self._let_go(intent.instance_uid, identity)
 
     async def _begin(self, intent: Intent, instance: Instance, identity: str, position_idx: int) -> Verdict:
         desk = self._desk
-        await desk.budget.take(CREATE, turn_of(intent.action), owner=intent.instance_uid)
         # Behind the waits: a person may have frozen the scope meanwhile, and another exit closed some of it.
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
             return self._frozen(intent, instance, frozen)
@@ -159,14 +165,22 @@ class Exits:
         finally:
             del self._driven[identity]
             ended.set()
-            if (intent := self._desk.book.intent(identity)) is not None and intent.outcome:
-                self._turns.done(intent.instance, identity)
+            if (intent := self._desk.book.intent(identity)) is not None:
+                self._let_go(intent.instance, identity)
+
+    def _let_go(self, owner: str, identity: str) -> None:
+        """The guardian may close the share, unless an order of ours is under way or in doubt."""
+        attempts = self._desk.book.of_intent(identity)
+        if not attempts or _is_over(attempts[-1]):
+            self._turns.done(owner, identity)
 
     async def _drive(self, identity: str) -> None:
         desk = self._desk
         pause_s = desk.settings.exit_rung_s
         while True:
             intent = desk.book.intent(identity)
+            if intent is not None:
+                self._let_go(intent.instance, identity)
             if intent is not None and desk.frozen(intent.symbol, intent.instance):
                 await anyio.sleep(_FROZEN_S)
                 continue
@@ -175,8 +189,8 @@ class Exits:
                 self._no_alarm(intent, attempts)
                 return
             last = attempts[-1]
-            if not last.state.terminal or last.fills_missing:
-                self._turns.go_on(intent.instance, intent.symbol, identity)
+            if not _is_over(last):
+                self._turns.hold(intent.instance, intent.symbol, identity)
                 pause_s = await self._await_end(last, pause_s)
                 continue
             plan = self._plan(intent, attempts)
@@ -224,7 +238,7 @@ class Exits:
 
     async def _repeat(self, row: OrderRow) -> None:
         """Look up, then send the same bytes again, until the attempt is no longer in doubt."""
-        desk, began_s = self._desk, self._desk.clock.mono_s()
+        desk = self._desk
         for pause_s in (*_REPEAT_S, *([_REPEAT_S[-1]] * 1000)):
             if await self._resolver.look_up(row) is True or await desk.changed(row.link_id, pause_s):
                 return
@@ -233,9 +247,9 @@ class Exits:
                 return
             if not may_repeat(desk, row) or (row.owner == FOREIGN and await self._is_gone(row)):
                 continue  # the proof that it never arrived begins anew with every copy
-            if not await self._turns.is_ours(row.owner, row.symbol, began_s):
-                continue
             await desk.budget.take(CREATE, turn_of(row.action), owner=row.owner)
+            if row.intent is not None:
+                await self._turns.go_on(row.owner, row.symbol, row.intent)
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN:
                 return
@@ -266,8 +280,8 @@ class Exits:
         if _is_alarming(attempts):
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
-        await self._turns.take(intent.instance, intent.symbol, intent.id)
         await desk.budget.take(CREATE, turn_of(last.action), owner=intent.instance)
+        await self._turns.take(intent.instance, intent.symbol, intent.id)
         # Time has passed, and another exit of the same owner may have closed what this one was about.
         plan = self._plan(intent, desk.book.of_intent(intent.id))
         if plan.remaining <= 0 or desk.frozen(intent.symbol, intent.instance):
@@ -378,6 +392,11 @@ async def _nothing(_owner: str, _symbol: str) -> None:
 
 def _is_side_of(position: VenuePosition, row: OrderRow) -> bool:
     return (position.symbol, position.position_idx) == (row.symbol, row.position_idx)
+
+
+def _is_over(row: OrderRow) -> bool:
+    """Whether an attempt is final and booked."""
+    return row.state.terminal and not row.fills_missing
 
 
 def _is_alarming(attempts: list[OrderRow]) -> bool:

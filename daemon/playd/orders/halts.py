@@ -120,7 +120,7 @@ class Halts:
         self.kill_file = state_dir / KILL_FILE
         self._extra_file = extra_file
         self._make_room = make_room
-        self.guardian = GuardianWord(clock, ShareClaims(disk, state_dir, DAEMON, GUARDIAN))
+        self.guardian = GuardianWord(ShareClaims(disk, state_dir, DAEMON, GUARDIAN))
         """Which panics and which shares the guardian is at."""
         self._in_force: list[Halt] = self._load()
         self._taken_over: set[PanicNote] = set()

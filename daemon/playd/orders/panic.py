@@ -32,6 +32,7 @@ from playd.orders.panic_levels import PanicLevels
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope, slippage_bps
 from playd.orders.room import is_shared
 from playd.orders.rows import OrderRow
+from playd.orders.share_claims import WAIT_S
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority, Reply
 
@@ -351,7 +352,9 @@ class Panic:
                     leg=leg,
                 )
                 whose = Instance(owner, "", position.symbol, 0)
-                verdict = await self._exits.begin(intent, whose, position_idx=position.position_idx)
+                # All of a position that daemon and guardian close at once is no more than there is of it.
+                wait_s = WAIT_S if run.scope.instance_uid else None
+                verdict = await self._exits.begin(intent, whose, position_idx=position.position_idx, wait_s=wait_s)
                 if not verdict.has_order:
                     run.problems.append(f"{position.symbol}: {verdict.text}")
                     break

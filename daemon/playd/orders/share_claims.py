@@ -6,6 +6,7 @@ lock file of its own per instance. It takes its own first and looks at the other
 at least one sees the other. The operating system drops the locks of a process that dies, and a stopped one keeps them.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
@@ -18,10 +19,16 @@ FOLDER: Final = PurePath("guardian", "closing")
 DAEMON: Final = "daemon"
 GUARDIAN: Final = "guardian"
 
+WAIT_S: Final = 5.0
+"""So long either waits for a claim of the other: a close that was lost is sent anew after 3 s, and seen a second later."""
+
+_TRIES: Final = 3
+"""Who looks at a lock has it for microseconds."""
+
 
 @dataclass(slots=True)
 class _Claim:
-    """A lock of ours, and what it is held for. `lock` is None where the disk takes no file any more."""
+    """A lock of ours, and what it is held for. `lock` is None where none was to be had."""
 
     lock: Lock | None
     keys: set[str] = field(default_factory=set)
@@ -31,8 +38,8 @@ class ShareClaims:
     """
     The claims of one of the two processes, `mine`, beside those of the other.
 
-    On a disk that takes no new file nothing can be claimed, and `hold` says yes all the same, because a full disk must not keep
-    a position open. `make_folder`, while there is room, leaves an empty file as the only thing that is to be made then.
+    On a disk that takes no new file nothing can be claimed, and who claims goes on all the same, because a full disk must not
+    keep a position open. `make_folder`, while there is room, leaves an empty file as the only thing that is to be made then.
     """
 
     def __init__(self, disk: Disk, state_dir: PurePath, mine: str, other: str) -> None:
@@ -46,23 +53,20 @@ class ShareClaims:
         """Raises `OSError`."""
         self._disk.mkdir(self._folder)
 
-    def hold(self, owner: str, key: str) -> bool:
-        """
-        Claim the share of instance `owner` for `key`, until `let_go` of the same; for several keys at once, if need be. False
-        in the moment in which the other one looks: to be asked again.
-        """
+    def hold(self, owner: str, key: str) -> None:
+        """Claim the share of instance `owner` for `key`, until `let_go` of the same; for several keys at once, if need be."""
         claim = self._held.get(owner)
         if claim is None:
-            try:
-                self.make_folder()
-                claim = _Claim(self._disk.lock(self._path(owner, self._mine), ""))
-            except LockError:
-                return False
-            except OSError:
-                claim = _Claim(None)
-            self._held[owner] = claim
+            claim = self._held[owner] = _Claim(self._lock(owner))
         claim.keys.add(key)
-        return True
+
+    def _lock(self, owner: str) -> Lock | None:
+        with suppress(OSError):
+            self.make_folder()
+            for _ in range(_TRIES):
+                with suppress(LockError):
+                    return self._disk.lock(self._path(owner, self._mine), "")
+        return None
 
     def is_held(self, owner: str, key: str) -> bool:
         """Whether we claim it for `key`."""

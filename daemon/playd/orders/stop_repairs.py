@@ -16,8 +16,9 @@ from playd.orders.exits import Exits
 from playd.orders.expectations import Expectations
 from playd.orders.fill_check import Fallback, on_tick, planned_stop
 from playd.orders.fills import Share
-from playd.orders.flattening import flatten_intent, submit_flatten
+from playd.orders.flattening import flatten_intent
 from playd.orders.freezing import unless_frozen
+from playd.orders.gateway import Instance
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.hourly_range import hourly_range, needed_since_ms
 from playd.orders.repair_limits import RepairLimits
@@ -29,6 +30,9 @@ _RANGE_WITHIN_S: Final = 1.0
 
 _START_WAITS_S: Final = 5.0
 """How long a start waits for the first answer to a close."""
+
+_CLAIMED_S: Final = 3.0
+"""How long the close of a naked position waits for a guardian that is closing the same share."""
 
 _BEYOND_MARKET: Final = frozenset({110092, 110093})
 """Trigger on the wrong side of the market: the stop would have fired, so the position is closed now."""
@@ -135,7 +139,7 @@ class StopRepairs:
 
     async def _submit(self, intent: Intent, owner: str) -> None:
         try:
-            await submit_flatten(self._exits, intent)
+            await self._exits.submit(intent, Instance(owner, "", intent.symbol, 0), wait_s=_CLAIMED_S)
         finally:
             self._begun.discard((owner, intent.symbol))
 

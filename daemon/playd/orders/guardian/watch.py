@@ -2,7 +2,7 @@
 One account under the guardian's eyes: readings by REST on a beat, woken early by the private stream, judged, acted upon.
 
 A panic waits for nothing that the watch does, nor the watch for a panic: all of it only sets stops, reduces and cancels. Only
-panics of single instances wait for each other, because they tell by the position what they have closed of it. One that is not
+panics of single instances wait for each other, because they have one share of reads to tell what was executed. One that is not
 done goes on until the scope is flat, a person froze it, or the daemon is heard again, which carries it on.
 """
 
@@ -27,7 +27,7 @@ from playd.orders.guardian.plan import AccountPlan, PlannedHalt, Rules
 from playd.orders.guardian.unfinished import Unfinished, unfinished_alarms
 from playd.orders.halts import ALL, Level, account_scope
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicReport, PanicScope
-from playd.orders.share_claims import ShareClaims
+from playd.orders.share_claims import WAIT_S, ShareClaims
 from playd.venues.port import OrderUpdate, PositionUpdate, PrivateEvent, Reply, StreamDown, StreamUp
 from playd.world.ports import Clock
 
@@ -58,6 +58,9 @@ TRY_S: Final = 20.0
 """How long such a try takes at most, so that an operator who asks again need not wait for long."""
 
 _CLAIM: Final = "panic"
+
+_TOLD_WITHIN_MS: Final = 2000
+"""So long after it was executed an order of the daemon is in its plan, and in the venue's list, with time to spare."""
 
 _TOOK: Final = (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE)
 
@@ -209,21 +212,26 @@ class AccountWatch:
         return report
 
     async def _alone(self, yields: Callable[[], str], attempt: _Attempt, step: Step) -> PanicReport:
-        """Flatten while the daemon closes nothing of the same share: what it has under way ends first, while it is heard."""
-        owner = attempt.scope.instance_uid
+        """
+        Flatten while the daemon closes nothing of the same share: what it has under way ends first, while it is heard and does
+        not take too long. Whoever waits claims nothing, so that it can go on with that.
+        """
+        owner, claims = attempt.scope.instance_uid, self._claims
         if not owner:
             return await self._until(yields, attempt, step)
-        began_s = self._clock.mono_s()
+        began_s, busy_ms = self._clock.mono_s(), 0
         try:
-            while not self._claims.hold(owner, _CLAIM) or (self._claims.theirs(owner) and self._is_heard()):
-                if self._clock.mono_s() - began_s >= attempt.within_s:
-                    return PanicReport(
-                        attempt.scope, (), 0, attempt.within_s, ("the daemon has an order under way that closes it",)
-                    )
+            while True:
+                busy_ms = self._clock.wall_ms() if claims.theirs(owner) else max(busy_ms, claims.their_last_ms(owner))
+                is_late = self._clock.mono_s() - began_s >= WAIT_S or not self._is_heard()
+                if is_late or self._clock.wall_ms() - busy_ms >= _TOLD_WITHIN_MS:
+                    claims.hold(owner, _CLAIM)
+                    if is_late or not claims.theirs(owner):
+                        return await self._until(yields, attempt, step)
+                    claims.let_go(owner, _CLAIM)
                 await anyio.sleep(_LOOK_S)
-            return await self._until(yields, attempt, step)
         finally:
-            self._claims.let_go(owner, _CLAIM)
+            claims.let_go(owner, _CLAIM)
 
     def _is_heard(self) -> bool:
         """Whether the daemon goes on with what it has begun."""

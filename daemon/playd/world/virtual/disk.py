@@ -12,9 +12,8 @@ from pathlib import PurePath
 import numpy as np
 
 from playd.core.errors import LockError
-from playd.world.ports import Column, FileStat, Synchronous
+from playd.world.ports import Clock, Column, FileStat, Synchronous
 from playd.world.sqlite import configure
-from playd.world.virtual.clock import ManualClock
 from playd.world.virtual.faults import NO_SPACE, DiskOperation, Fault, FaultPlan, error_of
 from playd.world.virtual.files import MemoryAppender, MemoryFile, MemoryLock
 
@@ -33,7 +32,7 @@ class MemoryDisk:
     `sqlite` at opening only.
     """
 
-    def __init__(self, clock: ManualClock, capacity_bytes: int = 1 << 30) -> None:
+    def __init__(self, clock: Clock, capacity_bytes: int = 1 << 30) -> None:
         self._clock = clock
         self._name = f"playd-{next(_DISKS)}"
         self._files: dict[PurePath, MemoryFile] = {}
