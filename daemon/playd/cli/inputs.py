@@ -1,5 +1,6 @@
 """What research commands read: a Play by path or stem, candles by path, both with clear refusals."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -103,10 +104,12 @@ def market_of(world: World, candles: Candles, files: BesideFiles) -> Market:
     if files.open_interest:
         interest = read_open_interest(world.disk, _absolute(world, files.open_interest))
         candles = replace(candles, open_interest=interest.known_at(candles.open_time_ms + candles.step_ms))
+    _tell_of_parts(candles, files)
     if not files.funding:
         return Market(candles, instrument, charge_funding=files.charged)
     funding = read_funding(world.disk, _absolute(world, files.funding))
     interval_min = max(1, funding.interval_ms // MINUTE_MS)
+    candles = replace(candles, funding_rate=None)  # what is given goes before what was recorded, in conditions as in payments
     return Market(candles, replace(instrument, funding_interval_min=interval_min), funding, files.charged)
 
 
@@ -114,6 +117,20 @@ def _refuse_elsewhere(given: str, other: Candles, candles: Candles) -> None:
     """Candles of which none belongs to one of these are of another time."""
     if not np.isin(other.open_time_ms, candles.open_time_ms).any():
         raise CandleError(f"{given}: no candle opens at the time of one of the others, expected candles of the same time")
+
+
+def _tell_of_parts(candles: Candles, files: BesideFiles) -> None:
+    """Say of which recorded series only a part of the bars has a value: conditions on it are unknown at the others."""
+    recorded = (
+        ("--funding", files.funding, candles.funding_rate),
+        ("--open-interest", files.open_interest, candles.open_interest),
+    )
+    for option, file, values in recorded:
+        missing = 0 if file or values is None else int(np.isnan(values).sum())
+        if missing:
+            word = option.removeprefix("--").replace("-", " ")
+            found = f"{missing} of {len(candles)} bars have no recorded {word}, and conditions on it are unknown there"
+            print(f"{found}; {option} FILE says it of all", file=sys.stderr)
 
 
 def _read(world: World, given: str, symbol: str) -> Candles:

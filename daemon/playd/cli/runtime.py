@@ -73,6 +73,9 @@ EMBEDDED: Final = "embedded exchange"
 OPEN_WITHIN_S: Final = 30.0
 """How long a person at the control socket waits for an account to open."""
 
+OnMarketTold = Callable[[str, int, str, int, Values], None]
+"""Hears of a market, the length of its bars, and what `market.told.OnTold` does."""
+
 
 @dataclass(slots=True)
 class RuntimePlan:
@@ -111,7 +114,7 @@ class RuntimePlan:
     compile_for: Callable[[Play], Awaitable[None]]
     on_account: Callable[[Account], None] = lambda _account: None
     on_bar: Callable[[str, int, ClosedBar], None] = lambda _market, _step_ms, _bar: None
-    on_told: Callable[[str, int, str, int, Values], None] = lambda _market, _step_ms, _symbol, _open_ms, _values: None
+    on_told: OnMarketTold = lambda _market, _step_ms, _symbol, _open_ms, _values: None
     told: Candles | None = None
     make_room: Callable[[], bool] = lambda: False
     rate_limits: bool = True
@@ -444,6 +447,7 @@ async def _open_universes(
         wanted[account.environment] = (account.hosts, MINUTE_MS, account.lock_step, timing)
     universes: dict[Environment, Universe] = {}
     limiters: dict[str, ConnectLimiter] = {}
+    tolds: dict[tuple[str, int], Told] = {}
     streams = plan.settings.streams
     sockets = SocketTiming(
         ping_every_s=streams.ping_s,
@@ -461,11 +465,16 @@ async def _open_universes(
         limiter = limiters.setdefault(urlsplit(hosts.public).netloc, limiter)
         market = market_of(environment)
         on_bar = None if embedded else partial(plan.on_bar, market, step_ms)
-        told = Told(recorded=plan.told) if embedded else Told(partial(plan.on_told, market, step_ms))
+        told = Told(recorded=plan.told) if embedded else told_of(tolds, market, step_ms, plan.on_told)
         ticks = partial(tick_of, environment)
         opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar, ticks, told)
         universes[environment] = await stack.enter_async_context(opened)
     return exchange, universes
+
+
+def told_of(tolds: dict[tuple[str, int], Told], market: str, step_ms: int, on_told: OnMarketTold) -> Told:
+    """What was said on a market: one for all environments that have their bars from it, since they are recorded as one."""
+    return tolds.setdefault((market, step_ms), Told(partial(on_told, market, step_ms)))
 
 
 def _banned_for_s(budget: Budget) -> float:

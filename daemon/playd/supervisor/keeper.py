@@ -64,7 +64,8 @@ class Keeper:
         Replace the state; the present one stays as `.prev`, unless it was found damaged: it must not displace a good one.
 
         False when the disk is full: the old state stands, and a state that lies behind the ledger is caught up from it.
-        Raises `RecordError` when the disk refuses for another reason.
+        Raises `StateError` when something else stands in the place of a file, which is the business of one instance;
+        `RecordError` when the disk refuses for another reason.
         """
         data = seal(payload, written_ms)
         try:
@@ -73,9 +74,19 @@ class Keeper:
         except OSError as error:
             if is_full(error):
                 return False
+            if self._is_in_the_way(error):
+                raise StateError(
+                    f"{self._dir}: a folder in place of a file, or a file of a folder ({error}): move it away"
+                ) from error
             raise RecordError(f"{self.path}: state not written: {error}") from error
         self._newest_is_damaged = False
         return True
+
+    def _is_in_the_way(self, error: OSError) -> bool:
+        """Whether what the disk refuses is refused because of what stands in a place, and would be written elsewhere."""
+        if isinstance(error, (IsADirectoryError, NotADirectoryError, FileExistsError)):
+            return True
+        return self._disk.exists(self.path) and self._disk.stat(self.path).is_dir  # which is no error of its own to a link
 
     def load(self, wall_ms: int) -> Kept | None:
         """

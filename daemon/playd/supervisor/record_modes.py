@@ -11,7 +11,10 @@ _SHADOWS: Final = own_account(Mode.SHADOW, "")
 
 
 class RecordModes:
-    """Looks instances and accounts up in the ledger, each once: neither changes its mode."""
+    """
+    Looks instances and accounts up in the ledger. An instance once: its mode never changes. An account each time: the ledger
+    may have it of another environment until its key is accepted.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -24,19 +27,14 @@ class RecordModes:
     def _of_instance(self, uid: str | None) -> str | None:
         if not uid:
             return None
-        key = f"instance:{uid}"
-        if key not in self._known and (row := self._ledger.row("SELECT mode FROM instances WHERE uid = ?", (uid,))) is not None:
-            self._known[key] = str(row["mode"])
-        return self._known.get(key)
+        if uid not in self._known and (row := self._ledger.row("SELECT mode FROM instances WHERE uid = ?", (uid,))) is not None:
+            self._known[uid] = str(row["mode"])
+        return self._known.get(uid)
 
     def _of_account(self, alias: str | None) -> str | None:
         if not alias:
             return None
-        key = f"account:{alias}"
-        if key not in self._known:
-            row = self._ledger.row("SELECT environment FROM accounts WHERE alias = ?", (alias,))
-            if row is not None:
-                self._known[key] = str(MODE_OF[Environment(row["environment"])])
-            elif alias.startswith(_SHADOWS):
-                return str(Mode.SHADOW)
-        return self._known.get(key)
+        row = self._ledger.row("SELECT environment FROM accounts WHERE alias = ?", (alias,))
+        if row is not None:
+            return str(MODE_OF[Environment(row["environment"])])
+        return str(Mode.SHADOW) if alias.startswith(_SHADOWS) else None

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from playd.cli.inputs import BesideFiles, market_of
 from playd.cli.playd import app
 from playd.market.candle_file import write_candles
 from playd.world.real import real_world
@@ -70,3 +71,22 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path, files: dict[str, str]
     code, _, error = backtest(tmp_path, "--funding", files["oi"])
     assert code != 0
     assert "no column rate; expected time_ms, rate, found" in error
+
+
+def test_what_was_recorded_of_some_bars_gives_way_to_a_file_and_is_said_without_one(
+    files: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = np.full(len(CANDLES), np.nan)
+    rates[-2:] = 0.0001
+    recorded = replace(CANDLES, funding_rate=rates, open_interest=np.where(np.isnan(rates), np.nan, 5.0))
+    given = market_of(real_world(), recorded, BesideFiles(funding=files["funding"], open_interest=files["oi"]))
+    assert given.candles.funding_rate is None, "conditions see the rates of the file, as where nothing was recorded"
+    assert capsys.readouterr().err == ""
+
+    assert market_of(real_world(), recorded, BesideFiles()).candles.funding_rate is rates
+    said = capsys.readouterr().err
+    assert "6 of 8 bars have no recorded funding, and conditions on it are unknown there; --funding FILE says it of all" in said
+    assert "6 of 8 bars have no recorded open interest" in said
+
+    market_of(real_world(), replace(recorded, funding_rate=np.zeros(len(CANDLES)), open_interest=None), BesideFiles())
+    assert capsys.readouterr().err == ""

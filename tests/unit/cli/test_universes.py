@@ -19,7 +19,7 @@ from playd.world.virtual import virtual_world
 pytestmark = pytest.mark.anyio
 
 
-async def test_connects_are_counted_by_host_whoever_connects_to_it() -> None:
+async def test_environments_of_one_market_share_its_host_and_what_it_says() -> None:
     """Demo trades on the prices of mainnet: two environments, one host that counts the connects of both."""
     world = virtual_world()
     address = AddressBudget(world.clock)
@@ -41,6 +41,9 @@ async def test_connects_are_counted_by_host_whoever_connects_to_it() -> None:
         live, demo, testnet = (universes[account.environment].limiter for account in accounts)
     assert live is demo
     assert live is not testnet
+    told = {environment: universe.hub.told for environment, universe in universes.items()}
+    assert told[Environment.LIVE] is told[Environment.DEMO], "one market says one thing beside a bar, and is recorded once"
+    assert told[Environment.LIVE] is not told[Environment.TESTNET]
 
 
 async def test_what_a_refused_account_has_at_its_venue_is_told_and_not_looked_for_on_the_embedded_exchange() -> None:

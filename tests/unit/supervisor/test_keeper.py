@@ -1,7 +1,7 @@
 """Instance state survives a damaged generation, and is never taken for empty."""
 
 from collections.abc import Callable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -9,6 +9,7 @@ from playd.core.errors import Broken, RecordError, StateError
 from playd.core.limits import STATE_BYTES
 from playd.supervisor.keeper import Keeper, seal, unseal
 from playd.supervisor.life import kept_of
+from playd.world.real import real_world
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.unit.supervisor.test_admission import RECORD
 
@@ -186,3 +187,16 @@ def test_a_reset_leaves_copies_of_everything_and_nothing_else() -> None:
     assert keeper.load(NOW_MS) is None
     assert world.disk.read_bytes(ASIDE / "columns.bin") == b"columns"
     assert keeper.set_all_aside(NOW_MS) == []
+
+
+@pytest.mark.parametrize("name", ["state.json.prev", ".state.json.tmp", ".state.json.prev.tmp", "state.json", ""])
+def test_what_stands_in_the_place_of_a_file_is_the_business_of_one_instance(name: str, tmp_path: Path) -> None:
+    keeper = Keeper(real_world().disk, PurePath(tmp_path), "alpha")
+    if name:
+        if name != "state.json":
+            keeper.save({"n": 1}, 1000)
+        (tmp_path / "alpha" / name).mkdir(parents=True)
+    else:
+        (tmp_path / "alpha").write_text("a file where the folder belongs")
+    with pytest.raises(StateError, match="move it away"):
+        keeper.save({"n": 2}, 2000)

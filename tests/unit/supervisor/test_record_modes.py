@@ -61,3 +61,11 @@ async def test_an_account_that_comes_later_is_known_then() -> None:
     assert modes.of("later", None) is None
     ledger.write("INSERT INTO accounts (alias, environment) VALUES ('later', 'demo')")
     assert modes.of("later", None) == "demo"
+
+
+async def test_an_account_that_trades_real_money_since_its_key_was_accepted_says_so_from_then_on() -> None:
+    ledger = ledger_with_accounts()
+    modes = RecordModes(ledger)
+    assert modes.of("try", None) == "demo"
+    ledger.write("UPDATE accounts SET environment = 'live' WHERE alias = 'try'")
+    assert modes.of("try", None) == "live"
