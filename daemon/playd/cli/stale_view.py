@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from playd.cli.session import Session
+from playd.cli.stale_levels import FILE_CODE, levels_beside
 from playd.control.client import Unreachable
 from playd.control.figures import figure, rfc3339
 from playd.control.log_lines import LineFilter
@@ -23,7 +24,6 @@ from playd.control.render import Output
 from playd.control.tables import FILLS, HALTS, LIST, POSITIONS, Column
 from playd.ops.log_file import log_files
 from playd.ops.segments import NotPacked, read_file, segment_names
-from playd.orders.kill_file import KILL_FILE
 from playd.supervisor.names import not_found, select
 
 UNKNOWN: Final = "daemon not running"
@@ -299,7 +299,7 @@ def _state(session: Session, error: Unreachable) -> PurePath:
 
 
 def _halts(session: Session, error: Unreachable) -> list[JsonObject]:
-    """The levels that a start finds in force, those of kill files included: the daemon that sees one writes it down."""
+    """The levels that a start finds in force, those of kill files and of the guardian's panics with them."""
     names, now_ms = _names(session, error), session.world.clock.wall_ms()
 
     def row_of(row: JsonObject) -> JsonObject:
@@ -314,11 +314,10 @@ def _halts(session: Session, error: Unreachable) -> list[JsonObject]:
         }
 
     sql = "SELECT * FROM halts WHERE lifted_ms IS NULL ORDER BY level DESC, id DESC"
-    found = _rows(session, error, sql, (), row_of)
-    file = _state(session, error) / KILL_FILE
-    if session.world.disk.exists(file):
-        session.say(f"the kill file {file} is there: a start halts everything for as long as it is")
-    return found
+    found = _rows(session, error, sql, (), dict)
+    known = {(row["scope"], row["code"]) for row in found if row["code"] == FILE_CODE}
+    beside = [row for row in levels_beside(session, _state(session, error)) if (row["scope"], row["code"]) not in known]
+    return [row_of(row) for row in sorted([*beside, *found], key=lambda row: -row["level"])]
 
 
 def _incident(row: JsonObject) -> JsonObject:

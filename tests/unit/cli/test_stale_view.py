@@ -24,10 +24,13 @@ from playd.control.record_filter import RecordFilter, bare_record
 from playd.control.render import Output
 from playd.ops import log_file
 from playd.ops.journal import open_journal
+from playd.orders.halts import Halts
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.orders.panic_notes import leave_note
 from playd.settings.model import Journal as JournalSettings
 from playd.world.virtual import VirtualWorld, virtual_world
+from tests.simulation.order_world import MemoryJournal
 
 STATE = PurePath("/state")
 GONE = Unreachable("daemon not running: nothing listens")
@@ -121,6 +124,41 @@ def test_levels_in_force_are_shown_the_gravest_first_and_a_kill_file_beside_them
     said = capsys.readouterr().err
     assert "level 4 on account:main (C) is in force as last recorded" in said
     assert "the kill file /state/HALT is there" in said
+
+
+def test_what_a_start_finds_beside_the_ledger_is_among_the_levels_too(
+    left: VirtualWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger.open(left.disk, left.clock, STATE / "ledger.sqlite")
+    ledger.write(
+        "INSERT INTO instances (uid, name, tag, account, symbol, mode, clock_ms, created_ms)"
+        " VALUES ('u1', 'alpha', 'u1', 'main', 'BTCUSDT', 'demo', 1, 1)"
+    )
+    ledger.close()
+    left.disk.mkdir(PurePath("/config"))
+    left.disk.mkdir(PurePath("/shared"))
+    left.disk.write_replace(PurePath("/config/playd.toml"), b'[halt]\nextra_file = "/shared/STOP"\n')
+    assert shown(capsys, stale_halts(session(left), GONE)) == []
+    leave_note(left.disk, STATE, "instance:u1", reason="out", actor="uid:1(a)", time_ms=left.clock.wall_ms() - 5000)
+    left.disk.write_replace(PurePath("/shared/STOP"), b"")
+    found = shown(capsys, stale_halts(session(left), GONE))
+    assert [(row["scope"], row["level"], row["code"]) for row in found] == [
+        ("instance:alpha", 4, "GUARDIAN_PANIC"),
+        ("all", 2, "KILL_FILE"),
+    ]
+    assert (found[0]["actor"], found[0]["text"], found[0]["age_s"]) == ("uid:1(a)", "out", 5.0)
+    assert "/shared/STOP" in found[1]["text"]
+    stale_status(session(left), GONE, None)
+    assert "level 4 on instance:alpha (GUARDIAN_PANIC) is in force" in capsys.readouterr().err
+
+
+def test_a_kill_file_that_a_daemon_wrote_down_is_one_level(left: VirtualWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    left.disk.write_replace(STATE / "HALT", b"")
+    ledger = Ledger.open(left.disk, left.clock, STATE / "ledger.sqlite")
+    Halts(ledger, left.disk, left.clock, MemoryJournal(), STATE)
+    ledger.close()
+    (row,) = shown(capsys, stale_halts(session(left), GONE))
+    assert (row["scope"], row["code"]) == ("all", "KILL_FILE")
 
 
 def test_events_are_filtered_and_a_damaged_line_hides_no_other(left: VirtualWorld, capsys: pytest.CaptureFixture[str]) -> None:
