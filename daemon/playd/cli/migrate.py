@@ -13,13 +13,13 @@ from pathlib import PurePath
 from typing import Final
 
 from playd import __version__
-from playd.cli.offline_record import record_offline
+from playd.cli.offline_record import record_migration
 from playd.control.render import json_text
-from playd.core.canonical import Json
 from playd.core.errors import PlaydError, RecordError, SettingsError, StateError
 from playd.ops.backup import FOLDER, LEDGER, make_backup
+from playd.ops.installation import birth
 from playd.orders.fold import fold
-from playd.orders.migration import bring_up, missing, readable
+from playd.orders.migration import MIGRATED, bring_up, missing, readable
 from playd.orders.rows import execution_row
 from playd.orders.schema import SCHEMA_VERSION
 from playd.settings import load
@@ -70,8 +70,8 @@ def migrate(options: MigrateOptions, world: World | None = None) -> int:
         if steps and not options.dry_run:
             backup = make_backup(world.disk, state, world.clock.wall_ms(), __version__, settings=loaded.digest).name
             _bring_up(world, state, backup)
-            data: dict[str, Json] = {"steps": len(steps), "backup": backup}
-            run_loop(lambda given: record_offline(given, loaded, "daemon.migrated", data), world)
+        if not options.dry_run and _is_untold(world, state / LEDGER):
+            run_loop(lambda given: record_migration(given, loaded), world)
     except OSError as error:
         raise RecordError(f"{state}: the migration stopped: {error}; give the same command again") from error
     finally:
@@ -107,12 +107,19 @@ def _steps(world: World, path: PurePath) -> list[str]:
         raise cannot_open_database(path, error) from error
 
 
+def _is_untold(world: World, path: PurePath) -> bool:
+    """Whether a migration is not on record: this one, or one that ended before it was."""
+    with contextlib.closing(world.disk.open_sqlite(path, read_only=True)) as connection:
+        return connection.execute("SELECT 1 FROM meta WHERE key = ?", (MIGRATED,)).fetchone() is not None
+
+
 def _bring_up(world: World, state: PurePath, backup: str) -> None:
     """The steps, and proof that the ledger is whole: SQLite's own check, and every share is the sum of its executions."""
     path = state / LEDGER
     try:
         with contextlib.closing(world.disk.open_sqlite(path)) as connection:
-            bring_up(connection)
+            begun = birth(world.disk, state / "journal")
+            bring_up(connection, backup=backup, born_ms=None if begun is None else begun.ms)
             faults = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
             faults += _wrong_shares(connection)
     except sqlite3.Error as error:

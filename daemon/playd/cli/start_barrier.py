@@ -8,10 +8,12 @@ from pathlib import PurePath
 from typing import Final
 
 from playd import __version__
+from playd.cli.offline_record import tell_migration
 from playd.core.envelope import NEWER_EXIT
 from playd.core.errors import CredentialError, PlaydError, RecordError, StateError, is_full
 from playd.ops.ballast import Ballast
 from playd.ops.chain_watch import missing_tail
+from playd.ops.installation import name_of
 from playd.ops.journal import Journal, open_journal
 from playd.ops.ownership import close_if_unused, exposed
 from playd.ops.state_files import worked_here
@@ -27,7 +29,6 @@ from playd.world.quarantine import set_aside
 from playd.world.refused import cannot_open
 
 DIRECTORIES: Final = ("instances", "journal", "exchange", "guardian")
-INSTALLATION: Final = "installation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 *(world, state / "journal", loaded.settings.journal),
                 version=__version__,
                 make_room=ballast.release,
-                installation=_installation(world, ledger),
+                installation=name_of(world, state, ledger),
             )
             async with opened as (journal, damage):
                 journal.mode_of = RecordModes(ledger).of
@@ -115,6 +116,7 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 halts = Halts(ledger, world.disk, world.clock, journal, state, extra, ballast.release)
                 if damage := damage or missing_tail(ledger, journal.begun_behind):
                     halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
+                await tell_migration(ledger, journal)
                 yield Records(ledger, journal, halts, ballast)
         except BaseException as error:
             if (lost := first_of(error, RecordError)) is not None:
@@ -124,16 +126,6 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
             ledger.close()
     finally:
         lock.release()
-
-
-def _installation(world: World, ledger: Ledger) -> str:
-    """The name of this installation, in its ledger from the first start on; a journal that begins bears it too."""
-    kept = ledger.meta(INSTALLATION)
-    if kept is None:
-        kept = world.random.token(8)
-        ledger.set_meta(INSTALLATION, kept)
-        ledger.commit()
-    return kept
 
 
 def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordError) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
+from playd.core.canonical import canonical_json
 from playd.core.errors import StateError
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 
@@ -21,6 +22,9 @@ fewer: its first order event would fail. Every statement names its columns now, 
 """
 
 LEAST_READER_KEY: Final = "least_reader"
+
+MIGRATED: Final = "migrated"
+"""What a migration did, in the ledger until the journal has it."""
 
 _TABLE: Final = re.compile(r'CREATE TABLE "?(\w+)"? \((.*)\)[^)]*$', re.S)
 _INDEX: Final = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON")
@@ -54,14 +58,24 @@ def missing(connection: sqlite3.Connection) -> list[str]:
     return steps
 
 
-def bring_up(connection: sqlite3.Connection) -> list[str]:
-    """Add what is missing in one transaction, all or nothing; the statements. Raises `StateError`, `sqlite3.Error`."""
+def bring_up(connection: sqlite3.Connection, *, backup: str = "", born_ms: int | None = None) -> list[str]:
+    """
+    Add what is missing in one transaction, all or nothing; the statements. Raises `StateError`, `sqlite3.Error`.
+
+    That it was done, and behind which backup, stands in the ledger with it (`MIGRATED`). `born_ms` is when the installation
+    began, where that is known: a ledger of the first programs does not say.
+    """
     steps = missing(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         for step in steps:
             connection.execute(step)
         say_version(connection)
+        if born_ms is not None:
+            connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('created_ms', ?)", (str(born_ms),))
+        if steps:
+            done = canonical_json({"steps": len(steps), "backup": backup}).decode()
+            connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (MIGRATED, done))
         connection.execute("COMMIT")
     except BaseException:
         # Whatever ended it: a ledger that is half brought up is nobody's.

@@ -14,6 +14,7 @@ from playd.core.errors import CredentialError, PlaydError, RecordError, StateErr
 from playd.ops.ballast import NAME
 from playd.ops.state_files import look
 from playd.orders.halts import ALL, Level
+from playd.orders.migration import MIGRATED
 from playd.settings import load
 from playd.world.ports import World
 from playd.world.real import RealDisk
@@ -76,6 +77,26 @@ async def test_a_ledger_bears_the_name_and_the_birth_of_its_installation_from_th
     (page,) = world.disk.list(STATE / "journal")
     opened = orjson.loads(world.disk.read_bytes(STATE / "journal" / page).splitlines()[0])
     assert (opened["kind"], opened["data"]["installation"]) == ("journal.opened", installation)
+
+
+@pytest.mark.anyio
+async def test_a_ledger_without_a_name_takes_that_of_its_journal_and_tells_of_its_migration_once() -> None:
+    world = virtual_world()
+    make_directories(world, loaded := load(world))
+    named, told = set(), []
+    for number in range(3):
+        async with open_records(world, loaded) as records:
+            named.add(records.ledger.meta("installation"))
+            told.append(records.ledger.meta(MIGRATED))
+            if number == 0:
+                records.ledger.write("DELETE FROM meta WHERE key = 'installation'")
+                records.ledger.set_meta(MIGRATED, '{"backup":"b","steps":2}')
+        world.clock.advance(100.0)
+    (page,) = world.disk.list(STATE / "journal")
+    records_of = [orjson.loads(line) for line in world.disk.read_bytes(STATE / "journal" / page).splitlines()]
+    assert named == {records_of[0]["data"]["installation"]}
+    assert told == [None] * 3
+    assert [each["data"] for each in records_of if each["kind"] == "daemon.migrated"] == [{"backup": "b", "steps": 2}]
 
 
 def _on_files(directory: Path) -> World:

@@ -1,6 +1,8 @@
 """A ledger of an older program gets what is missing and keeps what it has; one that cannot be brought up is refused."""
 
 import errno
+import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import Any
 
+import orjson
 import pytest
 
 from playd.cli.migrate import MigrateOptions, MigrationError, migrate
@@ -114,6 +117,37 @@ def test_a_disk_that_takes_nothing_refuses_a_migration_in_words_and_lists_its_st
     assert refused.value.exit_code == 74
     assert migrate(MigrateOptions(state=str(state), dry_run=True), world) == 0
     assert "3 steps; nothing was changed" in capsys.readouterr().out
+
+
+def records(state: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for file in sorted((state / "journal").iterdir()) for line in file.read_bytes().splitlines()]
+
+
+def test_a_migration_that_ended_before_its_record_is_put_on_record_by_the_next_and_once(state: Path) -> None:
+    changed(state, *OLDER[2:])
+    with closing(RealDisk().open_sqlite(PurePath(state / "ledger.sqlite"))) as connection:
+        migration.bring_up(connection, backup="2024-01-31T12-00-00Z")
+    for _ in range(2):
+        assert migrate(MigrateOptions(state=str(state))) == 0
+    told = [each for each in records(state) if each["kind"] == "daemon.migrated"]
+    assert [each["data"] for each in told] == [{"backup": "2024-01-31T12-00-00Z", "steps": 3}]
+    assert [each["actor"] for each in told] == [f"uid:{os.getuid()}()"]
+
+
+def test_the_journal_that_a_migration_begins_bears_the_name_of_the_ledger_and_the_ledger_the_birth_of_the_journal(
+    state: Path,
+) -> None:
+    changed(state, *OLDER[2:], "INSERT INTO meta VALUES ('installation', 'ours')")
+    assert migrate(MigrateOptions(state=str(state))) == 0
+    (first, *_) = records(state)
+    assert (first["kind"], first["data"]["installation"]) == ("journal.opened", "ours")
+    begun_ms = str(first["ts_ms"])
+    shutil.rmtree(state / "backup")  # two of one second are refused
+    changed(state, *OLDER[2:], "DELETE FROM meta WHERE key = 'created_ms'")
+    assert migrate(MigrateOptions(state=str(state))) == 0
+    ledger = ledger_at(state)
+    assert (ledger.meta("created_ms"), ledger.meta("installation")) == (begun_ms, "ours")
+    ledger.close()
 
 
 class Unreadable(RealDisk):
