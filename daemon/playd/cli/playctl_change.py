@@ -223,7 +223,7 @@ async def resume(session: Session, scope: ScopeArgument, confirm: ConfirmOption 
     """Lift the halt of exactly one scope, and say what else still holds. From level 2 up that takes --reason and a phrase."""
     params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
     data = (await session.change("halt.lift", params))["data"]
-    session.show(data, "\n".join([f"{data['scope']}: level {data['lifted_level']} lifted", *_still(data)]))
+    session.show(data, "\n".join([f"{data['scope']}: level {data['lifted_level']} lifted", *_still(data), *_stopped(data)]))
     return 0
 
 
@@ -231,6 +231,11 @@ def _still(data: JsonObject) -> list[str]:
     return [
         f"still in force: {row['scope']} level {row['level']} {row['code']}: {row['text']}" for row in data["still_in_force"]
     ]
+
+
+def _stopped(data: JsonObject) -> list[str]:
+    """Not told by an older daemon."""
+    return [f"stays stopped: {name}; `playctl start {name}` lets it trade again" for name in data.get("stay_stopped", ())]
 
 
 async def panic(

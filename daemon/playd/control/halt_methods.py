@@ -32,6 +32,7 @@ from playd.orders.panic import PanicReport, PanicScope
 from playd.orders.views import PositionView
 from playd.supervisor import shadow_panic
 from playd.supervisor.slot import Slot
+from playd.supervisor.states import State
 from playd.venues.port import Priority
 
 LEVELS: Final = {"pause": Level.PAUSE, "halt": Level.HALT, "cancel": Level.CANCEL, "freeze": Level.FREEZE}
@@ -95,6 +96,7 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> Lifted:
         if any(halt.level is Level.PANIC for halt in held):
             _refuse_unless_flat(daemon, scope)  # somebody may have asked for the panic once more meanwhile
     stays = _kept_by_space(daemon, scope, held)
+    panicked = [slot for slot in daemon.supervisor.slots.values() if slot.state is State.PANICKED]
     # The reconciliations of a refusal lift pauses whose cause is gone by themselves.
     for halt in [each for each in held if each in daemon.halts.in_force(scope.stored) and each not in stays]:
         daemon.halts.lift(halt.id, by=call.actor, note=params.reason or "resume")
@@ -105,6 +107,7 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> Lifted:
         "scope": scope.text,
         "lifted_level": int(level),
         "still_in_force": [rows.halt_row(daemon, halt) for halt in remaining],
+        "stay_stopped": sorted(slot.name for slot in panicked if slot.state is State.STOPPED),
     }
 
 

@@ -281,11 +281,15 @@ class HaltRow(TypedDict):
 
 
 class Lifted(TypedDict):
-    """What was lifted, and what over the same scope is still in force."""
+    """
+    What was lifted, and what over the same scope is still in force. `stay_stopped` are instances that a panic had stopped: no
+    level holds them any more, and a person starts them.
+    """
 
     scope: str
     lifted_level: int
     still_in_force: list[HaltRow]
+    stay_stopped: list[str]
 
 
 class Resolving(TypedDict):

@@ -19,6 +19,7 @@ from playd.orders.halts import Halts, Level
 from playd.orders.ledger import Ledger
 from playd.orders.panic import PanicReport, PanicScope
 from playd.supervisor.accounts import OpenAccount
+from playd.supervisor.states import State
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import MemoryJournal
 
@@ -34,7 +35,7 @@ def starting(environment: Environment = Environment.DEMO) -> Any:
     world.disk.mkdir(PurePath("/state"))
     ledger = Ledger.open(world.disk, world.clock, PurePath("/state/ledger.sqlite"))
     record = SimpleNamespace(uid="u1", account="main", symbol="BTCUSDT", mode=Mode.DEMO, anchor_ms=1)
-    slots = {"alpha": SimpleNamespace(name="alpha", record=record, engine=None)}
+    slots = {"alpha": SimpleNamespace(name="alpha", record=record, engine=None, state=State.STOPPED)}
     settings = SimpleNamespace(accounts={"main": SimpleNamespace(environment=environment, has_key=True)})
     return SimpleNamespace(
         clock=world.clock,
