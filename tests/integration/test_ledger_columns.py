@@ -36,11 +36,11 @@ EMPTY: Final = (None, "", 0, "0", "[]", "{}")
 
 NEVER: Final = {
     "budgets.limit": "what bounds an entry is its instance's, and stands in the intent",
-    "intents.leg": "no decision of a Play has two orders of one action: always the first",
+    "intents.leg": "one decision, one order of an action: only a target that is placed again counts on, and none is here",
     "executions.position_idx": "a share is one position: the two sides of hedge mode are somebody else's",
     "virtual_positions.position_idx": "likewise",
 }
-"""Columns that have one value only, and why."""
+"""Columns that have one value only in the lives below, and why."""
 
 QUOTED: Final = replace(READY, bid=Decimal("50000.0"), ask=Decimal("50000.0"), mark=Decimal("50000.0"), quote_age_s=0.1)
 
