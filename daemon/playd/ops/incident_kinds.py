@@ -117,7 +117,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         SHARE_UNREAD=("what the guardian closed of a common position could not be read", "playctl fills"),
         SLO=("a figure is outside its objective", "playctl slo"),
         CLOCK=("our clock and a venue's are apart", "playctl slo"),
-        TARGET_LOST=("a resting target was refused or taken away; it is put back", "playctl orders"),
+        TARGET_LOST=("a resting target was refused, moved or taken away; it is put back", "playctl orders"),
     ),
 }
 """By name; `CLOCK_LOCAL` and its like are found under `CLOCK`, `SLO_FEED_FRESHNESS` under `SLO`."""

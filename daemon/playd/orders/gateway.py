@@ -306,7 +306,11 @@ class Gateway:
             desk.halt_symbol(row.symbol, Level.HALT, "SYMBOL_REFUSED", note)
         elif reaction is Reaction.REFUSED_ACCOUNT_HALT and reply.reply_class is ReplyClass.DANGER:
             desk.refuse_account(note)
-        elif reaction in (Reaction.REFUSED_INCIDENT, Reaction.NEXT_RUNG, Reaction.KEEP_TRYING):
+        elif (
+            reaction in (Reaction.REFUSED_INCIDENT, Reaction.NEXT_RUNG, Reaction.KEEP_TRYING)
+            and row.action is not Action.TARGET
+        ):
+            # That a target does not rest is told as `TARGET_LOST`, with this reason, until it does.
             desk.incidents.open("ORDER_REFUSED", "critical", symbol_scope(desk.alias, row.symbol), note)
 
     def _entry_verdict(self, row: OrderRow, reaction: Reaction) -> Verdict:

@@ -65,6 +65,8 @@ class _Kept:
     """Whether an incident may be open that ends when the target rests."""
     judged: set[str] = field(default_factory=set)
     """Orders whose end was taken note of, and those that we took back ourselves."""
+    asked: dict[str, Decimal] = field(default_factory=dict)
+    """By order that this life sent: the price that it was sent at."""
     earlier: list[str] = field(default_factory=list)
     """Orders of the target that this one replaced, which worked then: they go on, or are taken back."""
     is_looked_at: bool = False
@@ -207,6 +209,7 @@ class Targets:
         rows = self._resting(owner, symbol)
         wanted = self._wanted(intent, held)
         unwanted = [row for row in rows if row.price != wanted]
+        self._judge_moved(kept, symbol, unwanted)
         if self._is_too_much(owner, symbol, rows, held):
             unwanted = rows
         self._take_back(kept, unwanted)
@@ -316,6 +319,7 @@ class Targets:
             row = desk.book.insert_order(part, identity, number, request)
         if identity not in kept.parts:
             kept.parts.append(identity)
+        kept.asked[row.link_id] = price
         desk.ledger.commit()
         await self._gateway.send(row, IntentClass.EXIT, lambda: self._still_wanted(row))
 
@@ -354,14 +358,30 @@ class Targets:
         for row in ended:
             if row.state is OrderState.FILLED:
                 continue
-            kept.not_before_s = desk.clock.mono_s() + _AGAIN_S[min(kept.tries, len(_AGAIN_S) - 1)]
-            kept.tries += 1
+            self._put_off(kept)
             if row.cancel_type == _POSITION_GONE:
                 continue  # the execution that closed the position may be told behind it
             why = row.cancel_type or row.reject_reason or (f"code {row.code}" if row.code else "no reason given")
             note = f"target {row.link_id} of {row.qty} {row.symbol} at {row.price} is {row.state} ({why}); it is put back"
             desk.incidents.open("TARGET_LOST", "warning", scope, note)
             kept.said = True
+
+    def _judge_moved(self, kept: _Kept, symbol: str, rows: list[OrderRow]) -> None:
+        """
+        One that rests at another price than it was sent at was moved by the venue, as it moves limits that lie too far beyond
+        the mark, or by hand. It is taken back, and put back ever more slowly: the venue may move the next one as well.
+        """
+        for row in rows:
+            sent = kept.asked.get(row.link_id, row.price)
+            if row.link_id not in kept.judged and row.price != sent:
+                self._put_off(kept)
+                note = f"target {row.link_id} of {row.qty} {row.symbol} at {sent} was moved to {row.price}; it is put back"
+                self._desk.incidents.open("TARGET_LOST", "warning", symbol_scope(self._desk.alias, symbol), note)
+                kept.said = True
+
+    def _put_off(self, kept: _Kept) -> None:
+        kept.not_before_s = self._desk.clock.mono_s() + _AGAIN_S[min(kept.tries, len(_AGAIN_S) - 1)]
+        kept.tries += 1
 
     def _note_rest(self, kept: _Kept, symbol: str, rows: list[OrderRow]) -> None:
         """All of the target is there."""
