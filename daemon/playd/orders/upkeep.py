@@ -3,9 +3,9 @@ The ledger over months: rows that nobody refers to any more leave it, so that it
 stay bounded.
 
 Verdicts, judged entries and order events older than `keep_days` move to dated files in `archive/` of the state directory, one
-JSON object a line; orders, intents, executions and halts stay for ever. Reconciliations are kept for `runs_days`; of balances
-older than `BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves the ledger; a crash between
-the two writes it there twice.
+JSON object a line; orders with their newest event, intents, executions and halts stay for ever. Reconciliations are kept for
+`runs_days`; of balances older than `BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves the
+ledger; a crash between the two writes it there twice.
 """
 
 import sqlite3
@@ -155,7 +155,7 @@ class Upkeep:
         return False
 
     def _events(self) -> bool:
-        """Old events of the next orders that are final."""
+        """Old events of the next orders that are final; the newest of each stays, which a later one is numbered behind."""
         until_ms = self._clock.wall_ms() - self._keep_ms
         sql = "SELECT link_id, state, last_event_ms FROM orders WHERE link_id > ? ORDER BY link_id LIMIT ?"
         orders = self._ledger.rows(sql, (self._link, BATCH))
@@ -163,7 +163,8 @@ class Upkeep:
             self._link = ""
             return False
         old = [row["link_id"] for row in orders if OrderState(row["state"]).terminal and row["last_event_ms"] < until_ms]
-        where = f"FROM order_events WHERE link_id IN ({', '.join('?' * len(old))})"
+        newest = "SELECT max(n) FROM order_events AS e WHERE e.link_id = order_events.link_id"
+        where = f"FROM order_events WHERE link_id IN ({', '.join('?' * len(old))}) AND n < ({newest})"
         events = self._ledger.rows(f"SELECT * {where} ORDER BY link_id, n", old)
         if events:
             self._archive("order_events", events)

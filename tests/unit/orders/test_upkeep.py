@@ -8,15 +8,19 @@ from pathlib import PurePath
 import orjson
 import pytest
 
+from playd.core.ids import link_id
+from playd.core.orders import OrderRequest
 from playd.core.timeframes import DAY_MS
 from playd.orders import judged, upkeep
 from playd.orders.gates import Case
 from playd.orders.judged import Judged
 from playd.orders.ledger import CHECKPOINT_EVERY_S, Ledger
+from playd.orders.machine import OrderEvent
 from playd.orders.on_record import OnRecord
+from playd.orders.order_book import OrderBook
 from playd.orders.upkeep import BALANCES_DAYS, Upkeep
 from playd.world.virtual import VirtualWorld, virtual_world
-from tests.simulation.order_world import UID
+from tests.simulation.order_world import UID, entry
 from tests.unit.orders.test_gates import OPEN
 
 ARCHIVE = PurePath("/state/archive")
@@ -127,9 +131,26 @@ def test_events_of_old_final_orders_move_and_their_orders_stay(world: VirtualWor
                 (link, n, day * DAY_MS),
             )
     through(keeper(world, ledger))
-    assert [(row["link_id"], row["n"]) for row in archived(world, "order_events")] == [("old", 1), ("old", 2)]
-    assert {row["link_id"] for row in ledger.rows("SELECT link_id FROM order_events")} == {"live", "new"}
+    assert [(row["link_id"], row["n"]) for row in archived(world, "order_events")] == [("old", 1)]
+    left = [("live", 1), ("live", 2), ("new", 1), ("new", 2), ("old", 2)]
+    assert [tuple(row) for row in ledger.rows("SELECT link_id, n FROM order_events ORDER BY link_id, n")] == left
     assert count(ledger, "orders") == 3
+
+
+def test_an_event_that_comes_behind_archived_ones_has_a_number_of_its_own(world: VirtualWorld, ledger: Ledger) -> None:
+    book = OrderBook(ledger, world.clock, "main")
+    intent = entry()
+    link = link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, 0)
+    asked = OrderRequest(link, intent.symbol, intent.side, intent.qty)
+    book.insert_order(intent, book.insert_intent(intent, b"{}"), 0, asked)
+    book.record(book.need(link), OrderEvent.SEEN_CANCELLED, "stream")
+    for _ in range(2):
+        world.clock.advance((KEEP_DAYS + 1) * DAY_MS / 1000)
+        through(keeper(world, ledger))
+        book.note_reply(link, 0, "late")
+    numbers = [row["n"] for row in archived(world, "order_events")]
+    numbers += [row["n"] for row in ledger.rows("SELECT n FROM order_events ORDER BY n")]
+    assert numbers == [1, 2, 3, 4, 5]
 
 
 def add_cases(ledger: Ledger, closes: range, *, entered: int, uid: str = UID) -> None:
