@@ -3,17 +3,20 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import PurePath
 
 import anyio
 import pytest
 
-from playd.core.errors import LinkError
+from playd.core.errors import LinkError, LockError
 from playd.core.orders import Execution, OrderRequest, Side
 from playd.orders.halts import Level, instance_scope
 from playd.orders.panic_report import PanicReport, PanicScope
 from playd.orders.share_claims import DAEMON, GUARDIAN, WAIT_S, ShareClaims
 from playd.orders.share_turns import READ_WITHIN_S
 from playd.world.virtual import virtual_world
+from playd.world.virtual.disk import MemoryDisk
+from playd.world.virtual.files import MemoryLock
 from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, leave
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
@@ -210,6 +213,34 @@ def test_executions_that_cannot_be_read_keep_no_exit(claimed: str, monkeypatch: 
     in_virtual_time(body)
 
 
+def test_what_the_guardian_closed_and_nobody_could_read_is_told_until_a_life_has_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def body() -> None:
+        life = build()
+
+        async def unreadable(**_asked: object) -> list[Execution]:
+            raise LinkError("503")
+
+        async with life.running():
+            await entered(life, settled_s=1.0)
+            life.venue.open_foreign(OTHERS)
+            await anyio.sleep(1.0)
+            guardians(life).hold(UID, "panic")
+            guardians(life).let_go(UID, "panic")
+            monkeypatch.setattr(life.venue, "executions", unreadable)
+            await life.ports[0].submit(leave(), READY)
+        life = life.crash()
+        told = [incident.kind for incident in life.account.desk.incidents.open_ones()]
+        monkeypatch.undo()
+        async with life.running():
+            await anyio.sleep(5.0)
+        assert "SHARE_UNREAD" in told
+        assert "SHARE_UNREAD" not in [incident.kind for incident in life.account.desk.incidents.open_ones()]
+
+    in_virtual_time(body)
+
+
 def test_a_share_that_nobody_else_holds_a_part_of_waits_for_nobody() -> None:
     async def body() -> None:
         life, reports = build(), list[PanicReport]()
@@ -235,6 +266,29 @@ def test_of_two_that_claim_at_one_moment_at_least_one_sees_the_other() -> None:
     daemon.let_go(UID, "another exit")
     daemon.let_go(UID, "another exit")
     assert (daemon.theirs(UID), guardian.theirs(UID), guardian.theirs("somebody")) == (True, False, False)
+
+
+@pytest.mark.parametrize(("looks", "claimed"), [(1, True), (2, True), (1000, False)])
+def test_a_look_of_the_other_one_in_the_moment_of_a_claim_costs_no_claim_and_nothing_keeps_the_order(
+    looks: int, claimed: bool
+) -> None:
+    class Looked(MemoryDisk):
+        """Somebody looks at the lock, so often."""
+
+        looks = 0
+
+        def lock(self, path: PurePath, text: str) -> MemoryLock:
+            self.looks += 1
+            if self.looks <= looks:
+                raise LockError(f"{path} is held by another process")
+            return super().lock(path, text)
+
+    disk = Looked(virtual_world().clock)
+    daemon, guardian = ShareClaims(disk, STATE, DAEMON, GUARDIAN), ShareClaims(disk, STATE, GUARDIAN, DAEMON)
+    daemon.hold(UID, "exit")
+    assert (daemon.is_held(UID, "exit"), guardian.theirs(UID)) == (True, claimed)
+    daemon.let_go(UID, "exit")
+    assert not guardian.theirs(UID)
 
 
 def test_a_disk_that_takes_no_file_keeps_nobody_from_closing() -> None:

@@ -222,6 +222,7 @@ class Exits:
 
     def resume(self) -> None:
         """Take up every unfinished exit of the ledger again, in the background. Called at start."""
+        self._turns.resume()
         for intent in self._desk.book.open_intents():
             if intent.intent_class == IntentClass.EXIT and intent.action != Action.TARGET:
                 self._desk.spawn(self.finish, intent.id)

@@ -89,6 +89,12 @@ class ShareTurns:
     def _is_common(self, owner: str, symbol: str) -> bool:
         return owner != FOREIGN and is_shared(self._desk, owner, symbol)
 
+    def resume(self) -> None:
+        """Read what an earlier life could not. Called at start."""
+        for incident in self._desk.incidents.open_ones():
+            if incident.kind == _UNREAD and incident.scope.startswith(symbol_scope(self._desk.alias, "")):
+                self._desk.spawn(self._read_later, incident.scope)
+
     async def _settle(self, owner: str, symbol: str, wait_s: float) -> None:
         """Until the guardian is not at the share and what it did to it is booked, or that has taken long enough."""
         while self._is_theirs(owner, wait_s):  # noqa: ASYNC110 - another process wakes nobody here
@@ -101,16 +107,17 @@ class ShareTurns:
         self._booked[owner] = last_ms
         if patience.cancelled_caught:
             note = f"what the guardian closed of the share of {owner} could not be read: the books decide what is closed of it"
-            self._desk.incidents.open(_UNREAD, "warning", symbol_scope(self._desk.alias, symbol), note)
-            self._desk.spawn(self._read_later, symbol)
+            scope = symbol_scope(self._desk.alias, symbol)
+            self._desk.incidents.open(_UNREAD, "warning", scope, note)
+            self._desk.spawn(self._read_later, scope)
 
     async def _read(self) -> None:
         while not await self._catch_up.try_run():  # noqa: ASYNC110 - it is the venue that must be asked
             await anyio.sleep(_READ_AGAIN_S)
 
-    async def _read_later(self, symbol: str) -> None:
+    async def _read_later(self, scope: str) -> None:
         await self._read()
-        self._desk.incidents.resolve(_UNREAD, symbol_scope(self._desk.alias, symbol), "the executions are read")
+        self._desk.incidents.resolve(_UNREAD, scope, "the executions are read")
 
     def _is_booked(self, owner: str) -> bool:
         last_ms = self._claims.their_last_ms(owner)
