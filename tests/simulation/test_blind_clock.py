@@ -1,6 +1,6 @@
 """Nobody reads an account that is not open, or whose address is banned: what may be open there has its levels all the same."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -11,12 +11,14 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.modes import Environment
-from playd.core.orders import OrderState
+from playd.core.orders import OrderState, VenuePosition
 from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
 from playd.supervisor.accounts import ACCOUNT_BUDGET, REST_S, AccountPlan, Accounts
+from playd.venues.port import Priority
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entered, entry
+from tests.simulation.test_order_path_unlisted import unlist
 from tests.simulation.venue_rows import SYMBOL
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
@@ -115,6 +117,116 @@ def test_a_start_that_can_read_ends_the_clock_that_began_with_it() -> None:
         async with kept(life):
             await anyio.sleep(300.0)
             assert (blind(life), life.account.blind.for_s) == ([], 0.0)
+
+    in_virtual_time(body)
+
+
+def slowed(life: OrderWorld, answer_s: float) -> None:
+    """Every answer comes, late."""
+    answer = life.venue._read
+
+    async def late() -> None:
+        await anyio.sleep(answer_s)
+        await answer()
+
+    life.venue._read = late  # type: ignore[method-assign]
+
+
+def test_a_start_whose_reads_all_succeed_slowly_pauses_and_never_halts() -> None:
+    async def body() -> None:
+        life = await with_a_position()
+        life.venue.new_stream()
+        read = life.venue.executions
+
+        async def many_pages(*given: object, **more: object) -> object:
+            await anyio.sleep(80.0)
+            return await read(*given, **more)  # type: ignore[arg-type]
+
+        life.venue.executions = many_pages  # type: ignore[method-assign, assignment]
+        async with kept(life) as accounts:
+            await anyio.sleep(70.0)
+            assert (blind(life), told(life)) == ([Level.PAUSE], "")
+            notes = [halt.text for halt in life.halts.in_force(SCOPE)]
+            assert "orders or positions are read for the first time, which has taken 15 s, open by the ledger" in notes[0]
+            with anyio.fail_after(200):
+                await accounts.held["main"].ready.wait()
+            await anyio.sleep(2.0)
+            assert blind(life) == []
+
+    in_virtual_time(body)
+
+
+def test_a_reading_that_fails_in_a_slow_start_begins_the_minute_of_the_halt() -> None:
+    async def body() -> None:
+        life = await with_a_position()
+        life.venue.new_stream()
+        slowed(life, 8.0)
+        async with kept(life):
+            await anyio.sleep(30.0)
+            assert blind(life) == [Level.PAUSE]
+            life.venue.script.failing_reads = FOR_EVER
+            await anyio.sleep(34.0)
+            assert blind(life) == [Level.PAUSE], "the reading that fails was not the first"
+            await anyio.sleep(46.0)
+            assert blind(life) == [Level.PAUSE, Level.HALT]
+
+    in_virtual_time(body)
+
+
+def test_symbols_that_were_traded_once_are_read_behind_what_may_be_open() -> None:
+    async def body() -> None:
+        life = await with_a_position()
+        for n in range(40):
+            life.ledger.write(
+                "INSERT INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised, fees,"
+                " funding, opened_ms) VALUES ('main', 'abcd2345', ?, 0, '0', '0', '0', '0', '0', 0)",
+                (f"S{n}USDT",),
+            )
+        life.ledger.commit()
+        unlist(life)  # nothing: the venue lists whatever it is asked for
+        life.venue.new_stream()
+        slowed(life, 0.25)
+        asked, read = list[tuple[float, str | None]](), life.venue.positions
+
+        async def positions(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+            asked.append((anyio.current_time(), symbol))
+            return await read(symbol, priority=priority)
+
+        life.venue.positions = positions  # type: ignore[method-assign]
+        async with kept(life) as accounts:
+            with anyio.fail_after(60):
+                await accounts.held["main"].ready.wait()
+            assert life.halts.in_force() == []
+            assert {symbol for _, symbol in asked} == {None, SYMBOL}
+            await anyio.sleep(600.0)
+            assert {f"S{n}USDT" for n in range(40)} < {symbol for _, symbol in asked}, "behind the start, one after the other"
+
+    in_virtual_time(body)
+
+
+def test_the_clock_counts_from_when_the_account_was_wanted_though_its_connections_did_not_open() -> None:
+    async def body() -> None:
+        life = await with_a_position()
+        life.venue.new_stream()
+        life.venue.script.failing_reads = FOR_EVER
+        tries = 0
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:
+            nonlocal tries
+            tries += 1
+            if tries <= 2:
+                raise RuntimeError("no connection opens")
+            yield life.account, anyio.sleep_forever
+
+        accounts = Accounts(life.world.clock, life.world.random, lambda *_: None, lambda *_: None)
+        async with anyio.create_task_group() as group:
+            await group.start(accounts.run)
+            accounts.ensure(AccountPlan("main", Environment.LOCAL, opened))
+            await anyio.sleep(15.6)
+            assert (tries, blind(life)) == (3, [Level.PAUSE])
+            group.cancel_scope.cancel()
+        life.venue.close_stream()
 
     in_virtual_time(body)
 

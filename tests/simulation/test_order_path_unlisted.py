@@ -38,6 +38,30 @@ async def two_positions(life: OrderWorld) -> None:
     await anyio.sleep(1.0)
 
 
+def test_a_symbol_that_was_delivered_is_asked_for_once_behind_each_reading_of_all_rules() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            life.ledger.write(
+                "INSERT INTO virtual_positions (account, instance, symbol, position_idx, signed_qty, avg_price, realised, fees,"
+                " funding, opened_ms) VALUES ('main', 'abcd2345', 'OLDUSDT', 0, '0', '0', '0', '0', '0', 0)"
+            )
+            life.ledger.commit()
+        life = life.crash()
+        asked, read = list[str](), life.venue.instruments
+
+        async def listed(symbols: Sequence[str]) -> dict[str, Instrument]:
+            asked.extend(symbols)
+            return {symbol: rules for symbol, rules in (await read(symbols)).items() if symbol != "OLDUSDT"}
+
+        life.venue.instruments = listed  # type: ignore[method-assign]
+        async with life.running():
+            await anyio.sleep(2 * life.settings.rules_every_s + 600.0)
+        assert asked.count("OLDUSDT") == 3, "at the start, and behind the rules of each hour"
+
+    in_virtual_time(body)
+
+
 def test_a_panic_closes_what_is_open_on_a_symbol_that_is_listed_no_longer_and_everything_else() -> None:
     async def body() -> None:
         life = build()

@@ -223,7 +223,13 @@ async def _with_records(
     incidents = Incidents(records.ledger, world.clock, records.journal)
     tell_refused(incidents, refused)
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, settings.rate.orders_per_day_warn)
-    snapshots = ReconSnapshots(world.disk, world.clock, places.state_dir, settings.recon.snapshot_keep_days)
+    snapshots = ReconSnapshots(
+        world.disk,
+        world.clock,
+        places.state_dir,
+        settings.recon.snapshot_keep_days,
+        may_write=lambda: not watchers.parts.space.low,
+    )
     limits = build_limits(world, loaded, records, lambda alias: alias in accepted, of_day)
     recorder = BarRecorder(
         world.disk,

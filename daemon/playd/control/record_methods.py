@@ -121,9 +121,19 @@ def _bar(daemon: Daemon, intent: Any) -> Any:
     )
 
 
+_REPEATED: Final = (
+    "result = 'blind' AND inputs_file = '' AND 'blind' ="
+    " (SELECT b.result FROM recon_runs b WHERE b.account = r.account AND b.id < r.id ORDER BY b.id DESC LIMIT 1)"
+)
+"""Condition for a run that failed behind another one that did, and is not kept."""
+
+
 async def list_reconciliations(daemon: Daemon, params: p.Nothing, call: Call) -> list[a.ReconRow]:
-    """The newest reconciliations of all accounts, newest first, each with what it found and what was planned about it."""
-    runs = daemon.ledger.rows("SELECT * FROM recon_runs ORDER BY id DESC LIMIT ?", (RUNS,))
+    """
+    The newest reconciliations of all accounts, newest first, each with what it found and what was planned about it. Of those
+    that fail alike in an outage the ones whose inputs are kept.
+    """
+    runs = daemon.ledger.rows(f"SELECT * FROM recon_runs r WHERE NOT ({_REPEATED}) ORDER BY id DESC LIMIT ?", (RUNS,))
     oldest = runs[-1]["id"] if runs else 0
     found: dict[int, list[str]] = {}
     for each in daemon.ledger.rows("SELECT * FROM recon_diffs WHERE run >= ? ORDER BY run, n", (oldest,)):

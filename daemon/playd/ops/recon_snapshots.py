@@ -4,7 +4,7 @@ state directory, so that its findings and its plan can be made again by whoever 
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -46,7 +46,11 @@ def _adapter() -> TypeAdapter[Snapshot]:
 class ReconSnapshots:
     """Keeps and reads them. A disk that refuses costs the snapshot and nothing else."""
 
-    def __init__(self, disk: Disk, clock: Clock, state_dir: PurePath, keep_days: int) -> None:
+    def __init__(
+        self, disk: Disk, clock: Clock, state_dir: PurePath, keep_days: int, *, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`may_write`: whether the disk has room for what can be done without."""
+        self._may_write = may_write
         self._disk = disk
         self._clock = clock
         self._folder = state_dir / FOLDER
@@ -54,6 +58,8 @@ class ReconSnapshots:
 
     def keep(self, account: str, run: int, inputs: ReconInputs, planned: Sequence[Repair]) -> Kept:
         """Write one, and let the days go that are not kept any longer. Where it is, and the digest of its bytes."""
+        if not self._may_write():
+            return Kept()
         data = _adapter().dump_json(Snapshot(run, account, inputs, tuple(planned), __version__))
         packer = zlib.compressobj(wbits=GZIP_BITS)
         today = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).date()

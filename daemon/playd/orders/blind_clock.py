@@ -3,6 +3,7 @@ How long nobody has read what an account holds, and what follows from it while s
 
 It begins with the opening of an account, whose positions nobody knows until the first full reading; with the first reading of
 positions or orders that fails; and with a ban of our address, which forbids them all. A full reading ends it, nothing else.
+While an opening is slow and no reading has failed it pauses, which ends by itself; the halt is for readings that fail.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,8 @@ class BlindClock:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._failed_s: float | None = None
+        """Since when readings fail or cannot be made; None while none has failed, however slow they are."""
         self._good_s = 0.0
         """When the last reading began that was whole."""
         self._seen_well = False
@@ -50,6 +53,17 @@ class BlindClock:
         known_s = self._desk.condition.blind_since_s
         self._desk.condition.blind_since_s = since_s if known_s is None else min(known_s, since_s)
 
+    def go_on(self, before: "BlindClock") -> None:
+        """Begin where a life before this one has ended: what it could not read is not read yet."""
+        self.begin(self._desk.clock.mono_s() - before.for_s)
+        self._failed_s = before._failed_s
+
+    def ended(self) -> None:
+        """Nobody reads the account until its next life."""
+        now_s = self._desk.clock.mono_s()
+        self.begin(now_s)
+        self._failed_s = now_s if self._failed_s is None else self._failed_s
+
     def failed(self, asked_s: float) -> None:
         """
         A reading that began then has failed. Without the private stream nobody has known anything since that went, or since the
@@ -57,17 +71,18 @@ class BlindClock:
         """
         condition, down_s = self._desk.condition, self._desk.condition.stream_down_since_s
         if condition.blind_since_s is None:
-            condition.blind_since_s = asked_s if down_s is None else min(asked_s, max(down_s, self._good_s))
+            asked_s = condition.blind_since_s = asked_s if down_s is None else min(asked_s, max(down_s, self._good_s))
+        self._failed_s = asked_s if self._failed_s is None else self._failed_s
 
     def over(self, began_s: float) -> None:
         """A whole reading is there that began then."""
-        self._good_s, self._desk.condition.blind_since_s = began_s, None
+        self._good_s, self._failed_s, self._desk.condition.blind_since_s = began_s, None, None
 
     def look(self) -> None:
         """Raise and lift the levels that follow, and tell a person. Raises `RecordError`."""
         desk, scope = self._desk, account_scope(self._desk.alias)
-        if desk.budget.banned_for_s > 0 and desk.condition.blind_since_s is None:
-            desk.condition.blind_since_s = desk.clock.mono_s()
+        if desk.budget.banned_for_s > 0:
+            self.failed(desk.clock.mono_s())
         if desk.condition.blind_since_s is None:
             desk.halts.lift_pauses(scope, BLIND, _READ_AGAIN)
             if not self._seen_well:
@@ -78,10 +93,12 @@ class BlindClock:
         settings, blind_s = desk.settings, self.for_s
         if blind_s < settings.blind_pause_s or not (at_risk := self.at_risk):
             return
-        note = f"orders or positions could not be read for {blind_s:.0f} s, open by the ledger: {at_risk}"
+        failed_s = 0.0 if self._failed_s is None else desk.clock.mono_s() - self._failed_s
+        what = "are read for the first time, which has taken" if self._failed_s is None else "could not be read for"
+        note = f"orders or positions {what} {blind_s:.0f} s, open by the ledger: {at_risk}"
         if beside := self.beside():
             note = f"{note}; {beside}"
-        if blind_s >= settings.blind_halt_s:
+        if failed_s >= settings.blind_halt_s:
             desk.incidents.open(BLIND, "critical", scope, note)
             desk.halts.raise_level(scope, Level.HALT, BLIND, note)
         else:

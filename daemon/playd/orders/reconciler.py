@@ -17,6 +17,7 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Execution, OrderState, Side, VenueOrder, VenuePosition, Wallet
 from playd.orders.ages import Ages
 from playd.orders.blind_clock import BlindClock
+from playd.orders.blind_runs import BlindRuns
 from playd.orders.books import Books
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.catch_up import CatchUp
@@ -124,9 +125,13 @@ class Reconciler:
         self._money = "blind"
         """What the books said of the wallet of the last reading."""
         self.on_inputs: Callable[[int, ReconInputs, Sequence[Repair]], Kept] = _nobody
-        """Keeps what every run that was no match had before it, by its number, and its plan; says where. Never raises."""
+        """
+        Keeps what a run that was no match had before it, by its number, and its plan; says where. Never raises. Of runs that
+        fail alike it hears of few, see `BlindRuns`.
+        """
         self.on_judged: Callable[[], None] = lambda: None
         """Hears when a run has said whether books and venue agree, whoever asked for it. Never raises."""
+        self._blind_runs = BlindRuns(desk.clock)
         self.ages = Ages(desk.clock)
         """How long positions have differed by exactly (symbol, ours, theirs), and orders (link ids) been in doubt."""
         self.last: ReconReport | None = None
@@ -155,7 +160,7 @@ class Reconciler:
             await self._leverage.set_back()
             await self._look_at_modes(differences)
             result = "diff" if differences else "match"
-            looked_at_all = set() < self._desk.instruments.keys() <= self._looked
+            looked_at_all = bool(self._desk.instruments) and not self.unlooked()
             self._desk.account_rows.note_modes(self.hedged(), looked_at_all=looked_at_all)
             return self._finish(trigger, result, differences, repairs, started_s, started_ms, booked, "", became)
 
@@ -309,6 +314,10 @@ class Reconciler:
                     scope = symbol_scope(self._desk.alias, symbol)
                     self._desk.incidents.resolve("ACCOUNT_MODE", scope, "it is in one-way mode again")
 
+    def unlooked(self) -> list[str]:
+        """Symbols that were not looked at by themselves yet."""
+        return sorted(self._desk.instruments.keys() - self._looked)
+
     def mode_seen(self, symbol: str, hedged: bool) -> None:
         """What the venue shows of a symbol that was looked at by itself. That it is one-way again `_look_at_modes` finds."""
         self._looked.add(symbol)
@@ -389,10 +398,11 @@ class Reconciler:
         for n, (difference, repair, end) in enumerate(zip(differences, repairs, became, strict=True)):
             worth = None if self._inputs is None else worth_usd(difference, self._inputs)
             write_difference(desk.ledger, run, n, difference, repair, end, worth)
-        if result != "match" and self._inputs is not None:
-            note_kept(desk.ledger, run, self.on_inputs(run, self._inputs, repairs))
-        if result != "match":
-            data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": error}
+        said = self._blind_runs.kept(error) if result == "blind" else error
+        if result != "match" and said is not None:
+            if self._inputs is not None:
+                note_kept(desk.ledger, run, self.on_inputs(run, self._inputs, repairs))
+            data: dict[str, Json] = {"trigger": trigger, "result": result, "differences": len(differences), "error": said}
             desk.journal.append("recon.run", data, account=desk.alias)
         self._note_result(report, started_s)
         self.on_judged()
@@ -407,6 +417,7 @@ class Reconciler:
             condition.reconciled = False
             return
         self._blind.over(started_s)
+        self._blind_runs.over()
         positions = [item for item in report.differences if item.cls is DiffClass.POSITION]
         open_ones = {item.symbol for item in positions if not item.key.startswith(OTHERS)}
         self._others = {item.symbol for item in positions} - open_ones

@@ -75,6 +75,8 @@ class Timers:
         self._tiers = RiskTiers(desk)
         self.looked_s: float | None = None
         """When books and levels were last looked at, None before the first time."""
+        self._rest_due = False
+        """Whether symbols that are listed no longer and where nothing is open are asked for this time too."""
         self._modes: list[str] = []
         """Symbols whose mode and leverage are still to be looked at this time, one after the other."""
 
@@ -90,6 +92,7 @@ class Timers:
             unlisted_s=now_s + _UNLISTED_S,
             books_s=now_s + _BOOKS_S,
         )
+        self._modes = self._reconciler.unlooked()  # a start looks at those where something is open
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(self._keep_books)
             while True:
@@ -144,6 +147,7 @@ class Timers:
             doubted, is_read = desk.rules_doubted, await self._read_rules()
             if is_read and not doubted:
                 self._modes = sorted(desk.instruments)
+                self._rest_due = True
             due.rules_s = now_s + (settings.rules_every_s if is_read else _RULES_RETRY_S)
         elif now_s >= due.unlisted_s:
             due.unlisted_s = now_s + _UNLISTED_S
@@ -205,17 +209,21 @@ class Timers:
         return not gone
 
     async def _look_for_unlisted(self) -> None:
-        """What an instance has something on and the venue did not list: once it does, the symbol is watched as any other."""
+        """
+        What an instance has something on and the venue did not list: once it does, the symbol is watched as any other. Where
+        nothing is open it is asked once behind each reading of all rules: a symbol that was delivered never comes back.
+        """
         desk = self._desk
-        missing = sorted(traded(desk) - desk.instruments.keys())
-        for symbol in sorted({*missing} - at_stake(desk)):
+        concerned, missing = at_stake(desk), traded(desk) - desk.instruments.keys()
+        for symbol in sorted(missing - concerned):
             desk.incidents.resolve("NOT_LISTED", symbol_scope(desk.alias, symbol), "nothing of ours is there any more")
-        if not missing:
+        if not (asked := missing if self._rest_due else missing & concerned):
             return
         try:
-            found = await desk.port.instruments(missing)
+            found = await desk.port.instruments(sorted(asked))
         except (VenueError, LinkError):
             return
+        self._rest_due = False
         for symbol, rules in found.items():
             desk.learn_rules(rules)
             desk.incidents.resolve("NOT_LISTED", symbol_scope(desk.alias, symbol), "the venue lists it again")

@@ -74,6 +74,8 @@ class OpenAccount:
     began_s: float | None = None
     """Since when it has been running, monotonic; None while it is not."""
     failed_at: StartStep | None = None
+    asked_s: float = 0.0
+    """Since when somebody wants it open, monotonic: nobody has read it since then, also where its connections do not open."""
     blind: BlindClock | None = None
     """How long nobody has read it, of its newest life; None before the first."""
     ready: anyio.Event = field(default_factory=anyio.Event)
@@ -121,7 +123,7 @@ class Accounts:
             raise RuntimeError("accounts are not being kept")
         held = self._open.get(plan.alias)
         if held is None:
-            held = self._open[plan.alias] = OpenAccount(plan)
+            held = self._open[plan.alias] = OpenAccount(plan, asked_s=self._clock.mono_s())
             self._group.start_soon(self._keep, held, name=f"account {plan.alias}")
         return held
 
@@ -220,12 +222,14 @@ class Accounts:
             finally:
                 # Before its connections are closed: nobody may be given an account that has ended.
                 held.account, held.ready = None, anyio.Event()
-                account.blind.begin(self._clock.mono_s())
+                account.blind.ended()
 
     def _go_on_blind(self, held: OpenAccount, blind: BlindClock) -> None:
         """A new life knows nothing of what is open until its first whole reading; what the one before did not know goes on."""
-        now_s = self._clock.mono_s()
-        blind.begin(now_s if held.blind is None else now_s - held.blind.for_s)
+        if held.blind is None:
+            blind.begin(held.asked_s)
+        else:
+            blind.go_on(held.blind)
         held.blind, blind.beside = blind, partial(self._beside, held)
 
     def _beside(self, held: OpenAccount) -> str:
@@ -247,6 +251,7 @@ class Accounts:
             except (LinkError, VenueError) as error:
                 if isinstance(error, Refused):
                     raise
+                account.blind.failed(self._clock.mono_s())
                 held.failed_at = account.step
                 held.step = f"start barrier: {account.step}: {error}"
                 if held.step != told or self._clock.mono_s() - told_s >= TOLD_EVERY_S:

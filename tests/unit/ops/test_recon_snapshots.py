@@ -3,15 +3,21 @@
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import PurePath
+from types import SimpleNamespace
+from typing import cast
 
 import anyio
 import pytest
 
 from playd import __version__
+from playd.control.context import Daemon
+from playd.control.dispatch import Call
+from playd.control.params import Nothing
+from playd.control.record_methods import list_reconciliations
 from playd.core.errors import RecordError
 from playd.ops.recon_snapshots import FOLDER, ReconSnapshots
 from playd.orders.recon_rows import Kept
-from playd.orders.reconcile import RepairKind, plan
+from playd.orders.reconcile import LocalView, ReconInputs, RepairKind, VenueView, plan
 from playd.venues.port import Priority
 from tests.simulation.order_world import READY, OrderWorld, build, entry
 from tests.simulation.venue_rows import SYMBOL
@@ -66,6 +72,49 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
         await anyio.sleep(2 * 86_400)  # with nobody running, who would live through these days
         keeper(life, keep_days=1).keep("main", 100, kept.inputs, kept.planned)
         assert snapshots.runs() == [100]
+
+    in_virtual_time(body)
+
+
+def test_of_an_outage_the_first_run_is_kept_and_one_every_five_minutes_with_how_many_lay_between() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            snapshots = keeper(life)
+            life.account.reconciler.on_inputs = lambda run, *rest: snapshots.keep("main", run, *rest)
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await anyio.sleep(30.0)
+            before = len(life.journal.records)
+            life.venue.script.failing_reads = 1_000_000
+            await anyio.sleep(3600.0)
+            told = [data["error"] for kind, data in life.journal.records[before:] if kind == "recon.run"]
+            assert 12 <= len(told) == len(snapshots.runs()) <= 13
+            assert told[0] == "read failed"
+            assert "runs before it failed and are not kept" in str(told[1])
+            blind = life.ledger.row("SELECT count(*) AS n FROM recon_runs WHERE result = 'blind'")
+            assert blind is not None
+            assert blind["n"] > 1000, "each is counted all the same"
+            listed = await list_reconciliations(
+                cast("Daemon", SimpleNamespace(ledger=life.ledger)), Nothing(), cast("Call", None)
+            )
+            assert [row["result"] for row in listed].count("match") > 0
+            life.venue.script.failing_reads = 0
+            await anyio.sleep(30.0)
+            life.venue.script.failing_reads = 1_000_000
+            await anyio.sleep(30.0)
+            assert len(snapshots.runs()) == len(told) + 1, "another outage begins"
+
+    in_virtual_time(body)
+
+
+def test_a_disk_without_room_for_what_can_be_done_without_keeps_no_run() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            full = ReconSnapshots(life.world.disk, life.world.clock, STATE, 90, may_write=lambda: False)
+            assert full.keep("main", 1, ReconInputs(LocalView((), {}), VenueView((), ()), frozenset()), ()) == Kept()
+            assert full.runs() == []
 
     in_virtual_time(body)
 
