@@ -13,7 +13,8 @@ from playd.orders.books import UNEXPLAINED_S
 from playd.orders.halts import account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.reconcile import RepairKind
-from playd.venues.port import Reply
+from playd.venues.pages import noted
+from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_rows import Held
@@ -172,5 +173,21 @@ def test_a_stop_that_is_put_back_is_on_record_before_it_and_behind_it() -> None:
             await anyio.sleep(10.0)
             told = [data for kind, data in life.journal.records if kind == "stop.repaired"]
             assert [(data["stop"], data.get("code")) for data in told] == [("49500.0", None), ("49500.0", 0)]
+
+    in_virtual_time(body)
+
+
+def test_a_task_that_a_run_begins_reads_for_itself() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+
+            async def read(_argument: str) -> None:
+                await life.venue.positions(priority=Priority.RECONCILE)
+
+            with noted() as pages:
+                assert life.account.desk.spawn(read, "")
+                await anyio.sleep(1.0)
+            assert pages == []
 
     in_virtual_time(body)

@@ -167,7 +167,7 @@ def _make(
     try:
         dropped = prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
         made = make_backup(disk, state, now_ms, __version__, settings=settings, floor_bytes=floor_bytes)
-        return made, dropped + prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily)
+        return made, dropped + prune(disk, state, now_ms, keep_hourly=keep_hourly, keep_daily=keep_daily, spare=made.name)
     except OSError as error:
         raise BackupError(f"{state / FOLDER}: old backups cannot be looked at or removed: {error}") from error
 

@@ -25,6 +25,7 @@ from playd.orders.guardian.flatten import Flattener
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.plan import TOLERANCES_PCT
 from playd.orders.panic_report import PanicScope
+from playd.orders.rate_limits import RateRules
 from playd.supervisor.edge import first_of
 from playd.venues.bybit.credentials import read_credentials
 from playd.venues.bybit.environment import Hosts, default_hosts, local_hosts, venue_account
@@ -36,6 +37,7 @@ from playd.world.real import run as run_loop
 EXIT_INCOMPLETE: Final = 11
 EXIT_NO_SYMBOL: Final = 4
 EXIT_REFUSED: Final = 8
+LONGEST_BAN_S: Final = 3600.0
 ANY_UID: Final = "any"
 """The key says whose account it is; the person who holds it is asked to confirm."""
 
@@ -81,7 +83,9 @@ async def _main(world: World, options: FlattenOptions) -> int:
         expected_uid=ANY_UID,
         allow_unbound_key=True,
     )
-    budget = (await _behind_a_ban(world, options)).for_account(options.account)
+    if environment is not Environment.LOCAL:  # which is on this machine, and no venue's ban is about it
+        await _behind_a_ban(world, options)
+    budget = AddressBudget(world.clock).for_account(options.account)
     tolerances = () if environment is Environment.LOCAL else TOLERANCES_PCT
     async with open_bybit_venue(world, account, budget) as port:
         hands = Hands(port, budget, tolerances)
@@ -111,17 +115,19 @@ async def _main(world: World, options: FlattenOptions) -> int:
     return 0 if rows["flat"] else EXIT_INCOMPLETE
 
 
-async def _behind_a_ban(world: World, options: FlattenOptions) -> AddressBudget:
-    """The address, once nothing on record forbids it to send; a person is told what is waited for, and what else to do."""
-    until_ms, unread = ban_on_record(world, usual_state_dirs(world, options.state))
+async def _behind_a_ban(world: World, options: FlattenOptions) -> None:
+    """Wait until nothing on record forbids this address to send; a person is told where, until when, and what else to do."""
+    looked_at = usual_state_dirs(world, options.state)
+    until_ms, unread = ban_on_record(world, looked_at)
+    _say(f"bans of this address are looked for in {' and '.join(map(str, looked_at))}; --state names another directory")
     for what in unread:
         _say(f"nobody can say whether this address is banned, so this goes on: {what}")
-    address = AddressBudget(world.clock, banned_until_ms=until_ms)
+    # No settings are read here: a ban may be as long as any that can be set.
+    address = AddressBudget(world.clock, banned_until_ms=until_ms, rules=RateRules(ban_s=LONGEST_BAN_S))
     if address.banned_for_s:
         _say(f"{banned_until(world.clock, address)}: what is sent before is refused and makes it longer; waiting until then")
         _say("Stops at the venue hold meanwhile. To close now use the venue's app, or this command on another address.")
         await anyio.sleep(address.banned_for_s)
-    return address
 
 
 async def _is_known(hands: Hands, options: FlattenOptions) -> bool | None:

@@ -155,10 +155,11 @@ def newest_first(disk: Disk, state_dir: PurePath) -> Iterator[Manifest]:
                 continue  # `verify_backup` says what is wrong with it, when asked about it
 
 
-def prune(disk: Disk, state_dir: PurePath, now_ms: int, *, keep_hourly: int, keep_daily: int) -> list[str]:
+def prune(disk: Disk, state_dir: PurePath, now_ms: int, *, keep_hourly: int, keep_daily: int, spare: str = "") -> list[str]:
     """
     Remove backups that are neither among the newest `keep_hourly` nor the newest of one of the last `keep_daily` days.
 
+    `spare` stays in any case: behind a clock that was set back all others are newer than the one that was made just now.
     What a maker that was killed left without a manifest goes too, once it is an hour old: a younger one may be in the making.
     Raises `OSError`.
     """
@@ -166,7 +167,7 @@ def prune(disk: Disk, state_dir: PurePath, now_ms: int, *, keep_hourly: int, kee
     days: dict[int, str] = {}
     for each in found:
         days.setdefault(each.created_ms // DAY_MS, each.name)
-    kept = {each.name for each in found[:keep_hourly]} | set([*days.values()][:keep_daily])
+    kept = {spare} | {each.name for each in found[:keep_hourly]} | set([*days.values()][:keep_daily])
     dropped = [each.name for each in found if each.name not in kept]
     for name in disk.list(above) if disk.exists(above) else []:
         if name < _name_of(now_ms - HOUR_MS) and disk.stat(above / name).is_dir and not disk.exists(above / name / MANIFEST):

@@ -38,6 +38,7 @@ from playd.orders.rule_changes import DELIVERY, changes, described
 from playd.orders.settings import OrderSettings
 from playd.orders.verdicts import Verdicts
 from playd.settings.limits_model import Risk
+from playd.venues.pages import unheard
 from playd.venues.port import Budget, Reply, RiskTier, VenuePort
 from playd.world.ports import Clock
 
@@ -233,7 +234,8 @@ class Desk:
         """Run background work in the account's task group. False while the account is not running."""
         if self.task_group is None:
             return False
-        self.task_group.start_soon(work, argument)
+        with unheard():
+            self.task_group.start_soon(work, argument)
         return True
 
     def instrument(self, symbol: str) -> Instrument:

@@ -39,6 +39,16 @@ def noted() -> Iterator[list[PageRead]]:
         _listening.reset(before)
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """A task that is begun in the block reads for itself: what it reads is not told to whoever listens in this one."""
+    before = _listening.set(None)
+    try:
+        yield
+    finally:
+        _listening.reset(before)
+
+
 def note(
     endpoint: str, asked_ms: int, answered_ms: int, *, content: Sequence[Mapping[str, Any]] = (), failure: str = ""
 ) -> None:

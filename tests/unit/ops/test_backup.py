@@ -173,6 +173,16 @@ def test_the_newest_of_each_day_outlive_the_hourly_ones(state: Path) -> None:
     assert not torn.exists()
 
 
+def test_behind_a_clock_that_was_set_back_the_backup_of_now_stays(state: Path) -> None:
+    disk = RealDisk()
+    opened(state).close()
+    for number in range(3):
+        make_backup(disk, PurePath(state), NOON_MS + number * 3_600_000, "1")
+    made = make_backup(disk, PurePath(state), NOON_MS - 3 * 3_600_000, "1")
+    prune(disk, PurePath(state), NOON_MS - 3 * 3_600_000, keep_hourly=2, keep_daily=0, spare=made.name)
+    assert made.name in {each.name for each in backups(disk, PurePath(state))}
+
+
 def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="expected the ledger"):
         make_backup(RealDisk(), PurePath(tmp_path), NOON_MS, "1")
