@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 
 import anyio
@@ -285,6 +286,22 @@ def test_what_the_daemon_has_just_closed_the_guardian_closes_no_second_time_thou
             await anyio.sleep(behind_s)
             report = await guardian.panic(PanicScope(instance_uid=ONE))
         await anyio.sleep(20.0)
+        assert (report.exit_code, life.venue.signed()) == (0, Decimal("0.030"))
+
+    shared(story)
+
+
+@pytest.mark.parametrize("piece", ["0.010", "0.004"])
+@pytest.mark.parametrize("lagging", [1, 4])
+def test_what_the_guardian_has_just_closed_it_closes_no_second_time_though_the_venues_list_is_late(
+    piece: str, lagging: int
+) -> None:
+    async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
+        rules = life.account.desk.instruments[SYMBOL]
+        life.account.desk.instruments[SYMBOL] = replace(rules, max_market_qty=Decimal(piece))
+        guardian.write_plan()
+        life.venue.script.lagging_lists = lagging
+        report = await guardian.panic(PanicScope(instance_uid=ONE))
         assert (report.exit_code, life.venue.signed()) == (0, Decimal("0.030"))
 
     shared(story)
