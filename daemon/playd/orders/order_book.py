@@ -5,6 +5,7 @@ Nothing here commits or sends. Every change of an order's state goes through `re
 """
 
 import sqlite3
+from collections import deque
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -72,6 +73,19 @@ class IntentRow:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """A stop that an intent asked for; no clock says which was asked first."""
+
+    intent: str
+    instance: str
+    symbol: str
+    stop: Decimal
+
+
+_STOPS_KEPT: Final = 1000
+"""More than all instances of an account ask for between two looks."""
+
 _DROPPED: Final = frozenset({"replaced", "withdrawn", "refused", "flat"})
 """Outcomes of intents that nobody wants any more, or nobody took, whatever became of their orders."""
 
@@ -90,6 +104,8 @@ class OrderBook:
         self.account = account
         self.tell: Tell = nobody
         """Hears of every intent and of every order's way; set by the `Desk`."""
+        self.stops_asked: deque[StopAsked] = deque(maxlen=_STOPS_KEPT)
+        """Intents of this process that name a stop, in the order in which they were written; the second look takes them."""
         self.changes: dict[str, int] = {}
         """Number of state changes per symbol made by this process; a reading of the venue that spans one is void."""
 
@@ -132,6 +148,8 @@ class OrderBook:
                 "" if recovered else intent.time_in_force,
             ),
         )
+        if intent.stop is not None:
+            self.stops_asked.append(StopAsked(identity, intent.instance_uid, intent.symbol, intent.stop))
         self.tell("intent.created", intent.instance_uid, intent.symbol, identity, told_intent(intent))
         return identity
 
