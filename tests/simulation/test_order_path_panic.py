@@ -44,6 +44,19 @@ def test_a_panic_of_an_instance_closes_its_position_and_refuses_its_entries() ->
     in_virtual_time(body)
 
 
+def test_the_fill_of_a_stop_that_closes_names_that_command_and_no_panic() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life, settled_s=0.1)
+            await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="stop --flatten", code="STOP_FLATTEN")
+            closing = taken(port)[-1]
+            assert isinstance(closing, FillEvent)
+            assert closing.reason == "stop --flatten"
+
+    in_virtual_time(body)
+
+
 def test_a_panic_of_one_instance_never_touches_another_ones_share() -> None:
     async def body() -> None:
         life = build()

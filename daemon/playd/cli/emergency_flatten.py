@@ -173,8 +173,8 @@ def _environment(options: FlattenOptions) -> Environment:
         return Environment(word)
     except ValueError:
         known = ", ".join(Environment)
-        found = f"--environment {word!r}" if options.environment else f"no --environment, and --account {word!r} is none,"
-        raise SettingsError(f"{found} found, one of {known} expected: a key only meets hosts of its own") from None
+        given = f"--environment {word!r} found" if options.environment else f"no --environment found, and {word!r} is none"
+        raise SettingsError(f"{given}; one of {known} expected: a key only meets hosts of its own") from None
 
 
 def _hosts(environment: Environment, options: FlattenOptions) -> Hosts:

@@ -182,7 +182,13 @@ async def cancel_order(daemon: Daemon, params: CancelOrder, call: Call) -> Cance
         **rows.order_row(daemon, account.alias, after),
         "avg_price": figure(after.avg_price or None, "USDT", "ledger", 0.0, "nothing was executed"),
         "position": figure(held.signed_qty, coin, "ledger", 0.0),
-        "stop": figure((seen.stop or None) if seen is not None else None, "USDT", "venue", age_s, "none seen"),
+        "stop": figure(
+            (seen.stop or None) if seen is not None else None,
+            "USDT",
+            "venue",
+            age_s,
+            "not read yet" if seen is None else "none",
+        ),
     }
 
 

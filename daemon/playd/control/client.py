@@ -51,9 +51,11 @@ class Unanswered(PlaydError):
 class ControlClient:
     """One connection. Calls are made one after the other; stream messages that arrive meanwhile are kept."""
 
-    def __init__(self, stream: ByteStream, timeout_s: float) -> None:
+    def __init__(self, stream: ByteStream, timeout_s: float, *, peer: str = "daemon") -> None:
+        """`peer` is what the other end is called."""
         self._stream = stream
         self._timeout_s = timeout_s
+        self._peer = peer
         self._buffer = LineBuffer(REPLY_LINE_BYTES)
         self._lines: list[bytes] = []
         self._pushed: list[JsonObject] = []
@@ -78,7 +80,7 @@ class ControlClient:
         except TimeoutError:
             raise Unanswered(f"{method}: no answer within {timeout_s or self._timeout_s:g} s") from None
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise Unanswered(f"{method}: the daemon closed the connection before it answered") from None
+            raise Unanswered(f"{method}: the {self._peer} closed the connection before it answered") from None
 
     async def pushed(self) -> AsyncIterator[JsonObject]:
         """Stream messages (`subscription`, `seq`, `data`) until the daemon closes the connection."""
@@ -102,7 +104,7 @@ class ControlClient:
             elif message.get("id") == call_id:
                 result = message["result"]
                 if not isinstance(result, dict):
-                    raise Unanswered("the daemon sent a result that is no object")
+                    raise Unanswered(f"the {self._peer} sent a result that is no object")
                 return result
 
     async def _message(self) -> JsonObject:
@@ -110,7 +112,7 @@ class ControlClient:
             self._lines.extend(self._buffer.feed(await self._stream.receive(RECEIVE_BYTES)))
         message = orjson.loads(self._lines.pop(0))
         if not isinstance(message, dict):
-            raise Unanswered("the daemon sent something that is no object")
+            raise Unanswered(f"the {self._peer} sent something that is no object")
         return message
 
 
@@ -127,4 +129,4 @@ async def connected(net: Net, path: PurePath, *, timeout_s: float = 30.0) -> Asy
             if path.name == GUARDIAN_SOCKET:
                 raise Unreachable(f"guardian not running: {why}", START_GUARDIAN) from None
             raise Unreachable(f"daemon not running: {why}") from None
-        yield ControlClient(stream, timeout_s)
+        yield ControlClient(stream, timeout_s, peer="guardian" if path.name == GUARDIAN_SOCKET else "daemon")

@@ -1,10 +1,12 @@
 """Figures as they travel to people: value, unit, age and source, because a number without them is a guess."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Literal
+from decimal import Context, Decimal
+from typing import Final, Literal
 
 from playd.control.answer_parts import Figure
+
+_AVERAGED: Final = Context(prec=12)
 
 Source = Literal["venue", "ledger", "computed", "stream"]
 
@@ -29,6 +31,11 @@ def plain(value: Decimal | float | str | None) -> str | None:
         return value
     exact = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
     return format(exact, "f") if exact.is_finite() else None
+
+
+def averaged(price: Decimal) -> Decimal:
+    """A price that is a quotient, without the digits that no venue has: there are as many of them as there is room for."""
+    return _AVERAGED.plus(price)
 
 
 def rounded(age_s: float | None) -> float | None:

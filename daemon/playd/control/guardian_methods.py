@@ -250,7 +250,7 @@ class GuardianMethods:
         return True
 
     def _phrase_needed(self, phrase: str, parts: list[Part]) -> RpcError:
-        preview = ["the daemon does not answer: the guardian would cancel entries and close positions"]
+        preview = ["the guardian would cancel entries and close positions"]
         for part in parts:
             kept = self._guardian.kept.get(part.alias)
             seen = kept.watch.seen if kept is not None and kept.watch is not None else None

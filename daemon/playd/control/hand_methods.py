@@ -9,7 +9,7 @@ from playd.control.change_answers import ClosedRow, ResetRow
 from playd.control.change_methods import YES, lifecycle_row
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
-from playd.control.figures import plain
+from playd.control.figures import averaged, plain
 from playd.control.params import ClosePosition, ResetState
 from playd.control.protocol import Code, JsonObject, RpcError
 from playd.core.modes import Environment
@@ -77,7 +77,7 @@ def _row(daemon: Daemon, account: str, symbol: str, each: Closed) -> ClosedRow:
         "remaining": format(each.after, "f"),
         "refused": each.refused or None,
         "closed": format(each.closed, "f"),
-        "avg_price": plain(each.average_price or None),
+        "avg_price": plain(averaged(each.average_price) or None),
         "slippage_bps": None if each.slippage_bps is None else f"{each.slippage_bps:.1f}",
         "stop": plain(each.stop_at_venue or None),
     }

@@ -372,6 +372,9 @@ def _resolving(daemon: Daemon, row: Any) -> a.Resolving:
 
 async def subscribe(daemon: Daemon, params: Subscribe, call: Call) -> a.Following:
     name, topics = params.filter.instance or params.instance, frozenset(params.topics)
+    if params.instance not in (None, name):
+        text = f"instance: found {params.instance!r} and {name!r} as filter.instance, expected one of both: they are the same"
+        raise RpcError(Code.INVALID_PARAMS, text)
     wanted = wanted_of(params.filter, topics, () if name is None else names_in_messages(daemon, name))
     account_named(daemon, params.filter.account)
     warn_of_symbol(daemon, params.filter.symbol, call)

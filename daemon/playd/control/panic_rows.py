@@ -6,7 +6,7 @@ from typing import Final
 
 from playd.control.change_answers import PanicReport as PanicAnswer
 from playd.control.change_answers import PanicRow
-from playd.control.figures import figure, rounded
+from playd.control.figures import averaged, figure, rounded
 from playd.core.orders import Side, VenuePosition
 from playd.orders.panic_report import PanicReport
 
@@ -37,7 +37,7 @@ def panic_rows(
             "symbol": each.symbol,
             "before": figure(each.before, each.symbol.removesuffix("USDT"), "venue", 0.0),
             "closed": figure(each.closed, each.symbol.removesuffix("USDT"), "venue", 0.0, _UNREAD),
-            "avg_price": figure(each.average_price or None, "USDT", "venue", 0.0, _why_none(each.closed)),
+            "avg_price": figure(averaged(each.average_price) or None, "USDT", "venue", 0.0, _why_none(each.closed)),
             "slippage_bps": figure(each.slippage_bps, "bps", "computed", 0.0, _why_none(each.closed)),
             "remaining": figure(each.remaining, each.symbol.removesuffix("USDT"), "venue", 0.0, _UNREAD),
             "stop": figure(each.stop_at_venue or None, "USDT", "venue", 0.0, "none"),

@@ -45,7 +45,7 @@ def mode(row: JsonObject) -> str:
     return "LIVE" if found == "live" else found
 
 
-_THERE_IS_NONE: Final = ("none", "none stated", "nothing was closed", "shadow")
+_THERE_IS_NONE: Final = ("none", "none stated", "nothing was closed", "nothing was executed", "shadow")
 """Why a figure is missing that nobody has to look for: an order without a trigger, a shadow without a venue."""
 
 

@@ -71,6 +71,8 @@ class _Run:
 
     scope: PanicScope
     cause: str
+    reason: str = "panic"
+    """Why its fills are said to have been: the command, where it is another than a panic."""
     before: dict[Place, VenuePosition] = field(default_factory=dict)
     intents: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """What closes its positions, each with quantity and value that were executed before this panic."""
@@ -105,7 +107,7 @@ class Panic:
         """
         desk, started_s = self._desk, self._desk.clock.mono_s()
         halt = desk.halts.raise_level(scope.halt_scope(desk.alias), Level.PANIC, code, reason, actor=actor)
-        run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}")
+        run = _Run(scope, f"panic:{halt.id}:{desk.clock.wall_ms()}", "panic" if code == PANIC_CODE else reason)
         self._levels.keep_whether_flat(run.scope, flat=False)
         entries = self._not_asked(run)
         desk.journal.append("panic.step", {"step": "cancelling", "orders": len(entries)}, account=desk.alias, actor=actor)
@@ -348,7 +350,7 @@ class Panic:
                     piece,
                     price_ref=position.mark_price,
                     cause=run.cause,
-                    reason="panic",
+                    reason=run.reason,
                     leg=leg,
                 )
                 whose = Instance(owner, "", position.symbol, 0)

@@ -13,6 +13,7 @@ from playd.control.ops_tables import ALERTS, BACKUPS, CONFIG, HEAD, INCIDENTS, L
 from playd.control.render import Output, ordered, render_rows
 from playd.control.tables import (
     BALANCE,
+    CANCELLED,
     DIFFERENCES,
     FILLS,
     HALTS,
@@ -86,6 +87,14 @@ def test_what_the_wide_form_adds_stands_behind_all_others_and_the_mode_last(colu
 @pytest.mark.parametrize("columns", [POSITIONS, ORDERS, FILLS, DIFFERENCES, ORPHANS])
 def test_a_list_over_accounts_says_which(columns: tuple[Column, ...]) -> None:
     assert "ACCOUNT" in [column.title for column in columns]
+
+
+def test_of_an_order_that_was_taken_back_what_there_is_not_is_no_unknown() -> None:
+    row = {"avg_price": {"value": None, "why": "nothing was executed"}, "stop": {"value": None, "why": "none"}}
+    shown = [column.cell(row) for column in CANCELLED if column.title in ("AVG_PRICE", "STOP@VENUE")]
+    assert shown == ["-", "-"]
+    (unread,) = [column for column in CANCELLED if column.title == "STOP@VENUE"]
+    assert unread.cell({"stop": {"value": None, "why": "not read yet"}}) == "?"
 
 
 def test_limits_are_sorted_by_how_long_requests_wait() -> None:

@@ -1,5 +1,6 @@
 """Who is asked for the phrase of a panic sees what it would close, also what the books add up."""
 
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,9 +9,11 @@ import pytest
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.halt_methods import panic
+from playd.control.panic_rows import panic_rows
 from playd.control.params import Panic
 from playd.control.protocol import Code, RpcError
 from playd.core.modes import Environment
+from playd.orders.panic_report import PanicPosition, PanicReport, PanicScope
 from tests.simulation.order_world import build, entered
 from tests.simulation.test_order_path_hedge import HEDGED, HedgeVenue
 from tests.virtual_time import LoopClock, in_virtual_time
@@ -44,3 +47,10 @@ def test_both_sides_of_a_symbol_in_hedge_mode_are_shown_and_a_venue_that_is_sile
             assert any("BTCUSDT" in line for line in asked.value.details["preview"])
 
     in_virtual_time(body)
+
+
+def test_an_average_price_has_no_more_digits_than_a_price_can_have() -> None:
+    position = PanicPosition("BTCUSDT", Decimal(3), Decimal(3), Decimal(200_000) / 3, None, Decimal(0), None)
+    report = PanicReport(PanicScope(), (position,), 0, 1.0, ())
+    (row,) = panic_rows("all", [("main", report)], [])["positions"]
+    assert row["avg_price"]["value"] == "66666.6666667"

@@ -14,7 +14,7 @@ import pytest
 from anyio.abc import ByteStream
 
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
-from playd.control.protocol import Code, JsonObject, Request, RpcError, encode_call, encode_error
+from playd.control.protocol import GUARDIAN_SOCKET, Code, JsonObject, Request, RpcError, encode_call, encode_error
 from playd.control.server import ControlServer, Session, cannot_bind
 from playd.control.stream_filter import Wanted
 from playd.control.streams import StreamHub
@@ -308,5 +308,16 @@ async def test_who_is_turned_away_before_his_request_left_hears_why() -> None:
     with pytest.raises(RpcError, match="64 clients") as turned_away:
         await ControlClient(cast("ByteStream", TurnedAway(answer)), 60).hello("test")
     assert turned_away.value.code is Code.BUSY
-    with pytest.raises(Unanswered, match="closed the connection"):
+    with pytest.raises(Unanswered, match="the daemon closed the connection"):
         await ControlClient(cast("ByteStream", TurnedAway()), 60).hello("test")
+
+
+async def test_a_guardian_that_closes_is_not_called_a_daemon() -> None:
+    async def close(stream: ByteStream, _peer: object) -> None:
+        await stream.aclose()
+
+    world = virtual_world()
+    path = SOCKET.with_name(GUARDIAN_SOCKET)
+    async with world.net.serve_unix(path, close), connected(world.net, path) as client:
+        with pytest.raises(Unanswered, match="the guardian closed the connection"):
+            await client.call("status", {})

@@ -1,10 +1,13 @@
 """A subscriber hears what it asked for, of every topic by the same words; what can never come is refused."""
 
-from typing import Any
+from typing import Any, cast
 
+import anyio
 import pytest
 
-from playd.control.dispatch import Method, _validated
+from playd.control.context import Daemon
+from playd.control.dispatch import Call, Method, _validated
+from playd.control.look_methods import subscribe
 from playd.control.params import StreamFilter, Subscribe
 from playd.control.protocol import Code, RpcError
 from playd.control.stream_filter import Wanted, wanted_of
@@ -87,3 +90,9 @@ def test_a_parameter_that_there_is_not_is_refused_with_the_nearest(params: dict[
 
     with pytest.raises(RpcError, match=text):
         _validated(Method(Subscribe, nobody), params)
+
+
+def test_two_instances_for_the_one_that_is_wanted_are_refused() -> None:
+    asked = Subscribe.model_validate({"topics": ["fills"], "instance": "held", "filter": {"instance": "busy"}})
+    with pytest.raises(RpcError, match=r"found 'held' and 'busy' as filter\.instance"):
+        anyio.run(subscribe, cast("Daemon", None), asked, cast("Call", None))
