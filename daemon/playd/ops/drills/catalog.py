@@ -54,7 +54,8 @@ DRILLS: Final = (
         limit_s=15.0, deadline_s=1260.0,
         # Deaths that follow at once give no order the minute that it takes to be proved absent; a doubt of two is a person's.
         halts=("PANIC 4",), may_halt=("GUARDIAN_PANIC 4", "UNKNOWN_ORDER 2"),
-        may_open=("GUARDIAN_STOP", "HALTED", "UNKNOWN_ORDER_AGE"),
+        # Where the market closes a position between the reading of a start and the repair, the venue takes no stop for it.
+        may_open=("GUARDIAN_STOP", "HALTED", "STOP_REFUSED", "UNKNOWN_ORDER_AGE"),
         guardian=("stop", "cancel", "close", "panic"), leaves=("UNKNOWN_ORDER",), stays=("HALTED", "UNKNOWN_ORDER"),
     ),
     Drill(
