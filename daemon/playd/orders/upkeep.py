@@ -4,8 +4,8 @@ stay bounded.
 
 Verdicts, judged entries and order events older than `keep_days` move to dated files in `archive/` of the state directory, one
 JSON object a line; orders with their newest event, intents, executions and halts stay for ever. Reconciliations are kept for
-`runs_days`; of balances older than `BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves the
-ledger; a crash between the two writes it there twice.
+`runs_days`; of balances older than `BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves
+the ledger; a crash between the two writes it there twice.
 """
 
 import sqlite3
