@@ -136,6 +136,25 @@ def test_a_symbol_that_ends_is_told_and_has_no_entry_resting_behind_the_last_hou
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [({}, "warning"), ({"delivery_time_ms": 1_800_000_000_000}, "warning"), ({"tick": Decimal("0.5")}, "critical")],
+)
+def test_other_price_limits_are_worth_a_word_and_no_more(changes: dict[str, Any], severity: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            desk = life.account.desk
+            limits = {"min_price": Decimal(1), "max_price": Decimal(900_000), "price_limit_ratio": Decimal("0.05")}
+            desk.learn_rules(replace(desk.instrument(SYMBOL), **limits, **changes))
+            (told,) = desk.incidents.open_ones()
+            assert (told.kind, told.severity) == ("RULES_CHANGED", severity)
+            assert "price_limit_ratio from None to 0.05" in told.text
+
+    in_virtual_time(body)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_symbol_that_is_missing_once_from_the_list_costs_no_entry_its_place(times: int) -> None:
     async def body() -> None:

@@ -34,7 +34,7 @@ from playd.orders.on_record import LIMITS, OnRecord
 from playd.orders.order_book import OrderBook
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
-from playd.orders.rule_changes import DELIVERY, changes, described
+from playd.orders.rule_changes import DELIVERY, GATED, changes, described
 from playd.orders.settings import OrderSettings
 from playd.orders.verdicts import Verdicts
 from playd.settings.limits_model import Risk
@@ -264,7 +264,7 @@ class Desk:
         symbol, before = rules.symbol, self._rules_before(rules.symbol)
         changed = changes(before or {DELIVERY: "0"}, rules)
         if changed:
-            severity = "warning" if changed.keys() == {DELIVERY} else "critical"
+            severity = "warning" if changed.keys() <= GATED else "critical"
             note = f"the venue changed {', '.join(changed.values())}"
             self.incidents.open("RULES_CHANGED", severity, symbol_scope(self.alias, symbol), note)
         if changed or before is None:

@@ -12,6 +12,9 @@ from playd.core.instrument import Instrument
 from playd.orders.rows import OrderRow, plain
 
 DELIVERY: Final = "delivery_time_ms"
+GATED: Final = frozenset({DELIVERY, "min_price", "max_price", "price_limit_ratio"})
+"""Rules by which nothing is counted or rounded, and gates go by those of now: other ones are worth a word and no more."""
+
 _HOUR_MS: Final = 3_600_000
 
 

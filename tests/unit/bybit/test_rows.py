@@ -113,6 +113,13 @@ def test_price_limits_are_read_where_the_venue_states_them() -> None:
     assert (stated.price_limit_ratio, silent.price_limit_ratio) == (Decimal("0.01"), None)
 
 
+def test_a_zero_is_no_price_limit() -> None:
+    prices = {"tickSize": "0.1", "minPrice": "0", "maxPrice": "0.00"}
+    row = {"symbol": "X", "priceFilter": prices, "lotSizeFilter": {"qtyStep": "1"}}
+    none = instrument_from({**row, "riskParameters": {"priceLimitRatioX": "0", "priceLimitRatioY": "0"}})
+    assert (none.min_price, none.max_price, none.price_limit_ratio) == (None, None, None)
+
+
 @pytest.mark.parametrize(("limit", "rate"), [("0", "0.005"), ("2000000", "0"), ("2000000", "0.5%"), ("2000000", "1"), ("", "")])
 def test_a_tier_whose_rate_is_no_part_of_a_position_is_not_read(limit: str, rate: str) -> None:
     assert tier_from({"riskLimitValue": "2000000", "maintenanceMargin": "0.005"}) == RiskTier(

@@ -216,10 +216,11 @@ def instrument_from(row: Row) -> Instrument:
         status="PreListing" if row.get("isPreListing") is True else text(row, "status"),
         delivery_time_ms=integer(row, "deliveryTime"),
         launch_time_ms=integer(row, "launchTime"),
-        min_price=optional_decimal(prices, "minPrice"),
-        max_price=optional_decimal(prices, "maxPrice"),
+        # A zero is how the venue says that there is none.
+        min_price=optional_decimal(prices, "minPrice") or None,
+        max_price=optional_decimal(prices, "maxPrice") or None,
         # The venue's other ratio is the wider one, which no limit price reaches before this one.
-        price_limit_ratio=optional_decimal(row.get("riskParameters") or {}, "priceLimitRatioX"),
+        price_limit_ratio=optional_decimal(row.get("riskParameters") or {}, "priceLimitRatioX") or None,
     )
 
 
