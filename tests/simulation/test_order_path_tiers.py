@@ -77,3 +77,53 @@ def test_nobody_asks_for_tiers_where_nothing_is_judged_by_them() -> None:
             assert life.account.desk.tiers == {}
 
     in_virtual_time(body)
+
+
+def test_symbols_whose_tiers_cannot_be_read_hold_up_neither_those_of_others_nor_the_look_at_modes() -> None:
+    async def body() -> None:
+        life = build(settings=LIMITED)
+        names = [f"S{number:02}USDT" for number in range(40)]
+        bad = {*names[:20]}
+
+        async def risk_tiers(symbol: str) -> tuple[RiskTier, ...]:
+            if symbol in bad:
+                await anyio.sleep(5.0)
+                raise LinkError("time-out")
+            return life.venue.tiers
+
+        life.venue.risk_tiers = risk_tiers  # type: ignore[method-assign]
+        async with life.running():
+            for number, symbol in enumerate(names):
+                await life.register(f"uid{number:05}", symbol=symbol)
+            await anyio.sleep(300.0)
+            assert life.account.desk.tiers.keys() == {*names} - bad
+            looked: list[str] = []
+
+            async def look_at(symbol: str) -> None:
+                looked.append(symbol)
+                raise LinkError("no answer")
+
+            timers = life.account._timers
+            timers._key.look_at = look_at  # type: ignore[method-assign, assignment]
+            timers._modes = [*names]
+            await anyio.sleep(120.0)
+            assert sorted(looked) == names
+
+    in_virtual_time(body)
+
+
+def test_an_empty_list_of_tiers_takes_none_away_and_is_asked_for_again_in_a_minute() -> None:
+    async def body() -> None:
+        life = build(settings=replace(LIMITED, rules_every_s=120.0))
+        async with life.running():
+            port = await life.register()
+            await anyio.sleep(5.0)
+            known, life.venue.tiers = life.account.desk.tiers[SYMBOL], ()
+            await anyio.sleep(125.0)
+            assert life.account.desk.tiers[SYMBOL] == known
+            assert (await port.submit(WIDE, READY)).code == "SENT"
+            life.venue.tiers = (RiskTier(Decimal(1_000), Decimal("0.1")),)
+            await anyio.sleep(65.0)
+            assert life.account.desk.tiers[SYMBOL] == life.venue.tiers
+
+    in_virtual_time(body)

@@ -159,10 +159,10 @@ class Timers:
         elif now_s >= due.key_s:
             await self._key.look_again()
             due.key_s = desk.clock.mono_s() + (REFUSED_EVERY_S if desk.condition.refused else LOOK_EVERY_S)
-        elif symbol := self._tiers.next:
-            await self._tiers.read(symbol)
         elif self._modes:
             await self._look_at_modes(self._modes.pop())
+        elif symbol := self._tiers.next():  # the last of all: those that cannot be read are due without end
+            await self._tiers.read(symbol)
 
     def _until_next_run_s(self) -> float:
         condition, settings = self._desk.condition, self._desk.settings
