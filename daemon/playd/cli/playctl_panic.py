@@ -87,7 +87,9 @@ def _next(words: Iterator[str]) -> str:
 
 async def carry_out(session: Session, scope: str, confirm: str, *, direct: bool) -> int:
     """By the daemon, or by the guardian where the daemon does not answer; the exit code. Raises what the command line tells."""
-    params = {"scope": scope, "reason": session.options.reason, "confirm": confirm}
+    agreed = session.options.yes and session.options.reason
+    # Who has agreed already reads no preview, which waits for the venue. What the scope is called is what was typed.
+    params = {"scope": scope, "reason": session.options.reason, "confirm": confirm or (f"PANIC {scope}" if agreed else "")}
     silent: PlaydError | RpcError | None = None
     timeout_s, begun = session.wait_s(HIGH_WAIT_S), False
     if not direct:

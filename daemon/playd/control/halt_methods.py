@@ -237,13 +237,18 @@ def _is_real_money(daemon: Daemon, scope: Scope) -> bool:
 async def _sides_in(daemon: Daemon, scope: Scope) -> list[str]:
     """Positions of symbols in hedge mode, whose two sides the books add up: as the venue has them, where it says so at once."""
     found = list[str]()
+
+    async def read(account: Account, share: PanicScope) -> None:
+        with suppress(VenueError, LinkError):
+            rows_there = await account.desk.port.positions(share.symbol or None, priority=Priority.EXIT)
+            sides = [each for each in rows_there if each.position_idx and each.signed_qty]
+            found.extend(f"in hedge mode: {worded(each)} on {account.alias}" for each in sides)
+
     with anyio.move_on_after(SIDES_WITHIN_S):
-        for account, share in scopes_around(daemon.accounts, scope):
-            with suppress(VenueError, LinkError):
-                rows_there = await account.desk.port.positions(share.symbol or None, priority=Priority.EXIT)
-                sides = [each for each in rows_there if each.position_idx and each.signed_qty]
-                found += [f"in hedge mode: {worded(each)} on {account.alias}" for each in sides]
-    return found
+        async with anyio.create_task_group() as group:
+            for account, share in scopes_around(daemon.accounts, scope):
+                group.start_soon(read, account, share)
+    return sorted(found)
 
 
 def _phrase_needed(daemon: Daemon, phrase: str, scope: Scope, effect: str, sides: Sequence[str] = ()) -> RpcError:

@@ -219,3 +219,28 @@ async def test_what_ends_a_panic_while_its_daemon_is_watched_is_told_as_it_is(mo
 
     with pytest.raises(BrokenPipeError):
         await playctl_panic._while_it_answers(session, broken)
+
+
+@pytest.mark.parametrize(
+    ("yes", "reason", "confirm", "sent"),
+    [(True, "why", "", "PANIC all"), (True, "", "", ""), (False, "why", "", ""), (True, "why", "PANIC x", "PANIC x")],
+)
+@pytest.mark.anyio
+async def test_who_has_agreed_already_waits_for_no_preview(
+    yes: bool, reason: str, confirm: str, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    class Guardian:
+        async def call(self, method: str, params: JsonObject, *, timeout_s: float | None = None) -> JsonObject:
+            asked.append(str(params["confirm"]))
+            return {"data": {"positions": [], "flat": True, "text": "flat"}}
+
+    @asynccontextmanager
+    async def connected(_net: object, _path: PurePath, *, timeout_s: float) -> AsyncIterator[Guardian]:
+        yield Guardian()
+
+    monkeypatch.setattr(playctl_panic, "connected", connected)
+    session = Session(virtual_world(), Options(Output.TABLE, (), "", None, yes, reason, True, "r1"))
+    assert await playctl_panic.carry_out(session, "all", confirm, direct=True) == 0
+    assert asked == [sent]
