@@ -27,6 +27,9 @@ _DEPTH: Final = 100
 """Nesting of lists and maps; deeper ones are refused before they can exhaust the stack."""
 
 
+_ITEMS_A_STEP: Final = 250
+"""Values that are taken over in one step: about two milliseconds."""
+
 _QUOTED: Final = 80
 """Characters of a value that a message quotes."""
 
@@ -145,7 +148,7 @@ def document_steps(text: str, report: Report, older: OlderReading | None = None)
         report.add("E100", _START, "", "found no content, expected a Play: a map with version, name, symbol, …")
         return None
     yield
-    root = _Reader(report, older).item(node, "", 0)
+    root = yield from _Reader(report, older).item(node, "", 0)
     if any(finding.code == "E100" for finding in report.findings):
         report.withdraw("E107")  # what was left unread says nothing
         return None
@@ -276,10 +279,12 @@ class _Reader:
         """Whether it is known that this is no document to go on with."""
         return any(finding.code == "E100" for finding in self._report.findings)
 
-    def item(self, node: Node, path: str, depth: int) -> Item | None:
+    def item(self, node: Node, path: str, depth: int) -> Steps[Item | None]:
         """The item of a node, None after a finding that makes it unusable."""
         mark = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
         self._count += 1
+        if self._count % _ITEMS_A_STEP == 0:
+            yield
         if depth > _DEPTH or self._count > _ITEMS:
             if not self._is_unreadable:
                 limit = f"{_DEPTH} levels of nesting" if depth > _DEPTH else f"{_ITEMS} values"
@@ -293,7 +298,7 @@ class _Reader:
             return None
         self._open.add(id(node))
         try:
-            return self._collection(node, mark, path, depth)
+            return (yield from self._collection(node, mark, path, depth))
         finally:
             self._open.discard(id(node))
 
@@ -311,25 +316,29 @@ class _Reader:
         self._report.add_unusable("E107", mark, path, f"{found}{variable}")
         return Leaf(None, mark, reported=True)
 
-    def _collection(self, node: Node, mark: Mark, path: str, depth: int) -> Item:
+    def _collection(self, node: Node, mark: Mark, path: str, depth: int) -> Steps[Item]:
         if not is_plain_collection(node):
             return self._tagged(str(node.tag), mark, path)
         held = _held_place(node)
         if held:
             return self._place_holder(held, mark, path)
         if isinstance(node, SequenceNode):
-            items = (self.item(child, f"{path}[{i}]", depth + 1) for i, child in enumerate(node.value))
-            return Sequence(tuple(item for item in items if item is not None), mark)
+            items: list[Item] = []
+            for i, child in enumerate(node.value):
+                item = yield from self.item(child, f"{path}[{i}]", depth + 1)
+                if item is not None:
+                    items.append(item)
+            return Sequence(tuple(items), mark)
         assert isinstance(node, MappingNode)
-        return self._map(node, mark, path, depth)
+        return (yield from self._map(node, mark, path, depth))
 
-    def _map(self, node: MappingNode, mark: Mark, path: str, depth: int) -> Map:
+    def _map(self, node: MappingNode, mark: Mark, path: str, depth: int) -> Steps[Map]:
         entries: dict[str, Entry] = {}
         merged: list[tuple[Node, Mark, str]] = []
         seen: dict[str, Mark] = {}
         for key_node, value_node in node.value:
             key_mark = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-            key = self.item(key_node, path, depth + 1)
+            key = yield from self.item(key_node, path, depth + 1)
             name = key.value if isinstance(key, Leaf) else None
             if isinstance(key, Leaf) and key.reported:
                 continue
@@ -348,20 +357,20 @@ class _Reader:
             if name == _MERGE:
                 merged.append((value_node, key_mark, child))
                 continue
-            value = self.item(value_node, child, depth + 1)
+            value = yield from self.item(value_node, child, depth + 1)
             if isinstance(value, Leaf) and value.value is None and not value.reported:
                 value = Leaf(None, key_mark)
             if value is not None:
                 entries[name] = Entry(name, key_mark, value)
         for value_node, key_mark, child in merged:
-            self._merge(value_node, key_mark, child, entries, depth)
+            yield from self._merge(value_node, key_mark, child, entries, depth)
         return Map(tuple(entries.values()), mark)
 
-    def _merge(self, node: Node, mark: Mark, path: str, entries: dict[str, Entry], depth: int) -> None:
+    def _merge(self, node: Node, mark: Mark, path: str, entries: dict[str, Entry], depth: int) -> Steps[None]:
         """Keys of other maps for a map that does not have them; of several maps the first one that does counts."""
         found: dict[str, Entry] = {}
         for one in node.value if isinstance(node, SequenceNode) else (node,):
-            other = self.item(one, path, depth + 1)
+            other = yield from self.item(one, path, depth + 1)
             if not isinstance(other, Map):
                 if other is not None:
                     self._report.add("E107", mark, path, f"found {kind_of(other)} behind `<<`, expected a map")

@@ -101,7 +101,7 @@ def _check_steps(text: str, source: str, overrides: Mapping[str, Scalar] | None)
         return None, report
     waiting = [one for one in questions_of(text, root) if not one.answered]  # sealed as written, variables and all
     yield
-    root, _ = substitute(root, overrides or {}, report)
+    root, _ = yield from substitute(root, overrides or {}, report)
     yield
     play = yield from _read(Section(root, TOP, "", report, mark=root.mark), text, source, report)
     if report.failed:

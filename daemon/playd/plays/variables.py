@@ -12,14 +12,15 @@ from playd.plays.findings import Mark, Report, did_you_mean
 from playd.plays.identifiers import IDENTIFIER, strange
 from playd.plays.model import Scalar
 from playd.plays.older_names import PLACEHOLDER
+from playd.plays.steps import Steps
 
 KEPT: Final = frozenset({"version", "name", "variables"})
 """Keys at the top whose values are never substituted."""
 
 
-def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> tuple[Map, dict[str, Scalar]]:
+def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> Steps[tuple[Map, dict[str, Scalar]]]:
     """
-    The document with variables replaced, and the values in force (overrides included).
+    The document with variables replaced, and the values in force (overrides included), in steps.
 
     Findings: a value that is no scalar (E107), a use or override of an undeclared name (E440), an unused variable (W602).
     """
@@ -30,14 +31,15 @@ def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> tu
             report.add("E440", Mark(1, 1), "variables", text)
     values = {name: overrides.get(name, value) for name, (value, _) in declared.items()}
     used: set[str] = set()
-    entries = tuple(
-        entry if entry.key in KEPT else Entry(entry.key, entry.mark, _replaced(entry.value, entry.key, values, used, report))
-        for entry in root
-    )
+    entries: list[Entry] = []
+    for entry in root:
+        kept = entry.key in KEPT
+        value = entry.value if kept else (yield from _replaced(entry.value, entry.key, values, used, report))
+        entries.append(Entry(entry.key, entry.mark, value))
     for name, (_, mark) in declared.items():
         if name not in used:
             report.add("W602", mark, f"variables.{name}", "found a variable that nothing uses")
-    return Map(entries, root.mark), values
+    return Map(tuple(entries), root.mark), values
 
 
 def _declared(root: Map, report: Report) -> dict[str, tuple[Scalar, Mark]]:
@@ -61,18 +63,24 @@ def _declared(root: Map, report: Report) -> dict[str, tuple[Scalar, Mark]]:
     return declared
 
 
-def _replaced(item: Item, path: str, values: Mapping[str, Scalar], used: set[str], report: Report) -> Item:
+def _replaced(item: Item, path: str, values: Mapping[str, Scalar], used: set[str], report: Report) -> Steps[Item]:
     if isinstance(item, Sequence):
-        items = (_replaced(child, f"{path}[{i}]", values, used, report) for i, child in enumerate(item.items))
+        yield
+        items: list[Item] = []
+        for i, child in enumerate(item.items):
+            items.append((yield from _replaced(child, f"{path}[{i}]", values, used, report)))
         return Sequence(tuple(items), item.mark)
     if isinstance(item, Map):
-        return Map(
-            tuple(
-                Entry(entry.key, entry.mark, _replaced(entry.value, f"{path}.{entry.key}", values, used, report))
-                for entry in item
-            ),
-            item.mark,
-        )
+        yield
+        entries: list[Entry] = []
+        for entry in item:
+            value = yield from _replaced(entry.value, f"{path}.{entry.key}", values, used, report)
+            entries.append(Entry(entry.key, entry.mark, value))
+        return Map(tuple(entries), item.mark)
+    return _value_of(item, path, values, used, report)
+
+
+def _value_of(item: Leaf, path: str, values: Mapping[str, Scalar], used: set[str], report: Report) -> Leaf:
     text = item.value
     if isinstance(text, str) and (older := PLACEHOLDER.match(text)):
         report.add_unusable("E901", item.mark, path, f"found the older spelling `{text}`, expected `${older[1]}`")

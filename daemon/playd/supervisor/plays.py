@@ -6,11 +6,11 @@ in steps (`read_in_turns`); who then asks for it at once (`read_play`), as admis
 """
 
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import PurePath
 from typing import Final
 
-from playd.core.errors import Broken, PlayError
+from playd.core.errors import PlayError
 from playd.core.limits import PLAY_FILE_BYTES
 from playd.plays.findings import did_you_mean
 from playd.plays.load import decode_play, load_play, load_steps
@@ -109,8 +109,9 @@ def read_play_text(disk: Disk, path: PurePath) -> str:
 class _Reading:
     """A text that is being read, or was: what is in it, or what is wrong with it."""
 
-    def __init__(self, steps: Steps[Play]) -> None:
-        self._steps = steps
+    def __init__(self, begin: Callable[[], Steps[Play]]) -> None:
+        self._begin = begin
+        self._steps = begin()
         self._play: Play | None = None
         self._findings: list[str] = []
 
@@ -119,14 +120,14 @@ class _Reading:
         return self._play is not None or bool(self._findings)
 
     def go_on(self) -> None:
-        """One step more. Does nothing at the end."""
+        """One step more. Does nothing at the end. One that ended in a bug begins anew."""
         if self.ended:
             return
         try:
             next(self._steps)
         except StopIteration as end:
-            if end.value is None:
-                raise Broken("a Play is asked for again whose reading ended in a bug") from None
+            if end.value is None:  # what a bug has ended is over, and says nothing of the text
+                self._steps = self._begin()
             self._play = end.value
         except PlayError as error:
             self._findings = error.findings
@@ -142,4 +143,4 @@ class _Reading:
 
 @lru_cache(maxsize=_KEPT)
 def _reading(text: str, source: str) -> _Reading:
-    return _Reading(load_steps(text, source))
+    return _Reading(partial(load_steps, text, source))

@@ -72,7 +72,7 @@ def calls_of(steps: Iterator[None]) -> list[int]:
         sys.setprofile(look)
         try:
             next(steps)
-        except StopIteration:
+        except (StopIteration, PlayError):
             return found
         finally:
             sys.setprofile(before)
@@ -86,6 +86,30 @@ def test_no_step_of_reading_a_large_play_is_a_tenth_of_it() -> None:
     calls = calls_of(cast("Iterator[None]", load_steps(text, "large")))
     assert max(calls) < sum(calls) / 10
     assert sum(calls) > 100_000, "the measure sees the work"
+
+
+def test_a_step_of_a_play_of_many_times_the_size_is_no_longer() -> None:
+    """A long list of what nothing looks into: it is read, taken over and searched for variables a part at a time."""
+    notes = ", ".join(f"{{of: {i}, by: [a, b]}}" for i in range(3_000))
+    calls = calls_of(cast("Iterator[None]", load_steps(f"{large_play(1)}notes: [{notes}]\n", "long")))
+    assert max(calls) < sum(calls) / 100
+
+
+@pytest.mark.anyio
+async def test_a_reading_that_a_bug_has_ended_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = virtual_world()
+    world.disk.write_replace(FILE, large_play(5).encode())
+    with monkeypatch.context() as patched:
+        patched.setattr("playd.plays.load.substitute", _bug)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="a bug of ours"):
+                await read_in_turns(world.disk, world.clock, FILE, anyio.lowlevel.checkpoint)
+    found = await read_in_turns(world.disk, world.clock, FILE, anyio.lowlevel.checkpoint)
+    assert found.play_hash == load_play(large_play(5), "x").play_hash
+
+
+def _bug(*_arguments: object) -> Iterator[None]:
+    raise RuntimeError("a bug of ours")
 
 
 @pytest.mark.anyio
