@@ -208,23 +208,6 @@ def test_a_late_subscriber_gets_what_the_hub_still_keeps_and_fetches_what_it_doe
     in_virtual_time(body)
 
 
-def test_a_subscriber_knows_whether_a_further_bar_is_there_already() -> None:
-    async def body() -> None:
-        async with running() as scene, await scene.hub.subscribe(SYMBOL):
-            for number in range(1, BARS_KEPT + 3):
-                scene.close(number)
-                await anyio.lowlevel.checkpoint()
-            await anyio.sleep(0.1)
-            scene.source.list(*range(1, BARS_KEPT + 3))
-            lagging = await scene.hub.subscribe(SYMBOL, after_ms=STEP)
-            waiting = [(await lagging.receive(), lagging.waiting)[1] for _ in range(BARS_KEPT + 1)]
-            assert waiting == [True] * BARS_KEPT + [False]
-            scene.close(BARS_KEPT + 4)  # behind a gap: nobody knows how long that stays
-            assert not lagging.waiting
-
-    in_virtual_time(body)
-
-
 def test_a_gap_is_held_fetched_and_delivered_in_order() -> None:
     async def body() -> None:
         async with running() as scene:
