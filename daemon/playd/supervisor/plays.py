@@ -30,7 +30,7 @@ its places takes 25 ms.
 """
 
 STEP_S: Final = 0.003
-"""Of reading, in one turn of the loop; what cannot be divided (a tree that is walked) takes up to three times as long."""
+"""Of reading, in one turn of the loop; a step that has begun takes up to as much again."""
 
 
 def find_play(disk: Disk, given: str, plays_dir: PurePath, working_dir: PurePath) -> PurePath:
