@@ -81,7 +81,8 @@ def _act(request: Row) -> str:
     """What a request of the guardian's is for; one that is nothing else is named by its path."""
     if request["path"] == CREATE:
         return CLOSE if request["params"].get("reduceOnly") else OPEN
-    return _PATHS.get(request["path"], request["path"])
+    path: str = request["path"]
+    return _PATHS.get(path, path)
 
 
 def judged(drill: Drill, found: Consequences) -> list[tuple[bool, str]]:
