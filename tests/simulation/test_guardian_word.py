@@ -10,6 +10,7 @@ import pytest
 
 from playd.core.errors import LinkError, LockError
 from playd.core.orders import Execution, OrderRequest, Side
+from playd.orders.budget import AddressBudget
 from playd.orders.halts import Level, instance_scope
 from playd.orders.panic_report import PanicReport, PanicScope
 from playd.orders.share_claims import DAEMON, GUARDIAN, WAIT_S, ShareClaims
@@ -19,7 +20,7 @@ from playd.world.virtual.disk import MemoryDisk
 from playd.world.virtual.files import MemoryLock
 from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, leave
 from tests.simulation.venue_script import WriteFault
-from tests.virtual_time import in_virtual_time
+from tests.virtual_time import LoopClock, in_virtual_time
 
 SHARE = PanicScope(instance_uid=UID)
 SCOPE = instance_scope(UID)
@@ -315,3 +316,27 @@ def test_a_level_of_one_instance_that_the_guardian_has_begun_is_nobody_elses_unt
         assert (before, life.venue.signed()) == (OTHERS + Decimal("0.010"), OTHERS)
 
     held(story)
+
+
+def test_a_ban_that_comes_while_a_share_is_waited_for_is_waited_for_too() -> None:
+    async def body() -> None:
+        address = AddressBudget(LoopClock())
+        life = build(budget=address.for_account("main"))
+        async with life.running():
+            await entered(life, settled_s=1.0)
+            life.venue.open_foreign(OTHERS)
+            await anyio.sleep(1.0)
+            claims = guardians(life)
+            claims.hold(UID, "panic")
+            async with anyio.create_task_group() as group:
+                group.start_soon(life.ports[0].submit, leave(), READY)
+                await anyio.sleep(1.0)
+                address.ban()
+                await anyio.sleep(address.banned_for_s - 1.0)
+                early = closes(life)
+                claims.let_go(UID, "panic")
+            await anyio.sleep(30.0)
+            assert early == 0
+            assert life.venue.signed() == OTHERS
+
+    in_virtual_time(body)

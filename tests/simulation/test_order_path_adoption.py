@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import anyio
 import pytest
@@ -243,5 +244,30 @@ def test_a_target_that_filled_in_part_before_the_first_start_is_not_booked_again
             assert [event.execution.qty for event in taken(port) if isinstance(event, FillEvent)] == [HELD, HELD]
             assert life.account.strangers.listed() == []
             assert life.halts.in_force(symbol_scope("main", SYMBOL)) == []
+
+    in_virtual_time(body)
+
+
+def test_a_close_of_what_nobody_owns_closes_no_more_than_is_left_of_it_when_its_turn_comes() -> None:
+    """Its owner closed it in the app while the order waited: the venue's position is our instance's alone then."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(qty="0.010"), READY)
+            await anyio.sleep(1.0)
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(1.0)
+            life.budget.wait_s = 5.0
+            async with anyio.create_task_group() as group:
+                group.start_soon(partial(life.account.strangers.close, SYMBOL, key="k4"))
+                await anyio.sleep(2.0)
+                life.venue.open_foreign(-HELD)
+                life.budget.wait_s = 0.0
+            await anyio.sleep(30.0)
+
+            assert [order for order in life.venue.placed if order.reduce_only] == []
+            assert life.venue.signed() == port.position().position.signed_qty == Decimal("0.010")
 
     in_virtual_time(body)

@@ -122,7 +122,7 @@ def _bar(daemon: Daemon, intent: Any) -> Any:
 
 
 _REPEATED: Final = (
-    "result = 'blind' AND inputs_file = '' AND 'blind' ="
+    "result = 'blind' AND inputs_file = '' AND 'blind' IS"
     " (SELECT b.result FROM recon_runs b WHERE b.account = r.account AND b.id < r.id ORDER BY b.id DESC LIMIT 1)"
 )
 """Condition for a run that failed behind another one that did, and is not kept."""

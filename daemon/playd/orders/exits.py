@@ -82,25 +82,34 @@ class Exits:
         self.make_way: Callable[[str, str], Awaitable[None]] = _nothing
         """Takes back the resting target of (owner, symbol) before all of that is closed; set by `Account`."""
 
-    async def submit(self, intent: Intent, instance: Instance, *, wait_s: float = WAIT_S) -> Verdict:
+    async def submit(
+        self, intent: Intent, instance: Instance, *, wait_s: float = WAIT_S, most: Callable[[], Decimal] | None = None
+    ) -> Verdict:
         """
-        Send the first attempt and drive the rest in the background. See `gateway.Verdict`, and of `wait_s` `begin`.
+        Send the first attempt and drive the rest in the background. See `gateway.Verdict`, and of `wait_s` and `most` `begin`.
 
         A quantity above the owner's share is cut to it; `FLAT` means that there is nothing to reduce, `FROZEN` that nothing may
         be sent. The same intent again sends nothing and returns what is known.
         """
-        verdict = await self.begin(intent, instance, wait_s=wait_s)
+        verdict = await self.begin(intent, instance, wait_s=wait_s, most=most)
         if verdict.has_order:
             self._desk.spawn(self.finish, _identity(intent))
         return verdict
 
     async def begin(
-        self, intent: Intent, instance: Instance, *, position_idx: int = 0, wait_s: float | None = WAIT_S
+        self,
+        intent: Intent,
+        instance: Instance,
+        *,
+        position_idx: int = 0,
+        wait_s: float | None = WAIT_S,
+        most: Callable[[], Decimal] | None = None,
     ) -> Verdict:
         """
         The first attempt only; whoever calls this must go on with `finish`. `position_idx` names the side that is closed of a
         symbol in hedge mode; every further attempt takes it over. A guardian that is closing the same share is waited for
-        `wait_s` at most, and not at all with None, which is for who closes all of a position.
+        `wait_s` at most, and not at all with None, which is for who closes all of a position. `most` says behind all waits how
+        much there is to close at all, where the share of the owner does not say it.
         """
         desk, identity = self._desk, _identity(intent)
         known = self._gateway.known(intent)
@@ -110,22 +119,36 @@ class Exits:
             return self._frozen(intent, instance, frozen)
         if intent.qty >= held_by(desk, intent.instance_uid, intent.symbol, intent.side):
             await self.make_way(intent.instance_uid, intent.symbol)
-        await desk.budget.take(CREATE, turn_of(intent.action), owner=intent.instance_uid)
         try:
-            if wait_s is None:
-                self._turns.hold(intent.instance_uid, intent.symbol, identity)
-            else:
-                await self._turns.take(intent.instance_uid, intent.symbol, identity, wait_s=wait_s)
-            return await self._begin(intent, instance, identity, position_idx)
+            await self._until_it_may_leave(intent.instance_uid, intent.symbol, intent.action, identity, wait_s)
+            return await self._begin(intent, instance, identity, position_idx, most)
         finally:
             self._let_go(intent.instance_uid, identity)
 
-    async def _begin(self, intent: Intent, instance: Instance, identity: str, position_idx: int) -> Verdict:
+    async def _until_it_may_leave(
+        self, owner: str, symbol: str, action: Action | None, identity: str, wait_s: float | None
+    ) -> None:
+        """A place in the rate budget, then the turn at the share. A ban that came meanwhile is waited for without the share."""
+        while True:
+            await self._desk.budget.take(CREATE, turn_of(action), owner=owner)
+            if wait_s is None:
+                self._turns.hold(owner, symbol, identity)
+                return
+            await self._turns.take(owner, symbol, identity, wait_s=wait_s)
+            if not self._desk.budget.banned_for_s:
+                return
+            self._turns.done(owner, identity)
+
+    async def _begin(
+        self, intent: Intent, instance: Instance, identity: str, position_idx: int, most: Callable[[], Decimal] | None
+    ) -> Verdict:
         desk = self._desk
         # Behind the waits: a person may have frozen the scope meanwhile, and another exit closed some of it.
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
             return self._frozen(intent, instance, frozen)
         qty = self._cut(intent)
+        if most is not None:
+            qty = min(qty, most())
         if qty <= 0:
             note = "there is nothing to reduce"
             if intent.bar_close_ms:
@@ -254,7 +277,7 @@ class Exits:
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN:
                 return
-            if desk.frozen(row.symbol, row.owner) or not may_repeat(desk, row):
+            if desk.frozen(row.symbol, row.owner) or desk.budget.banned_for_s or not may_repeat(desk, row):
                 continue
             reaction = await self._send(row)
             if reaction is Reaction.CHECK_POSITION:
@@ -281,8 +304,7 @@ class Exits:
         if _is_alarming(attempts):
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
-        await desk.budget.take(CREATE, turn_of(last.action), owner=intent.instance)
-        await self._turns.take(intent.instance, intent.symbol, intent.id)
+        await self._until_it_may_leave(intent.instance, intent.symbol, last.action, intent.id, WAIT_S)
         # Time has passed, and another exit of the same owner may have closed what this one was about.
         plan = self._plan(intent, desk.book.of_intent(intent.id))
         if plan.remaining <= 0 or desk.frozen(intent.symbol, intent.instance):

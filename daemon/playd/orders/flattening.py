@@ -1,5 +1,6 @@
 """Exits that no bar of a Play decided: a share that panic, protection or a person closes. Reduce-only, as every exit is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -59,9 +60,9 @@ def flatten_intent(
     )
 
 
-async def submit_flatten(exits: Exits, intent: Intent) -> Verdict:
+async def submit_flatten(exits: Exits, intent: Intent, most: Callable[[], Decimal] | None = None) -> Verdict:
     """Send it on behalf of its owner, who need not run. See `Exits.submit`."""
-    return await exits.submit(intent, Instance(intent.instance_uid, "", intent.symbol, 0))
+    return await exits.submit(intent, Instance(intent.instance_uid, "", intent.symbol, 0), most=most)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +70,7 @@ class _Beginning:
     """An exit that nobody has on record yet."""
 
     intent: Intent
+    most: Callable[[], Decimal] | None
     verdict: Verdict | None = None
     over: anyio.Event = field(default_factory=anyio.Event)
 
@@ -84,16 +86,17 @@ class ByHand:
         self._exits = exits
         self._beginning: dict[str, _Beginning] = {}
 
-    async def close(self, intent: Intent) -> Verdict:
+    async def close(self, intent: Intent, most: Callable[[], Decimal] | None = None) -> Verdict:
         """
-        Send it, however large (an attempt is as much as the venue takes at once), and wait `CLOSED_WITHIN_S` for its end.
+        Send it, however large (an attempt is as much as the venue takes at once), and wait `CLOSED_WITHIN_S` for its end. Of
+        `most` see `Exits.begin`.
 
         From the first step on `waits` knows of it, until an order is on record. See `NOT_SENT`.
         """
         desk, identity = self._desk, _identity(intent)
         verdict = None
         with anyio.move_on_after(CLOSED_WITHIN_S):
-            verdict = await self._begun(intent, identity)
+            verdict = await self._begun(intent, identity, most)
             await self._exits.ended(identity)
         if verdict is not None:
             return verdict
@@ -113,11 +116,11 @@ class ByHand:
             why = "the guardian is closing this share"
         return f"nothing was sent yet: {why}; it is sent then, unless the daemon ends before"
 
-    async def _begun(self, intent: Intent, identity: str) -> Verdict | None:
+    async def _begun(self, intent: Intent, identity: str, most: Callable[[], Decimal] | None) -> Verdict | None:
         """The answer to the first attempt; None where the account ended before there was one."""
         beginning = self._beginning.get(identity)
         if beginning is None:
-            beginning = self._beginning[identity] = _Beginning(intent)
+            beginning = self._beginning[identity] = _Beginning(intent, most)
             if not self._desk.spawn(self._begin, identity):
                 await self._begin(identity)  # what was begun is on record, and goes on with the account
         await beginning.over.wait()
@@ -126,7 +129,7 @@ class ByHand:
     async def _begin(self, identity: str) -> None:
         beginning = self._beginning[identity]
         try:
-            beginning.verdict = await submit_flatten(self._exits, beginning.intent)
+            beginning.verdict = await submit_flatten(self._exits, beginning.intent, beginning.most)
         finally:
             del self._beginning[identity]
             beginning.over.set()

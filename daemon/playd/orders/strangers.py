@@ -167,7 +167,7 @@ class Strangers:
         intent = flatten_intent(
             desk.alias, FOREIGN, symbol, side, abs(held), price_ref=price, cause=f"close:{key}", reason=BY_HAND
         )
-        await self._by_hand.close(intent)
+        await self._by_hand.close(intent, lambda: self._left_to_close(symbol, side))
         return desk.fills.position(FOREIGN, symbol).signed_qty
 
     def waits(self, symbol: str) -> str:
@@ -193,6 +193,12 @@ class Strangers:
         if why := self.waits(symbol):
             raise StrangerRefused("CLOSING", f"another command closes it already; {why}")
         return held
+
+    def _left_to_close(self, symbol: str, side: Side) -> Decimal:
+        """How much orders of `side` may close of what others hold now: they may have closed it themselves while ours waited."""
+        fills, sign = self._desk.fills, 1 if side is Side.SELL else -1
+        held = fills.position(FOREIGN, symbol).signed_qty * sign
+        return max(Decimal(0), min(held, fills.net(symbol) * sign))
 
     async def _load_rules(self, symbol: str) -> None:
         """Rules of a symbol that no instance here trades. Raises `StrangerRefused` for one that the venue does not list."""

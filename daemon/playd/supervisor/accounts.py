@@ -267,6 +267,8 @@ class Accounts:
         held.account = held.opening = held.failed_at = None
         if (record := first_of(error, RecordError)) is not None:
             raise record
+        if held.blind is not None:  # however it ended, nobody reads the account until its next life
+            held.blind.ended()
         refused = first_of(error, OperatorError) or first_of(error, Refused)
         held.step, held.step_since_s = say(error), self._clock.mono_s()
         if refused is not None:

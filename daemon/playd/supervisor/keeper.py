@@ -86,7 +86,10 @@ class Keeper:
         """Whether what the disk refuses is refused because of what stands in a place, and would be written elsewhere."""
         if isinstance(error, (IsADirectoryError, NotADirectoryError, FileExistsError)):
             return True
-        return self._disk.exists(self.path) and self._disk.stat(self.path).is_dir  # which is no error of its own to a link
+        try:
+            return self._disk.exists(self.path) and self._disk.stat(self.path).is_dir  # which is no error of its own to a link
+        except OSError:  # a disk that refuses to be looked at, too, is no place that somebody took
+            return False
 
     def load(self, wall_ms: int) -> Kept | None:
         """

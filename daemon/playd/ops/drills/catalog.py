@@ -129,7 +129,8 @@ DRILLS: Final = (
     Drill(
         "DRL-13", 1, "dead daemon", "the daemon is killed and stays down for half an hour of market, the stop is cancelled",
         "covered within 20 s by the guardian; an alarm; books agree after the restart", incident="GUARDIAN_STOP", limit_s=20.0,
-        halts=("MANUAL_STOP 1",), opens=("MANUAL_STOP",), guardian=("stop", "cancel"),
+        # Where the market met the guardian's stop in that half hour, no stop is left for the daemon to find moved by a hand.
+        may_halt=("MANUAL_STOP 1",), may_open=("MANUAL_STOP",), guardian=("stop", "cancel"),
     ),
     Drill(
         "DRL-14", 1, "dead guardian", "the guardian is killed, again and again",
