@@ -7,7 +7,7 @@ is final with evidence; an attempt in doubt is looked up and sent again under it
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -149,6 +149,7 @@ class Exits:
         qty = self._cut(intent)
         if most is not None:
             qty = min(qty, most())
+            intent = replace(intent, qty=qty)  # on record as what is to be closed: further attempts go by it
         if qty <= 0:
             note = "there is nothing to reduce"
             if intent.bar_close_ms:
