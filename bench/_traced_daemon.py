@@ -124,7 +124,7 @@ class TracedNet(RealNet):
 
     def http_session(self, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector()
-        connector._factory = functools.partial(_Handler, self._stopwatch, loop=asyncio.get_running_loop())
+        connector._factory = functools.partial(_Handler, self._stopwatch, loop=asyncio.get_running_loop())  # type: ignore[assignment]
         return session(timeout_s=timeout_s, headers=headers, connector=connector)
 
 
@@ -138,7 +138,7 @@ def trace_commits(stopwatch: Stopwatch) -> None:
         if ledger.commits != before:
             stopwatch.committed(begin_s)
 
-    Ledger.commit = traced  # type: ignore[method-assign]
+    Ledger.commit = traced  # type: ignore[method-assign, assignment]
 
 
 def trace_tokens() -> None:
@@ -154,8 +154,8 @@ def trace_tokens() -> None:
         WAITED_MS.set(0.0)
         return take_now(budget, endpoint, priority, owner=owner)
 
-    AccountBudget.take = traced  # type: ignore[method-assign]
-    AccountBudget.take_now = traced_now  # type: ignore[method-assign]
+    AccountBudget.take = traced  # type: ignore[method-assign, assignment]
+    AccountBudget.take_now = traced_now  # type: ignore[method-assign, assignment]
 
 
 def main(config: str, state: str, entries: str, result: str) -> int:

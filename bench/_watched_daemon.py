@@ -90,9 +90,9 @@ def watch(seen: Seen) -> None:
             seen.bars.setdefault(bar.candle.open_time_ms, []).append((time.monotonic() - bar.received_mono_s) * 1e3)
 
     loop_watch.EVERY_S = LOOK_EVERY_S  # type: ignore[misc]
-    Meters.observe = observed  # type: ignore[method-assign]
-    LoopWatch.begin_anew = begun  # type: ignore[method-assign]
-    ShellAround.bar_taken, ShellAround.bar_computed = bar_taken, bar_computed  # type: ignore[method-assign]
+    Meters.observe = observed  # type: ignore[method-assign, assignment]
+    LoopWatch.begin_anew = begun  # type: ignore[method-assign, assignment]
+    ShellAround.bar_taken, ShellAround.bar_computed = bar_taken, bar_computed  # type: ignore[method-assign, assignment]
 
 
 def main(config: str, state: str, speed: str, seconds: str, result: str) -> int:

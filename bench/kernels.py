@@ -13,12 +13,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import _setup  # noqa: F401 - before numba, which reads the place of its cache once
 import numpy as np
 import talib
+from talib._ta_lib import MA_Type
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -49,7 +51,7 @@ STRUCTURE_PARAMS: dict[str, Settings] = {
 
 LITERALS = {"tolerance": [1.0], "values": [1.0, 2.0], "bars": [20.0], "min_true": [3.0]}
 
-SMA, EMA = talib.MA_Type.SMA, talib.MA_Type.EMA
+SMA, EMA = MA_Type.SMA, MA_Type.EMA
 
 TALIB: dict[str, Callable[[Floats, Floats, Floats, Floats, Floats], object]] = {
     "ema": lambda o, h, low, c, v: talib.EMA(c, 20),
@@ -169,9 +171,9 @@ def measure(job: Job, rows: Rows) -> tuple[float, float | None]:
             job.kernel(inputs, params, state, table, lo, min(lo + block, bars))
 
     own = (job.params, job.state_size)
-    whole, blocks = (best_s(lambda block=block: run(BARS, block, *own)) / BARS * 1e9 for block in (BARS, BLOCK))
+    whole, blocks = (best_s(partial(run, BARS, block, *own)) / BARS * 1e9 for block in (BARS, BLOCK))
     single_us = best_s(lambda: run(SINGLE_BARS, 1, *own)) / SINGLE_BARS * 1e6
-    longer = "" if job.longer is None else f"{best_s(lambda: run(BARS, BARS, *job.longer)) / BARS * 1e9:8.1f}"
+    longer = "" if job.longer is None else f"{best_s(partial(run, BARS, BARS, *job.longer)) / BARS * 1e9:8.1f}"
     line = f"{job.name:24s} {whole:8.1f} {blocks:8.1f} {longer:>8s} {single_us:8.2f}"
     reference = TALIB.get(job.name)
     if reference is None:
@@ -193,7 +195,7 @@ def measure_rollup(rows: Rows) -> None:
         for lo in range(0, bars, block):
             filled = kernel(base, params, state, slow, lo, min(lo + block, bars), filled)
 
-    whole, blocks = (best_s(lambda block=block: run(BARS, block)) / BARS * 1e9 for block in (BARS, BLOCK))
+    whole, blocks = (best_s(partial(run, BARS, block)) / BARS * 1e9 for block in (BARS, BLOCK))
     single_us = best_s(lambda: run(SINGLE_BARS, 1)) / SINGLE_BARS * 1e6
     print(f"{'rollup 15m':24s} {whole:8.1f} {blocks:8.1f} {'':>8s} {single_us:8.2f}", flush=True)
 

@@ -1,5 +1,5 @@
 """
-How fast positions are safe again, and how fast they are gone: real processes, a local exchange on the same machine.
+How fast positions are safe again, and how fast they are gone: daemon, guardian and a local exchange on the same machine.
 
     python bench/protection.py [KILLS [PANICS]]          100 and 10 unless told otherwise
 
@@ -103,7 +103,7 @@ LIMITS_S = (None, 0.1, None, 0.5, 10.0)
 async def measure(world: World) -> None:
     kills, panics = (int(each) for each in (*sys.argv[1:], *(str(KILLS), str(PANICS))[len(sys.argv) - 1 :]))
     async with staged(world, Report.begin(world.clock)) as stage:
-        await stage.open(guardian=False, plays=plays(), terms=("--markets", str(POSITIONS + 1)))
+        await stage.open(plays=plays(), terms=("--markets", str(POSITIONS + 1)))
         await all_there(stage)
         deaths = [await killed(stage) for _ in range(kills)]
         naked_s = Decimal(max((await stage.venue()).naked_ms.values(), default=0)) / 1000

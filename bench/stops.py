@@ -3,10 +3,10 @@ How long a position is without its stop: one that a hand removes, and in a thous
 
     python bench/stops.py [ALIVE [DEAD [POSITIONS]]]      20, 5 and 1000 unless told otherwise
 
-Real processes, a local exchange on the same machine. Timed: from the answer to the hand that removes a stop to the moment at
-which the venue has one again, put there by the daemon, then by the guardian of a daemon that was killed. Then five instances
-trade at ten bars a second and their daemon is killed and started again now and then, until so many positions were opened: of
-each, what the exchange's own ledger says of the time behind the first five seconds in which no stop covered it.
+Real processes, a guardian among them, and a local exchange on the same machine. Timed: from the answer to the hand that removes
+a stop to the moment at which the venue has one again, put there by the daemon, then by the guardian of a daemon that was
+killed. Then five instances trade at ten bars a second and their daemon is killed and started again now and then, until so many
+positions were opened: of each, what the exchange's ledger says of the time behind the first five seconds without a stop.
 """
 
 import sys
@@ -60,7 +60,6 @@ async def by_daemon(stage: Stage, times: int) -> list[float]:
 
 async def by_guardian(stage: Stage, times: int) -> list[float]:
     found = []
-    await stage.start_guardian()
     for _ in range(times):
         await stage.until_covered(HELD_SYMBOL)
         await stage.exchange.inside_a_minute()
@@ -107,7 +106,7 @@ async def measure(world: World) -> None:
     given = [int(each) for each in sys.argv[1:]]
     alive, dead, positions = [*given, *(ALIVE, DEAD, POSITIONS)[len(given) :]]
     async with staged(world, Report.begin(world.clock)) as stage:
-        await stage.open(guardian=False)
+        await stage.open()
         if alive:
             tell_percentiles(
                 "stop removed by hand to stop back, daemon alive", await by_daemon(stage, alive), "s", {50: 3.0, 100: 3.0}
@@ -119,7 +118,7 @@ async def measure(world: World) -> None:
     busy = {IDLE: "XRPUSDT", "busy-2": "DOGEUSDT"}
     more = {name: another(PLAYS[BUSY], name, symbol) for name, symbol in busy.items()}
     async with staged(world, Report.begin(world.clock)) as stage:
-        await stage.open(guardian=False, plays={**PLAYS, **more})
+        await stage.open(plays={**PLAYS, **more})
         count, venue = await thousand(stage, positions)
         beyond_s = sum(max(each - ALLOWED_MS, 0) for each in venue.lapses_ms) / 1000
         note = f"{count} positions; the longest time without a stop was {max(venue.lapses_ms, default=0)} ms"

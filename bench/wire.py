@@ -126,7 +126,7 @@ async def orders(world: World, seconds: float) -> None:
 
 async def frame_rate(take: Callable[[int], Awaitable[None]], seconds: float) -> list[float]:
     """Frames per second, batch after batch."""
-    rates = []
+    rates: list[float] = []
     until_s = time.perf_counter() + seconds
     while time.perf_counter() < until_s or not rates:
         began_s = time.perf_counter()
