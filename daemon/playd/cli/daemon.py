@@ -35,7 +35,7 @@ from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
 from playd.control.health import beat_failures, lacking, status_line
-from playd.control.methods import bind
+from playd.control.methods import STOPS, bind
 from playd.control.requests import LedgerCommands
 from playd.control.server import ControlServer, cannot_bind
 from playd.control.streams import StreamHub
@@ -333,7 +333,10 @@ async def _with_records(
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
         most = settings.control.max_clients
         server = ControlServer(
-            world.net, world.clock, places.control_socket, dispatch, streams, on_bug=reports.bug, clients_max=most
+            *(world.net, world.clock, places.control_socket, dispatch, streams),
+            on_bug=reports.bug,
+            clients_max=most,
+            stops=STOPS,
         )
         async with AsyncExitStack() as stack:
             try:

@@ -15,7 +15,7 @@ import anyio
 
 from playd import __version__
 from playd.control.figures import rfc3339
-from playd.control.guardian_methods import GuardianMethods
+from playd.control.guardian_methods import STOPS, GuardianMethods
 from playd.control.protocol import GUARDIAN_SOCKET, encode
 from playd.control.server import ControlServer, cannot_bind
 from playd.control.streams import StreamHub
@@ -158,6 +158,7 @@ async def _main(world: World, options: GuardianOptions) -> int:
             server = ControlServer(
                 *(world.net, world.clock, path, methods, StreamHub()),
                 on_bug=lambda where, error: voice.say("error", "bug", f"{where}: {say(error)}"),
+                stops=STOPS,
             )
             async with AsyncExitStack() as stack:
                 try:

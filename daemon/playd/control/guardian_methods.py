@@ -34,6 +34,9 @@ PROTOCOL: Final = 1
 """Number of the protocol between daemon and guardian; fields are only ever added to it."""
 
 
+STOPS: Final = frozenset({"panic", "beat"})
+"""Answered also where its socket has no place left: without a beat it takes the daemon for dead."""
+
 NO_ACCOUNT: Final = "the guardian's plan holds no account; wallets of an embedded exchange live and end with their daemon"
 
 

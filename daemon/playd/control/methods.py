@@ -29,6 +29,9 @@ from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
 TOLD_MAX: Final = 1000
 """Characters of a parameter that its record holds; a record has 16 KiB for all of them."""
 
+STOPS: Final = frozenset({"panic.run", "halt.raise"})
+"""What refuses risk or closes: answered also where the control socket has no place left."""
+
 Body = Callable[[Daemon, Any, Call], Awaitable[Answer]]
 """A method; its return type is the declaration of what it answers, of which the schemas are made."""
 

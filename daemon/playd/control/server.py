@@ -1,8 +1,9 @@
 """
 Serves the control socket: one task per client, bounded in every direction.
 
-A client can be slow, silent, broken or hostile and costs at most its own connection. A changing call that was accepted runs
-to its end even when the client has gone, because it runs in the server's task group and not in the client's.
+A client can be slow, silent, broken or hostile and costs at most its own connection; where all places are taken, `places` says
+who gives way. A changing call that was accepted runs to its end even when the client has gone, because it runs in the server's
+task group and not in the client's.
 """
 
 import errno
@@ -14,6 +15,7 @@ from typing import Final, Protocol
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
+from playd.control.places import Places
 from playd.control.protocol import (
     TOO_FAST,
     Code,
@@ -39,6 +41,7 @@ from playd.core.limits import (
 from playd.world.ports import Clock, Net, Peer
 
 RECEIVE_BYTES: Final = 64 * 1024
+HELLO: Final = "hello"
 
 _GONE: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, TimeoutError)
 """How a connection ends that is not our business."""
@@ -51,8 +54,11 @@ class Session:
     Cancellation: `send` is all or nothing as far as the client can tell, because a cancelled write ends the connection.
     """
 
-    def __init__(self, stream: ByteStream, peer: Peer, hub: StreamHub, group: TaskGroup) -> None:
+    def __init__(self, stream: ByteStream, peer: Peer, hub: StreamHub, group: TaskGroup, now_s: float) -> None:
         self.peer = peer
+        self.asked_s = now_s
+        self.has_asked = False
+        self._waits = self._stops = False
         self._stream = stream
         self._hub = hub
         self._group = group
@@ -64,6 +70,23 @@ class Session:
     def subscribed(self) -> bool:
         """Whether silence of this client is normal."""
         return bool(self._subscriptions)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody loses anything with it: see `places.Guest`."""
+        return not (self._waits or self._stops or self.subscribed)
+
+    def asks(self, now_s: float, *, stops: bool) -> None:
+        """A complete request came; `stops`: one that refuses risk or closes, and may come again with its phrase."""
+        self.asked_s, self.has_asked, self._waits, self._stops = now_s, True, True, stops
+
+    def answered(self) -> None:
+        """Its request has its reply."""
+        self._waits = False
+
+    def leave(self) -> None:
+        """End the connection. Returns at once."""
+        self._group.cancel_scope.cancel()
 
     async def send(self, line: bytes) -> None:
         """Write one line. Raises when the client does not take it within its time."""
@@ -157,8 +180,12 @@ class ControlServer:
         *,
         on_bug: Callable[[str, Exception], None],
         clients_max: int = CONTROL_CLIENTS,
+        stops: frozenset[str] = frozenset(),
     ) -> None:
-        """`on_bug` hears of every error of ours that an answer or a connection ended with."""
+        """
+        `on_bug` hears of every error of ours that an answer or a connection ended with. `stops` are the methods that are
+        answered without a place too, as a hello is.
+        """
         self._on_bug = on_bug
         self._net = net
         self._clock = clock
@@ -166,7 +193,8 @@ class ControlServer:
         self._dispatcher = dispatcher
         self._hub = hub
         self._clients_max = clients_max
-        self._clients = 0
+        self._stops = stops
+        self._places = Places(clients_max)
         self._calls: TaskGroup | None = None
 
     @asynccontextmanager
@@ -192,21 +220,21 @@ class ControlServer:
 
     def statistics(self) -> dict[str, float]:
         """Clients now, and the most there may be."""
-        return {"clients": self._clients, "clients_max": self._clients_max, **self._hub.statistics()}
+        return {"clients": len(self._places), "clients_max": self._clients_max, **self._hub.statistics()}
 
     async def _serve(self, stream: ByteStream, peer: Peer) -> None:
-        if self._clients >= self._clients_max:
-            await self._turn_away(stream)
-            return
-        self._clients += 1
         try:
             async with anyio.create_task_group() as group:
-                session = Session(stream, peer, self._hub, group)
+                session = Session(stream, peer, self._hub, group, self._clock.mono_s())
+                if not self._places.enter(session):
+                    await self._turn_away(stream)
+                    return
                 try:
                     await self._read(stream, session)
                 except _GONE:
                     pass  # the client's business
                 finally:
+                    self._places.gone(session)
                     session.close()
                     group.cancel_scope.cancel()
         except* RecordError:
@@ -214,16 +242,16 @@ class ControlServer:
         except* Exception as bugs:  # noqa: BLE001
             # The supervised edge of a connection: what it was sent cannot take the daemon down.
             self._on_bug("control connection", bugs)
-        finally:
-            self._clients -= 1
 
     async def _turn_away(self, stream: ByteStream) -> None:
-        error = RpcError(Code.BUSY, f"{self._clients_max} clients are connected already", closes=True)
         with anyio.move_on_after(CONTROL_WRITE_TIMEOUT_S):
             try:
-                await stream.send(encode_error(None, error))
+                await stream.send(encode_error(None, self._crowded()))
             except _GONE:
                 return
+
+    def _crowded(self) -> RpcError:
+        return RpcError(Code.BUSY, f"{self._clients_max} clients are connected already", closes=True)
 
     async def _read(self, stream: ByteStream, session: Session) -> None:
         buffer = LineBuffer(REQUEST_LINE_BYTES)
@@ -252,13 +280,23 @@ class ControlServer:
         except RpcError as error:
             await session.send(encode_error(None, error))
             return not error.closes
-        if not pace.take(self._clock.mono_s()):
+        now_s, stops = self._clock.mono_s(), request.method in self._stops
+        session.asks(now_s, stops=stops)
+        try:
+            if not (self._places.seat(session) or stops or request.method == HELLO):
+                await session.send(encode_error(request.id, self._crowded()))
+                return False
+            await session.send(await self._reply(request, session, pace, now_s))
+        finally:
+            session.answered()
+        return True
+
+    async def _reply(self, request: Request, session: Session, pace: Pace, now_s: float) -> bytes:
+        if not pace.take(now_s):
             text = f"more than {CONTROL_REQUESTS_PER_S} requests per second"
             slow_down = RpcError(Code.BUSY, text, reason=TOO_FAST, hint="wait a second")
-            await session.send(encode_error(request.id, slow_down))
-            return True
-        await session.send(await self._run(request, session))
-        return True
+            return encode_error(request.id, slow_down)
+        return await self._run(request, session)
 
     async def _run(self, request: Request, session: Session) -> bytes:
         """Run a call where a vanished client cannot cancel it, and wait for its answer."""

@@ -2,9 +2,10 @@
 
 import errno
 import os
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import PurePath
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from pathlib import Path, PurePath
 from typing import cast
 
 import anyio
@@ -14,6 +15,7 @@ import pytest
 from anyio.abc import ByteStream
 
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
+from playd.control.places import AT_THE_DOOR
 from playd.control.protocol import GUARDIAN_SOCKET, Code, JsonObject, Request, RpcError, encode_call, encode_error
 from playd.control.server import ControlServer, Session, cannot_bind
 from playd.control.stream_filter import Wanted
@@ -26,6 +28,8 @@ from playd.core.limits import (
     STREAM_BEHIND_CLOSE,
     STREAM_BEHIND_DROP,
 )
+from playd.world.ports import World
+from playd.world.real import real_world
 from playd.world.virtual import VirtualWorld, virtual_world
 
 pytestmark = pytest.mark.anyio
@@ -60,9 +64,16 @@ class Echo:
 
 
 @asynccontextmanager
-async def serving(world: VirtualWorld) -> AsyncIterator[tuple[ControlServer, Echo, StreamHub]]:
+async def serving(
+    world: World, path: PurePath = SOCKET, *, clients_max: int = CONTROL_CLIENTS
+) -> AsyncIterator[tuple[ControlServer, Echo, StreamHub]]:
     hub, echo = StreamHub(), Echo()
-    server = ControlServer(world.net, world.clock, SOCKET, echo, hub, on_bug=lambda where, _: echo.bugs.append(where))
+    server = ControlServer(
+        *(world.net, world.clock, path, echo, hub),
+        on_bug=lambda where, _: echo.bugs.append(where),
+        clients_max=clients_max,
+        stops=frozenset({"stop"}),
+    )
     async with server.running():
         yield server, echo, hub
 
@@ -192,23 +203,99 @@ async def test_more_than_fifty_requests_in_a_second_are_told_to_wait() -> None:
         await client.call("echo", {})
 
 
-async def test_the_65th_client_is_turned_away_with_a_reason() -> None:
+async def taken_in(server: ControlServer, clients: int) -> None:
+    """Until the server has so many clients."""
+    with anyio.fail_after(60):
+        while server.statistics()["clients"] != clients:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_of_clients_that_never_asked_the_oldest_gives_way_to_the_65th() -> None:
     world = virtual_world()
-    async with serving(world) as (server, _, _), anyio.create_task_group() as group:
-        leave = anyio.Event()
-
-        async def stay() -> None:
-            async with world.net.connect_unix(SOCKET):
-                await leave.wait()
-
+    async with serving(world) as (server, _, _), connected(world.net, SOCKET, timeout_s=60) as first, AsyncExitStack() as stack:
+        assert await first.call("echo", {"n": 1}) == {"data": {"n": 1}}
+        silent = []
         for _ in range(CONTROL_CLIENTS):
-            group.start_soon(stay)
-        with anyio.fail_after(60):
-            while server.statistics()["clients"] < CONTROL_CLIENTS:
-                await anyio.lowlevel.checkpoint()
+            world.clock.advance(1)
+            silent.append(await stack.enter_async_context(world.net.connect_unix(SOCKET)))
+            await taken_in(server, min(len(silent) + 1, CONTROL_CLIENTS))
+        with pytest.raises(anyio.EndOfStream), anyio.fail_after(60):
+            await silent[0].receive()
+        for stream in (silent[1], silent[-1]):
+            await stream.send(encode_call(1, "echo", {"n": 2}))
+            assert (await line(stream))["result"] == {"data": {"n": 2}}
+        assert await first.call("echo", {"n": 3}) == {"data": {"n": 3}}
+
+
+async def test_one_that_was_quiet_longest_gives_way_to_who_asks_and_not_to_who_is_silent() -> None:
+    world = virtual_world()
+    async with serving(world) as (server, _, _), AsyncExitStack() as stack:
+        clients = []
+        for _ in range(CONTROL_CLIENTS):
+            world.clock.advance(1)
+            clients.append(await stack.enter_async_context(connected(world.net, SOCKET, timeout_s=60)))
+            await clients[-1].call("echo", {})
+        await stack.enter_async_context(world.net.connect_unix(SOCKET))
+        await taken_in(server, CONTROL_CLIENTS + 1)
+        await clients[0].call("echo", {})
+        assert await answered(world) == {"data": {"still": "alive"}}
+        with pytest.raises(Unanswered):
+            await clients[1].call("echo", {})
+        await clients[2].call("echo", {})
+
+
+async def test_where_all_follow_or_wait_a_newcomer_is_told_so_and_can_stop_things_all_the_same() -> None:
+    world = virtual_world()
+    async with serving(world) as (server, echo, _), AsyncExitStack() as stack, anyio.create_task_group() as waiting:
+        for _ in range(CONTROL_CLIENTS - 1):
+            follower = await stack.enter_async_context(connected(world.net, SOCKET, timeout_s=60))
+            await follower.call("subscribe", {})
+        waits = await stack.enter_async_context(connected(world.net, SOCKET, timeout_s=60))
+        waiting.start_soon(waits.call, "slow", {})
+        await echo.started.wait()
+        for _ in range(2 * AT_THE_DOOR):
+            await stack.enter_async_context(world.net.connect_unix(SOCKET))
+        await taken_in(server, CONTROL_CLIENTS + AT_THE_DOOR)
+        async with connected(world.net, SOCKET, timeout_s=60) as late:
+            await late.call("hello", {})
+            assert await late.call("stop", {"n": 1}) == {"data": {"n": 1}}
+            assert await late.call("stop", {"n": 2}) == {"data": {"n": 2}}, "the same again, with its phrase"
+            with pytest.raises(RpcError, match="64 clients are connected already") as turned_away:
+                await late.call("echo", {})
+            assert turned_away.value.code is Code.BUSY
+            with pytest.raises(Unanswered):
+                await late.call("stop", {})
+        async with connected(world.net, SOCKET, timeout_s=60) as later:
+            await later.call("hello", {})
+            await follower.call("unsubscribe", {"id": "s1"})
+            assert await later.call("echo", {"n": 3}) == {"data": {"n": 3}}, "there is a place now"
+        echo.release.set()
+
+
+async def test_who_types_the_phrase_of_a_panic_at_the_door_gives_way_to_nobody() -> None:
+    world = virtual_world()
+    async with serving(world, clients_max=0), AsyncExitStack() as stack:
+        for _ in range(AT_THE_DOOR):
+            client = await stack.enter_async_context(connected(world.net, SOCKET, timeout_s=60))
+            await client.call("stop", {})
         async with world.net.connect_unix(SOCKET) as late:
             assert (await line(late))["error"]["code"] == Code.BUSY
-        leave.set()
+        assert await client.call("stop", {"n": 2}) == {"data": {"n": 2}}
+
+
+async def test_a_panic_gets_in_past_hundreds_of_silent_sockets_of_this_machine(tmp_path: Path) -> None:
+    world, path = real_world(), PurePath(tmp_path / "s")
+    with ExitStack() as stack:  # around the server: of sockets that both ends close at once the loop complains
+        async with serving(world, path) as (server, _, _):
+            for _ in range(200):
+                silent = stack.enter_context(closing(socket.socket(socket.AF_UNIX)))
+                silent.setblocking(False)
+                while silent.connect_ex(str(path)):  # the queue of the kernel is full until we have taken some
+                    await anyio.lowlevel.checkpoint()
+                silent.send(b'{"jsonrpc":"2.0"')
+            async with connected(world.net, path, timeout_s=60) as client:
+                assert await client.call("stop", {"n": 1}) == {"data": {"n": 1}}
+            assert server.statistics()["clients"] <= CONTROL_CLIENTS
 
 
 async def test_published_messages_reach_their_subscribers_in_order() -> None:
