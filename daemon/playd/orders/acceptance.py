@@ -14,10 +14,10 @@ from typing import Final
 
 from playd.core.canonical import Json
 from playd.core.errors import LinkError
-from playd.core.orders import Execution, OrderState, Side
+from playd.core.orders import Execution, OrderState
 from playd.orders.breaker_watch import BreakerWatch
 from playd.orders.desk import Desk
-from playd.orders.fold import BASELINE
+from playd.orders.fold import BASELINE, unreported
 from playd.orders.order_book import FOREIGN
 from playd.orders.reconcile import OTHERS, DiffClass
 from playd.orders.reconciler import Reconciler
@@ -210,24 +210,4 @@ class Acceptance:
 
 
 def _row(found: Unexplained, signed_qty: Decimal, price: Decimal, exec_id: str, time_ms: int) -> Execution:
-    qty = abs(signed_qty)
-    return Execution(
-        exec_id=exec_id,
-        link_id="",
-        venue_order_id="",
-        symbol=found.symbol,
-        side=Side.BUY if signed_qty > 0 else Side.SELL,
-        qty=qty,
-        price=price,
-        value=qty * price,
-        fee=_ZERO,
-        fee_currency="USDT",
-        exec_type=BASELINE,
-        create_type="",
-        stop_order_type="",
-        closed_size=_ZERO,
-        exec_pnl=_ZERO,
-        is_maker=False,
-        seq=0,
-        time_ms=time_ms,
-    )
+    return unreported(exec_id, found.symbol, signed_qty, price, exec_type=BASELINE, time_ms=time_ms)

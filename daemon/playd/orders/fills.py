@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from playd.core.orders import Action, Execution, Side
-from playd.orders.fold import ADOPTED, VirtualPosition, add, moves_position
+from playd.orders.fold import ADOPTED, VirtualPosition, add, moves_position, unreported
 from playd.orders.ledger import Ledger
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import decimal, execution_row, text
@@ -152,9 +152,9 @@ class Fills:
         `name` makes the two rows unique. The owner has held it since it was opened. Returns the id of the owner's row.
         """
         held = self.position(FOREIGN, symbol)
-        side = held.side or Side.BUY
-        for owner, each, suffix, time_ms in ((FOREIGN, side.opposite, "out", now_ms), (to, side, "in", held.opened_ms)):
-            row = _handed_over(f"{name}:{suffix}", symbol, each, held, time_ms)
+        qty, price = held.signed_qty, held.avg_price
+        for owner, signed_qty, suffix, time_ms in ((FOREIGN, -qty, "out", now_ms), (to, qty, "in", held.opened_ms)):
+            row = unreported(f"{name}:{suffix}", symbol, signed_qty, price, exec_type=ADOPTED, time_ms=time_ms)
             self.book(row, link=None, owner=owner, source="operator")
         return f"{name}:in"
 
@@ -344,29 +344,4 @@ def _event(row: sqlite3.Row) -> InstanceEvent:
         bool(row["order_done"]),
         decimal(row["box_stop"]),
         decimal(row["box_target"]),
-    )
-
-
-def _handed_over(exec_id: str, symbol: str, side: Side, held: VirtualPosition, time_ms: int) -> Execution:
-    """One of the two rows of an adoption."""
-    qty = abs(held.signed_qty)
-    return Execution(
-        exec_id=exec_id,
-        link_id="",
-        venue_order_id="",
-        symbol=symbol,
-        side=side,
-        qty=qty,
-        price=held.avg_price,
-        value=qty * held.avg_price,
-        fee=_ZERO,
-        fee_currency="USDT",
-        exec_type=ADOPTED,
-        create_type="",
-        stop_order_type="",
-        closed_size=_ZERO,
-        exec_pnl=_ZERO,
-        is_maker=False,
-        seq=0,
-        time_ms=time_ms,
     )

@@ -50,6 +50,36 @@ class VirtualPosition:
         return Side.BUY if self.signed_qty > 0 else Side.SELL
 
 
+def unreported(
+    exec_id: str, symbol: str, signed_qty: Decimal, price: Decimal, *, exec_type: str, time_ms: int, seq: int = 0
+) -> Execution:
+    """
+    A row of ours that no venue reported, by which a share begins, ends or changes hands: signed quantity in base coin, price in
+    USDT. It costs nothing.
+    """
+    qty = abs(signed_qty)
+    return Execution(
+        exec_id=exec_id,
+        link_id="",
+        venue_order_id="",
+        symbol=symbol,
+        side=Side.BUY if signed_qty > 0 else Side.SELL,
+        qty=qty,
+        price=price,
+        value=qty * price,
+        fee=_ZERO,
+        fee_currency="USDT",
+        exec_type=exec_type,
+        create_type="",
+        stop_order_type="",
+        closed_size=_ZERO,
+        exec_pnl=_ZERO,
+        is_maker=False,
+        seq=seq,
+        time_ms=time_ms,
+    )
+
+
 def moves_position(execution: Execution) -> bool:
     """Whether an execution changes a position by its quantity. A delivery ends it whatever its quantity says."""
     return execution.exec_type in MOVES_POSITION or execution.exec_type in (BASELINE, ADOPTED)

@@ -14,7 +14,7 @@ import anyio
 
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
-from playd.core.orders import Execution, OrderState, Side, VenueOrder, VenuePosition, Wallet
+from playd.core.orders import Execution, OrderState, VenueOrder, VenuePosition, Wallet
 from playd.orders.ages import Ages
 from playd.orders.blind_clock import BlindClock
 from playd.orders.blind_runs import BlindRuns
@@ -24,7 +24,7 @@ from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.dry_run import rehearsed
 from playd.orders.expectations import Expectations, local_view
-from playd.orders.fold import BASELINE
+from playd.orders.fold import BASELINE, unreported
 from playd.orders.halts import Level, account_scope, symbol_scope
 from playd.orders.leverage_back import LeverageBack
 from playd.orders.moved import Marks
@@ -454,27 +454,8 @@ def _flat(symbol: str) -> VenuePosition:
 
 
 def _baseline(position: VenuePosition, missing: Decimal, account: str) -> Execution:
-    zero = Decimal(0)
-    return Execution(
-        exec_id=f"baseline:{account}:{position.symbol}",
-        link_id="",
-        venue_order_id="",
-        symbol=position.symbol,
-        side=Side.BUY if missing > 0 else Side.SELL,
-        qty=abs(missing),
-        price=position.entry_price,
-        value=abs(missing) * position.entry_price,
-        fee=zero,
-        fee_currency="USDT",
-        exec_type=BASELINE,
-        create_type="",
-        stop_order_type="",
-        closed_size=zero,
-        exec_pnl=zero,
-        is_maker=False,
-        seq=max(0, position.seq),
-        time_ms=position.updated_ms,
-    )
+    name, price, seq = f"baseline:{account}:{position.symbol}", position.entry_price, max(0, position.seq)
+    return unreported(name, position.symbol, missing, price, exec_type=BASELINE, time_ms=position.updated_ms, seq=seq)
 
 
 def _as_data(repair: Repair) -> dict[str, Json]:
