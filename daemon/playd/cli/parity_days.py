@@ -19,6 +19,7 @@ from playd.core.candles import Candles
 from playd.core.errors import CandleError, PlaydError, PlayError
 from playd.core.timeframes import DAY_MS, bar_open_ms
 from playd.engine.verdicts import NO_SIGNAL
+from playd.market.recorded_days import date_ms
 from playd.plays.compile import compile_program
 from playd.plays.model import Play
 from playd.supervisor.plays import read_play
@@ -26,10 +27,10 @@ from playd.world.ports import World
 from playd.world.real import real_world
 
 
-def compare_days(world: World, play_path: PurePath, folder: PurePath, end_ms: int, days: int) -> dict[str, Any]:
+def compare_days(world: World, play_path: PurePath, folder: PurePath, date: str, days: int) -> dict[str, Any]:
     """
-    The evidence of the last `days` days that were recorded before `end_ms`, each decision of the backtest, and the first
-    difference.
+    The evidence of the `days` recorded days that end with the UTC day `date`, without one of the newest, each decision of the
+    backtest, and the first difference.
 
     The days before them that were recorded warm the Play up; where they are too few, the window starts later: a cold decision
     is evidence of nothing. Raises `CandleError` without such days and when none is left behind the warm-up, `PlayError`.
@@ -38,8 +39,10 @@ def compare_days(world: World, play_path: PurePath, folder: PurePath, end_ms: in
     if not world.disk.exists(folder):
         raise CandleError(f"{folder}: no day was recorded; bars of a real market are, while an instance follows it")
     second = str(folder) if play.reference else ""
-    candles = _before(candles_of(world, str(folder), second, play), end_ms, folder)
-    candles, start_ms = _warmed(play, candles, days)
+    candles = candles_of(world, str(folder), second, play)
+    if (day_begins_ms := date_ms(date)) is not None:
+        candles = _to_the_end_of(day_begins_ms, candles, date, folder)
+    candles, start_ms = _warmed(play, candles, days, day_begins_ms)
     result, trader = compare(world, play, candles, start_ms=start_ms)
     backtest = side_of(result)
     difference = first_difference(backtest, trader)
@@ -51,13 +54,17 @@ def compare_days(world: World, play_path: PurePath, folder: PurePath, end_ms: in
     }
 
 
-def _warmed(play: Play, candles: Candles, days: int) -> tuple[Candles, int]:
-    """The candles of the last `days` days with those that warm up for them, and the first execution open that is warm."""
+def _warmed(play: Play, candles: Candles, days: int, last_day_ms: int | None) -> tuple[Candles, int]:
+    """
+    The candles of the `days` days that end with one, or with the newest candle, behind those that warm up for them, and the
+    first execution open that is warm.
+    """
     program = compile_program(play, candles.step_ms)
     newest_ms = int(candles.open_time_ms[-1]) + candles.step_ms
-    day_ms = (newest_ms // DAY_MS - days) * DAY_MS
-    candles = candles.between(program.anchor_ms(day_ms), newest_ms)
-    warm_ms = max(day_ms, int(candles.open_time_ms[0]) + program.warmup_ms)
+    end_ms = newest_ms // DAY_MS * DAY_MS if last_day_ms is None else last_day_ms + DAY_MS
+    first_ms = end_ms - days * DAY_MS
+    candles = candles.between(program.anchor_ms(first_ms), newest_ms)
+    warm_ms = max(first_ms, int(candles.open_time_ms[0]) + program.warmup_ms)
     start_ms = bar_open_ms(warm_ms + program.exec_step_ms - 1, program.exec_step_ms)
     if start_ms >= newest_ms:
         first, needed = candles.open_time_ms[0], program.warmup_ms / DAY_MS
@@ -68,10 +75,10 @@ def _warmed(play: Play, candles: Candles, days: int) -> tuple[Candles, int]:
     return candles, start_ms
 
 
-def _before(candles: Candles, end_ms: int, folder: PurePath) -> Candles:
-    found = candles.places(0, int(np.searchsorted(candles.open_time_ms, end_ms)))
-    if not len(found):
-        raise CandleError(f"{folder}: no bar of {candles.symbol} was recorded before the end of that day")
+def _to_the_end_of(day_begins_ms: int, candles: Candles, date: str, folder: PurePath) -> Candles:
+    found = candles.places(0, int(np.searchsorted(candles.open_time_ms, day_begins_ms + DAY_MS)))
+    if not len(found) or found.open_time_ms[-1] < day_begins_ms:
+        raise CandleError(f"{folder}: no bar of {candles.symbol} was recorded on {date}")
     return found
 
 
@@ -90,12 +97,12 @@ def _told(difference: Difference, candles: Candles) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Play file, folder of recorded days, end in epoch ms, days, report."""
-    play, folder, end_ms, days, report = arguments
+    """Play file, folder of recorded days, last day (empty: the newest), days, report."""
+    play, folder, date, days, report = arguments
     world = real_world()
     errors_alone(world)
     try:
-        found = compare_days(world, PurePath(play), PurePath(folder), int(end_ms), int(days))
+        found = compare_days(world, PurePath(play), PurePath(folder), date, int(days))
     except PlayError as error:
         found = {"error": "; ".join(error.findings)}
     except PlaydError as error:

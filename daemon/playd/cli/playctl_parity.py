@@ -5,15 +5,12 @@ from typing import Annotated, Final
 import typer
 
 from playd.cli.completing import instances
-from playd.cli.moments import time_ms
 from playd.cli.options import add
 from playd.cli.session import Session
 from playd.control.protocol import JsonObject
 from playd.control.tables import Column, age, word
-from playd.core.errors import SettingsError
 
 COMPARED_WITHIN_S: Final = 1800.0
-DAY_MS: Final = 86_400_000
 EXIT_DIFFERENCE: Final = 10
 EXIT_FAILED: Final = 1
 
@@ -37,25 +34,25 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode=None,
     )
     app.add_typer(parity, name="parity")
-    add(parity, "run", "playctl parity run ema-cross --days 5")(run)
+    add(parity, "run", "playctl parity run ema-cross --date 2024-01-31")(run)
     add(parity, "show", "playctl parity show")(show)
 
 
 async def run(
     session: Session,
     target: Annotated[str | None, typer.Argument(help="Name, glob or selector.", autocompletion=instances)] = None,
-    date: Annotated[str, typer.Option("--date", metavar="DATE", help="Up to the end of this UTC day; default: till now.")] = "",
-    days: Annotated[int, typer.Option("--days", help="Recorded days before it.", min=1, max=60)] = 5,
+    date: Annotated[str | None, typer.Option("--date", metavar="DATE", help="This UTC day, such as 2024-01-31.")] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", help="So many days to the end of --date; else the newest ones, 5.", min=1, max=60)
+    ] = None,
 ) -> int:
     """
     Replay recorded days through backtest and daemon, decision by decision; what is found is evidence for readiness.
 
-    Exit 0: all the same; 10: a difference, or days that show nothing; 1: something could not be compared.
+    Exit 0: all the same; 10: a difference, or days that show nothing; 1: something could not be compared; 4: nothing of that
+    day was recorded.
     """
-    day_ms = time_ms(date, "--date")
-    if day_ms is not None and day_ms % DAY_MS:
-        raise SettingsError(f"--date {date}: expected a UTC date, such as 2024-01-31")
-    params: JsonObject = {"target": target, "end_ms": None if day_ms is None else day_ms + DAY_MS, "days": days}
+    params: JsonObject = {"target": target, "date": date, "days": days}
     rows = (await session.change("parity.run", params, timeout_s=COMPARED_WITHIN_S))["data"]["rows"]
     session.show_rows(rows, PARITY, empty="no instances")
     for row in rows:

@@ -378,11 +378,14 @@ class ReplayRecon(Params):
 
 
 class ParityRun(Changing):
-    """`days` recorded days of the instances that `target` means, before `end_ms` (now)."""
+    """
+    The UTC day `date` of the instances that `target` means, or the `days` that end with it; without a date the newest `days`
+    that were recorded, 5 if nobody says how many.
+    """
 
     target: str | None = None
-    end_ms: Moment | None = None
-    days: int = Field(default=5, ge=1, le=60)
+    date: str | None = Field(default=None, pattern=DATE)
+    days: int | None = Field(default=None, ge=1, le=60)
 
 
 class OfAccount(Params):

@@ -1,5 +1,6 @@
 """Methods that hold what the daemon does against a backtest over the days that it recorded, and show what came of it."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from playd.control.protocol import Code, JsonObject, RpcError
 from playd.control.record_answers import Alike, Compared, ParityRow
 from playd.core.modes import Environment
 from playd.core.timeframes import DAY_MS
-from playd.market.recorded_days import FOLDER, market_of
+from playd.market.recorded_days import FOLDER, date_ms, is_recorded, market_of
 from playd.supervisor.evidence import KEPT_MS
 from playd.supervisor.readiness import Evidence
 from playd.supervisor.slot import Slot
@@ -23,6 +24,8 @@ from playd.supervisor.slot import Slot
 MODULE: Final = "playd.cli.parity_days"
 KIND: Final = "parity"
 DIRECTORY: Final = "evidence"
+DAYS: Final = 5
+"""Compared when neither a day nor a number is given; as many as readiness asks for."""
 
 
 async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> Compared:
@@ -30,22 +33,60 @@ async def run(daemon: Daemon, params: p.ParityRun, call: Call) -> Compared:
     Replay recorded days of the instances through the backtest and through the daemon's own parts, decision by decision.
 
     Each is evidence for readiness, passed or not. Instances of one Play on one market are compared once. What an instance
-    itself decided on those days is counted beside it: it also met gates, fills and a position that no replay has.
+    itself decided on those days is counted beside it: it also met gates, fills and a position that no replay has. Refused for a
+    day of which nothing was recorded, where that is so of every instance that is meant.
     """
+    if params.date is not None and date_ms(params.date) is None:
+        raise RpcError(Code.INVALID_PARAMS, f"date: found {params.date!r}, expected {p.FORMS[p.DATE]}")
     if daemon.ops.comparing.locked():
         raise RpcError(Code.BUSY, "a comparison runs already", hint="playctl parity show, when it is done")
-    end_ms = params.end_ms if params.end_ms is not None else daemon.clock.wall_ms()
+    slots = chosen(daemon, params.target)
+    missing = {} if params.date is None else _missing(daemon, slots, params.date)
+    days = params.days or (DAYS if params.date is None else 1)
+    words = f"{days} days" if params.date is None else f"{days} days to the end of {params.date}" if days > 1 else params.date
     found: dict[tuple[str, str, str], JsonObject] = {}
     rows: list[ParityRow] = []
     async with daemon.ops.comparing:
-        for slot in chosen(daemon, params.target):
-            folder = daemon.ops.state_dir / FOLDER / market_of(daemon.environment_of(slot.record))
+        for slot in slots:
+            if slot.name in missing:
+                rows.append({"name": slot.name, "result": "not_compared", "what": missing[slot.name]})
+                continue
+            folder = _folder(daemon, slot)
             key = slot.record.play_path, slot.record.play_digest, str(folder)
             if key not in found:
-                await call.step({"text": f"{slot.name}: comparing {params.days} days of {slot.record.symbol}"})
-                found[key] = await _compare(daemon, slot, folder, end_ms, params.days)
+                await call.step({"text": f"{slot.name}: comparing {words} of {slot.record.symbol}"})
+                found[key] = await _compare(daemon, slot, folder, params.date or "", days)
             rows.append(await _row(daemon, slot, found[key]))
     return {"rows": rows}
+
+
+def _missing(daemon: Daemon, slots: Sequence[Slot], date: str) -> dict[str, str]:
+    """
+    By name, of which instances nothing was recorded on a day. Raises `RpcError` where that is so of all: for a day that is to
+    come, else with what was recorded.
+    """
+    missing = {slot.name: text for slot in slots if (text := _not_recorded(daemon, slot, date))}
+    today = rfc3339(daemon.clock.wall_ms())[:10]
+    if len(missing) == len(slots) and date > today:
+        raise RpcError(Code.INVALID_PARAMS, f"date: found {date}, which is to come, expected a UTC day up to {today}")
+    if missing and len(missing) == len(slots):
+        hint = "without a date the newest that were recorded are compared"
+        raise RpcError(Code.NOT_FOUND, "; ".join(dict.fromkeys(missing.values())), hint=hint)
+    return missing
+
+
+def _not_recorded(daemon: Daemon, slot: Slot, date: str) -> str:
+    """That no bar of an instance's symbol was recorded on a day, and from when to when its market was; empty where one was."""
+    disk, folder, symbol = daemon.ops.world.disk, _folder(daemon, slot), slot.record.symbol
+    if is_recorded(disk, folder, symbol, date):
+        return ""
+    dates = sorted(disk.list(folder)) if disk.exists(folder) else []
+    there = f"its market was from {dates[0]} to {dates[-1]}" if dates else "nothing of its market was"
+    return f"no bar of {symbol} was recorded on {date}; {there} ({folder.name})"
+
+
+def _folder(daemon: Daemon, slot: Slot) -> PurePath:
+    return daemon.ops.state_dir / FOLDER / market_of(daemon.environment_of(slot.record))
 
 
 async def get(daemon: Daemon, params: p.Nothing, call: Call) -> list[ParityRow]:
@@ -54,12 +95,12 @@ async def get(daemon: Daemon, params: p.Nothing, call: Call) -> list[ParityRow]:
     return [_kept(daemon, slot, daemon.evidence.newest(KIND, slot.record.play_digest)) for slot in slots]
 
 
-async def _compare(daemon: Daemon, slot: Slot, folder: PurePath, end_ms: int, days: int) -> JsonObject:
+async def _compare(daemon: Daemon, slot: Slot, folder: PurePath, date: str, days: int) -> JsonObject:
     """What a process of its own found, which is evidence from here on; `error` says why nothing was found."""
     world, record = daemon.ops.world, slot.record
     report = daemon.ops.state_dir / DIRECTORY / f"{KIND}-{world.clock.wall_ms()}-{record.uid}.json"
     world.disk.mkdir(report.parent)
-    await world.process.run_module(MODULE, (record.play_path, str(folder), str(end_ms), str(days), str(report)))
+    await world.process.run_module(MODULE, (record.play_path, str(folder), date, str(days), str(report)))
     try:
         data: JsonObject = orjson.loads(world.disk.read_bytes(report))
     except (OSError, orjson.JSONDecodeError) as error:

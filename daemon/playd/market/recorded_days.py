@@ -153,3 +153,18 @@ def _rows(path: PurePath, data: bytes) -> Iterator[tuple[int, tuple[float, ...]]
 
 def _names(disk: Disk, folder: PurePath) -> list[str]:
     return [name for name in disk.list(folder) if name.endswith(".jsonl")] if disk.stat(folder).is_dir else []
+
+
+def is_recorded(disk: Disk, folder: PurePath, symbol: str, date: str) -> bool:
+    """Whether bars of a symbol were recorded on a UTC date below `folder` (that of a market). Raises `OSError`."""
+    day = folder / date
+    return disk.exists(day) and any(name.partition(".")[0] == symbol for name in _names(disk, day))
+
+
+def date_ms(date: str) -> int | None:
+    """When a UTC date such as 2024-01-31 begins, epoch ms; None for what is none."""
+    try:
+        begins = datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return round(begins.timestamp() * 1000)

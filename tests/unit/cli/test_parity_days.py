@@ -56,17 +56,27 @@ def _one_side(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("days", [1, 4])
 def test_only_days_behind_the_whole_warm_up_are_evidence(tmp_path: Path, days: int) -> None:
-    found = compare_days(real_world(), PLAY, recorded(tmp_path), (FIRST + DAYS) * DAY_MS, days)
+    found = compare_days(real_world(), PLAY, recorded(tmp_path), "", days)
     assert found["evidence"]["days"] == [FIRST + DAYS - 1]
     warm_ms = found["evidence"]["from_ms"] - FIRST * DAY_MS
     assert warm_ms == (4 * DAY_MS if days == 1 else 364 * 15 * MINUTE_MS)  # 3 days and 19 hours, from the first minute on
     with pytest.raises(CandleError, match=r"the 3\.8 days that warm supertrend_follow up"):
-        compare_days(real_world(), PLAY, tmp_path, (FIRST + 3) * DAY_MS, 1)
+        compare_days(real_world(), PLAY, tmp_path, "2024-01-03", 1)
 
 
 def test_a_day_with_a_hole_in_its_recording_does_not_count(tmp_path: Path) -> None:
     found = [
-        compare_days(real_world(), PLAY, recorded(tmp_path / str(len(missing)), missing), (FIRST + DAYS) * DAY_MS, 1)
+        compare_days(real_world(), PLAY, recorded(tmp_path / str(len(missing)), missing), "", 1)
         for missing in (range(600, 605), range(600, 640))
     ]
     assert [each["evidence"]["days"] for each in found] == [[FIRST + DAYS - 1], []]
+
+
+def test_a_named_day_is_the_last_that_is_compared_and_nothing_stands_in_for_it(tmp_path: Path) -> None:
+    day = "2024-01-05"
+    found = compare_days(real_world(), PLAY, recorded(tmp_path, range(700, 1440)), day, 1)
+    begun_ms = (FIRST + 4) * DAY_MS
+    assert (found["evidence"]["from_ms"], found["evidence"]["to_ms"]) == (begun_ms, begun_ms + 700 * MINUTE_MS)
+    assert found["evidence"]["days"] == [], "it was not recorded whole"
+    with pytest.raises(CandleError, match="no bar of BTCUSDT was recorded on 2024-01-06"):
+        compare_days(real_world(), PLAY, tmp_path, "2024-01-06", 1)

@@ -88,15 +88,15 @@ def slot(name: str, uid: str) -> Any:
 async def test_instances_of_one_play_are_compared_once_and_both_have_the_evidence() -> None:
     world, daemon = build(found())
     call = Heard()
-    answer = await parity.run(daemon, ParityRun(request_id="r", end_ms=DAY * DAY_MS, days=2), cast("Call", call))
+    answer = await parity.run(daemon, ParityRun(request_id="r", days=2), cast("Call", call))
     assert [(row["name"], row["result"]) for row in answer["rows"]] == [("alpha", "same"), ("beta", "same")]
     assert [(row["itself_bars"], row["itself_alike"]) for row in answer["rows"]] == [(2, 1), (0, 0)]
-    ((module, play, folder, end_ms, days, _),) = world.process.ran
+    ((module, play, folder, date, days, _),) = world.process.ran
     assert (module, play, folder) == (parity.MODULE, "/plays/a.yml", "/state/market/live")
-    assert (int(end_ms), days, len(call.steps)) == (DAY * DAY_MS, "2", 1)
+    assert (date, days, len(call.steps)) == ("", "2", 1)
     beta: Any = daemon.supervisor.slots["beta"].record
     beta.play_digest = "d2"  # added before its file was changed
-    await parity.run(daemon, ParityRun(request_id="r", end_ms=DAY * DAY_MS, days=2), cast("Call", call))
+    await parity.run(daemon, ParityRun(request_id="r", days=2), cast("Call", call))
     assert len(world.process.ran) == 3
     beta.play_digest = "d1"
     kept = await parity.get(daemon, Nothing(), cast("Call", call))
@@ -137,3 +137,38 @@ async def test_days_of_another_market_than_the_real_one_are_no_evidence(environm
     assert [each.passed for each in daemon.evidence.about("parity", "d1")] == [result == "same"]
     if result != "same":
         assert f"recorded on {environment}" in str(daemon.evidence.about("parity", "d1")[0].numbers["reasons"])
+
+
+@pytest.mark.anyio
+async def test_a_day_is_compared_alone_and_with_a_number_the_days_that_end_with_it() -> None:
+    world, daemon = build(found())
+    for symbol, date in (("BTCUSDT", "2023-12-31"), ("ETHUSDT", "2023-12-30")):
+        world.disk.mkdir(STATE / "market" / "live" / date)
+        world.disk.write_replace(STATE / "market" / "live" / date / f"{symbol}.1m.jsonl", b"")
+    await parity.run(daemon, ParityRun(request_id="r", date="2023-12-31"), cast("Call", Heard()))
+    await parity.run(daemon, ParityRun(request_id="r", date="2023-12-31", days=3), cast("Call", Heard()))
+    assert [each[3:5] for each in world.process.ran] == [("2023-12-31", "1"), ("2023-12-31", "3")]
+    other: Any = daemon.supervisor.slots["beta"].record
+    other.symbol = "ETHUSDT"
+    rows = (await parity.run(daemon, ParityRun(request_id="r", date="2023-12-31"), cast("Call", Heard())))["rows"]
+    assert [(row["name"], row["result"]) for row in rows] == [("alpha", "same"), ("beta", "not_compared")]
+    assert rows[1]["what"] == (
+        "no bar of ETHUSDT was recorded on 2023-12-31; its market was from 2023-12-30 to 2023-12-31 (live)"
+    )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("date", "code", "says"),
+    [
+        ("2023-02-30", Code.INVALID_PARAMS, "found '2023-02-30', expected a UTC date, such as"),
+        ("2999-01-01", Code.INVALID_PARAMS, "found 2999-01-01, which is to come, expected a UTC day up to 20"),
+        ("2023-12-31", Code.NOT_FOUND, "no bar of BTCUSDT was recorded on 2023-12-31; nothing of its market was"),
+    ],
+)
+async def test_what_is_no_day_one_to_come_and_one_that_was_not_recorded_are_refused(date: str, code: Code, says: str) -> None:
+    world, daemon = build(found())
+    with pytest.raises(RpcError, match=says) as refused:
+        await parity.run(daemon, ParityRun(request_id="r", date=date), cast("Call", Heard()))
+    assert refused.value.code is code
+    assert world.process.ran == []
