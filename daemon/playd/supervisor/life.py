@@ -321,13 +321,11 @@ async def history_of(
     found_ms = int(history.open_time_ms[0])
     if known_ms and found_ms != first_ms:
         raise HistoryTooShort(
-            f"history_too_short: candles of {record.symbol} are needed from {_utc(first_ms)}, the venue's history starts at"
+            f"candles of {record.symbol} are needed from {_utc(first_ms)}, the venue's history starts at"
             f" {_utc(found_ms)}; what is before that will not exist: remove {record.name} and add it again"
         )
     if (last_ms := int(history.open_time_ms[-1])) < until_ms:
-        raise HistoryTooShort(
-            f"history_too_short: the state knows the candle of {_utc(until_ms)}, the venue's history ends at {_utc(last_ms)}"
-        )
+        raise HistoryTooShort(f"the state knows the candle of {_utc(until_ms)}, the venue's history ends at {_utc(last_ms)}")
     needed, found = program.warmup_ms // step_ms, (now_ms - found_ms) // step_ms
     if not known_ms and found < needed:
         raise _too_short(record.symbol, needed, found, now_ms, step_ms)
@@ -348,7 +346,7 @@ def _too_short(symbol: str, needed: int, found: int, now_ms: int, step_ms: int) 
     when = f"they will exist on {_utc(now_ms + (needed - found) * step_ms)}"
     if not found:
         when = f"the venue has none yet, and {needed * step_ms // 60_000} minutes behind its first they will exist"
-    return HistoryTooShort(f"history_too_short: {needed} candles of {symbol} needed, {found} found; {when}")
+    return HistoryTooShort(f"{needed} candles of {symbol} needed, {found} found; {when}")
 
 
 def _utc(time_ms: int) -> str:

@@ -453,11 +453,12 @@ class Supervisor:
         return self._parts.clock.wall_ms()
 
 
+_CODE_OF: Final = {"PlayError": "play_invalid", "HistoryTooShort": "history_too_short", "StateError": "state_unreadable"}
+"""Of what a restart cannot mend, by the kind of error: its text says it in words, and the code is shown before them."""
+
+
 def _code_of(error: PlayError | OperatorError) -> str:
-    text = str(error)
-    if text.startswith("history_too_short"):
-        return "history_too_short"
-    return {"PlayError": "play_invalid", "StateError": "state_unreadable"}.get(type(error).__name__, "refused")
+    return _CODE_OF.get(type(error).__name__, "refused")
 
 
 def names_of(slots: Mapping[str, Slot]) -> dict[str, dict[str, str]]:

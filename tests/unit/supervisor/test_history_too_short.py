@@ -49,7 +49,7 @@ def test_a_new_listing_says_when_it_can_be_traded() -> None:
     with pytest.raises(HistoryTooShort) as refused:
         loaded(NEEDED - 5)
     text = str(refused.value)
-    assert text.startswith(f"history_too_short: {NEEDED} candles of BTCUSDT needed, {NEEDED - 5} found; they will exist on ")
+    assert text.startswith(f"{NEEDED} candles of BTCUSDT needed, {NEEDED - 5} found; they will exist on ")
     # Each minute brings one more.
     assert text.endswith(life._utc(START_MS + NEEDED * MINUTE_MS))
     assert len(loaded(NEEDED)) == NEEDED
