@@ -1,6 +1,6 @@
 """
-The host of a daemon that a drill makes in a process of its own (`playd.cli.drill_daemon`): its disk fails on command
-(`failing_disk`), somebody sets its clock, names are not resolved, and a Play has a bug.
+The host of a daemon and a guardian that a drill makes in processes of their own (`playd.cli.drill_daemon`): its disk fails on
+command (`failing_disk`), somebody sets its clock, names are not resolved; the daemon's Play has a bug, or it dies at a call.
 
 All of it is commanded by files in one directory: `disk.json`, `clock.json`, `names.json`, `engine.json` and `death.json`.
 """
@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from playd.core.candles import Candle
-from playd.engine.messages import Decision
-from playd.engine.play_engine import PlayEngine
 from playd.ops.drills.failing_disk import FailingDisk
 from playd.ops.drills.mortal import Death, MortalDisk, mortal_requests
 from playd.world.ports import Clock, Disk, Net, World
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the guardian computes nothing, and starts without what does
     import aiohttp
+
+    from playd.core.candles import Candle
+    from playd.engine.messages import Decision
+    from playd.engine.play_engine import PlayEngine
 
 DISK: Final = "disk.json"
 CLOCK: Final = "clock.json"
@@ -88,9 +89,11 @@ def break_engines(disk: Disk, command: PurePath) -> None:
     """
     From now on, in this process, engines raise at each bar whose Play the command names. A bug has no port to come through.
     """
+    from playd.engine.play_engine import PlayEngine
+
     sound = PlayEngine.on_bar
 
-    def on_bar(engine: PlayEngine, candle: Candle) -> Decision | None:
+    def on_bar(engine: "PlayEngine", candle: "Candle") -> "Decision | None":
         if disk.exists(command) and orjson.loads(disk.read_bytes(command))["play"] == engine.play.name:
             raise ZeroDivisionError("on command")
         return sound(engine, candle)
@@ -98,12 +101,19 @@ def break_engines(disk: Disk, command: PurePath) -> None:
     setattr(PlayEngine, "on_bar", on_bar)  # noqa: B010 - for every engine there is, of whatever module made it
 
 
-def on_bad_host(world: World, directory: PurePath) -> World:
-    """A world on such a host."""
-    death = Death(world.disk, directory / DEATH)
-    mortal_requests(death)
-    disk: Any = MortalDisk(FailingDisk(world.disk, directory / DISK), death)
+def on_its_host(world: World, directory: PurePath) -> World:
+    """A world on such a host: disk, clock and names are those of everybody there."""
+    disk: Any = FailingDisk(world.disk, directory / DISK)
     net: Any = NamelessNet(world.net, world.disk, directory / NAMES)
     clock = SetClock(world.clock, world.disk, directory / CLOCK)
-    break_engines(world.disk, directory / ENGINE)
     return replace(world, disk=disk, clock=clock, net=net)
+
+
+def on_bad_host(world: World, directory: PurePath) -> World:
+    """The same for the daemon, with what is its own: its death and the bug of a Play."""
+    death = Death(world.disk, directory / DEATH)
+    mortal_requests(death)
+    break_engines(world.disk, directory / ENGINE)
+    host = on_its_host(world, directory)
+    disk: Any = MortalDisk(host.disk, death)
+    return replace(host, disk=disk)

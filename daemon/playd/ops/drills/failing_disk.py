@@ -1,10 +1,14 @@
 """
-A disk that fails on command, for a daemon that a drill makes in a process of its own (`playd.cli.drill_daemon`).
+A disk that fails on command, for daemon and guardian in processes that a drill makes for them (`playd.cli.drill_daemon`).
 
 The command is a file, looked for at every write: `no_space` refuses all that needs room with ENOSPC, as a full file system
 does, or only what the named files need, until room is made by removing the ballast; `sync_error` fails the syncs of the named
-files with EIO; `hangs` answers no commit for as long as the file is there, so that the whole process stands still. Without the
-file it is the disk it wraps.
+files with EIO; `unreadable` lets nobody look whether the named files are there, as a directory that may not be entered; `hangs`
+answers no commit for as long as the file is there, so that the whole process stands still. Without the file it is the disk it
+wraps. Files are named by globs, over their names, or over their paths where a glob has a slash.
+
+The room of the ballast is for the process that released it: a guardian beside it has none, as if it were used up already. Which
+files met a disk without space is written beside the command, a path a line.
 SQLite writes where nobody can stand in between, so its commits fail as they do on a full or broken medium: with the transaction
 rolled back, which is what a full tmpfs of Linux showed.
 """
@@ -25,7 +29,9 @@ from playd.world.virtual.faults import error_of
 NO_SPACE: Final = "no_space"
 SYNC_ERROR: Final = "sync_error"
 HANGS: Final = "hangs"
+UNREADABLE: Final = "unreadable"
 BALLAST: Final = ".ballast"
+REFUSED: Final = "disk.refused"
 _HANG_LOOK_S: Final = 0.2
 
 _MESSAGES: Final = {
@@ -41,6 +47,7 @@ class Command:
         self._disk = disk
         self._path = path
         self._room_bytes = 0
+        self._noted: set[PurePath] = set()
 
     @property
     def kind(self) -> str:
@@ -53,7 +60,7 @@ class Command:
         if found.get("kind") != NO_SPACE:
             self._room_bytes = 0
             return False
-        return not self._room_bytes and fnmatch(path.name, str(found.get("files", "*")))
+        return not self._room_bytes and _is_named(found, path)
 
     @property
     def free_bytes(self) -> int | None:
@@ -65,7 +72,12 @@ class Command:
     def loses(self, path: PurePath) -> bool:
         """Whether a sync of this file fails."""
         found = self._read()
-        return found.get("kind") == SYNC_ERROR and fnmatch(path.name, str(found.get("files", "*")))
+        return found.get("kind") == SYNC_ERROR and _is_named(found, path)
+
+    def hides(self, path: PurePath) -> bool:
+        """Whether nobody may look at this file."""
+        found = self._read()
+        return found.get("kind") == UNREADABLE and _is_named(found, path)
 
     def hang(self) -> None:
         """Return when the device answers again."""
@@ -80,7 +92,19 @@ class Command:
     def need_room(self, path: PurePath) -> None:
         """Raises `OSError` when there is none."""
         if self.full_for(path):
+            self.note(path)
             raise error_of(errno.ENOSPC, path)
+
+    def note(self, path: PurePath) -> None:
+        """Keep beside the command that this file met a disk without space."""
+        if path in self._noted:
+            return
+        self._noted.add(path)
+        appender = self._disk.open_append(self._path.with_name(REFUSED))
+        try:
+            appender.write(f"{path}\n".encode())
+        finally:
+            appender.close()
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -88,6 +112,12 @@ class Command:
         except FileNotFoundError:
             return {}
         return found
+
+
+def _is_named(command: dict[str, Any], path: PurePath) -> bool:
+    """Whether a command is for this file; one that names none is for all."""
+    globs = command.get("files", ["*"])
+    return any(fnmatch(path.as_posix() if "/" in each else path.name, each) for each in globs)
 
 
 class FailingAppender:
@@ -129,6 +159,7 @@ class FailingConnection:
         if sql == "COMMIT" or sql.startswith("PRAGMA wal_checkpoint"):
             self._command.hang()
             if self._command.full_for(self._path):
+                self._command.note(self._path)
                 self._fail(sqlite3.SQLITE_FULL)
             if self._command.loses(self._path):
                 self._fail(sqlite3.SQLITE_IOERR_FSYNC)
@@ -166,6 +197,11 @@ class FailingDisk:
     def allocate(self, path: PurePath, size: int) -> None:
         self._command.need_room(path)
         self._inner.allocate(path, size)
+
+    def exists(self, path: PurePath) -> bool:
+        if self._command.hides(path):
+            raise error_of(errno.EACCES, path)
+        return self._inner.exists(path)
 
     def mkdir(self, path: PurePath, *, mode: int = 0o700) -> None:
         if not self._inner.exists(path):

@@ -202,12 +202,13 @@ class Stage:
         return path
 
     def on_a_bad_host(self) -> None:
-        """Every life of the daemon runs where disk and clock obey `host`."""
-        self.daemon.module = ON_A_BAD_HOST
-        self.daemon.arguments = (str(self.directory), *self.daemon.arguments)
+        """Every life of daemon and guardian runs where disk, clock and names obey `host`."""
+        for program in (self.daemon, self.guardian):
+            program.module = ON_A_BAD_HOST
+            program.arguments = (str(self.directory), *program.arguments)
 
     def host(self, what: str, **command: Any) -> float:
-        """Command the bad host: `what` is `bad_host.DISK` or `bad_host.CLOCK`; the moment."""
+        """Command the bad host: `what` is `bad_host.DISK`, `CLOCK` or `NAMES`; the moment."""
         params = {name: value for name, value in command.items() if name != "kind"}
         began_s = self.report.inject(command.get("kind", "set"), what.partition(".")[0], **params)
         if what == CLOCK:
