@@ -51,16 +51,26 @@ class EventFile:
             return
         data, self._lines = b"".join(self._lines), []
         try:
-            appender = self._disk.open_append(self._path)
-            try:
-                appender.write(data)
-                appender.sync()
-            finally:
-                appender.close()
+            self._append(data)
         except OSError as error:
             if not is_full(error):
                 raise RecordError(f"{self._path}: {error.strerror or error}") from error
             _log.error("events.lost", msg=f"{self._path}: no space left", value=data.count(b"\n"), unit="lines")
+
+    def _append(self, data: bytes) -> None:
+        """Half a line that a crash left is ended, half of one that found no room is taken back: each would spoil the next."""
+        appender = self._disk.open_append(self._path)
+        whole = appender.size
+        try:
+            if whole and self._disk.read_from(self._path, whole - 1, 1) != b"\n":
+                appender.write(b"\n")
+            appender.write(data)
+            appender.sync()
+        except OSError:
+            self._disk.truncate(self._path, whole)
+            raise
+        finally:
+            appender.close()
 
 
 class BreachIncidents:

@@ -1,6 +1,7 @@
 """The watch: halts of rules and failed instances are incidents until they are over, also over a restart; people are not told of
 what they did themselves."""
 
+import errno
 from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any, cast
@@ -144,17 +145,36 @@ def test_log_lines_that_no_file_takes_are_told_until_they_are_written_again() ->
     assert side.look() == []
 
 
+def told_in(there: VirtualWorld) -> list[tuple[str, int, str]]:
+    """Event, record and incident of each line of the file of incidents."""
+    lines = map(orjson.loads, there.disk.read_bytes(STATE_DIR / "incident_events.jsonl").splitlines())
+    return [(line["event"], line["journal_seq"], line["key"]) for line in lines]
+
+
 def test_lines_are_appended_whole_and_a_full_disk_costs_lines_but_nothing_else() -> None:
     there = world()
     file = EventFile(there.disk, STATE_DIR / "incident_events.jsonl")
     record: dict[str, Any] = {"ts_ms": 1, "seq": 7, "actor": "daemon", "data": {"kind": "NAKED", "scope": "all", "text": "x"}}
     file.add(incident_line("incident.open", record))
     file.write()
-    there.disk.fill(0)
+    there.disk.fail("write", "*incident_events.jsonl", code=errno.ENOSPC, times=1, torn_bytes=20)
     file.add(incident_line("incident.ack", record))
     file.write()
-    lines = [orjson.loads(line) for line in there.disk.read_bytes(STATE_DIR / "incident_events.jsonl").splitlines() if line]
-    assert [(line["event"], line["journal_seq"], line["key"]) for line in lines] == [("open", 7, "NAKED/all")]
+    file.add(incident_line("incident.resolve", record))
+    file.write()
+    assert told_in(there) == [("open", 7, "NAKED/all"), ("resolve", 7, "NAKED/all")]
+
+
+def test_a_line_that_a_crash_cut_off_spoils_no_other() -> None:
+    there = world()
+    there.disk.write_replace(STATE_DIR / "incident_events.jsonl", b'{"event":"op', keep_previous=False)
+    file = EventFile(there.disk, STATE_DIR / "incident_events.jsonl")
+    record: dict[str, Any] = {"ts_ms": 1, "seq": 7, "actor": "daemon", "data": {"kind": "NAKED", "scope": "all", "text": "x"}}
+    file.add(incident_line("incident.ack", record))
+    file.write()
+    cut, *whole = there.disk.read_bytes(STATE_DIR / "incident_events.jsonl").splitlines()
+    assert cut == b'{"event":"op'
+    assert [orjson.loads(line)["event"] for line in whole] == ["ack"]
 
 
 def test_every_line_about_an_incident_bears_its_name_and_how_grave_it_is() -> None:
