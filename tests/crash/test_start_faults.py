@@ -87,7 +87,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(scene: Scene) -> None:
     to_the_end(exchange, daemon)
 
 
-def test_a_state_cut_in_half_falls_back_to_the_generation_before_and_one_of_an_older_program_is_made_anew(
+def test_a_state_cut_in_half_falls_back_to_the_generation_before_and_one_that_is_older_or_gone_is_made_anew(
     scene: Scene,
 ) -> None:
     exchange, daemon = scene
@@ -111,6 +111,15 @@ def test_a_state_cut_in_half_falls_back_to_the_generation_before_and_one_of_an_o
     daemon.start()
     assert daemon.ready(), daemon.log.read_text()
     assert daemon.said("instance.state_older") == 1
+    check_agreement(exchange, daemon)
+    until_position(exchange, daemon)
+    daemon.kill()
+    for path in (state, state.with_name("state.json.prev")):
+        path.unlink()
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    (incident,) = daemon.rows("SELECT text, count FROM incidents WHERE kind = 'STATE_DAMAGED'")
+    assert ("found neither it nor state.json.prev" in incident["text"], incident["count"]) == (True, 2)
     check_agreement(exchange, daemon)
     to_the_end(exchange, daemon)
     check_like_unkilled(ending_of(exchange, daemon, []))

@@ -22,7 +22,7 @@ from playd.venues.port import Reply
 from tests.simulation.order_world import UID, OrderWorld, build, entered
 from tests.simulation.venue_rows import SYMBOL
 from tests.unit.supervisor.test_corrections import ANCHOR, STEP
-from tests.virtual_time import in_virtual_time
+from tests.virtual_time import WALL_START_MS, in_virtual_time
 
 TICK = Decimal("0.1")
 SCOPE = symbol_scope("main", SYMBOL)
@@ -40,8 +40,13 @@ REDUCES = EngineOrder(Action.REDUCE, Side.SELL, 5, None, None, 50400.0, 50.0, "s
 LEAVES = EngineOrder(Action.EXIT, Side.SELL, 10, None, None, 50400.0, 100.0, "signal")
 
 
+def at_ms(number: int) -> int:
+    """When a bar opens: all of them behind the entry of the position."""
+    return (WALL_START_MS // STEP + number) * STEP
+
+
 def candle(number: int, low: float, high: float) -> Candle:
-    return Candle(number * STEP, low, high, low, high, 1.0)
+    return Candle(at_ms(number), low, high, low, high, 1.0)
 
 
 class Acts:
@@ -89,7 +94,7 @@ class Acts:
         return "as the script says"
 
     def on_bar(self, candle: Candle) -> Decision | None:
-        number = candle.open_time_ms // STEP
+        number = candle.open_time_ms // STEP - WALL_START_MS // STEP
         orders: list[EngineOrder] = self.script.get(number, []) if self.position is not None else []
         for each in orders:
             if each.action is Action.STOP and self.position is not None:
@@ -97,7 +102,7 @@ class Acts:
             self.leaving = self.leaving or each.action is Action.EXIT
         if (number + 1) % self.every:
             return None
-        return Decision((number + 1) * STEP, "HOLD", "", tuple(orders), {}, 1000.0)
+        return Decision(at_ms(number + 1), "HOLD", "", tuple(orders), {}, 1000.0)
 
     def on_fill(self, fill: EngineFill) -> None:
         if self.position is not None and fill.side is Side.SELL:
@@ -134,7 +139,7 @@ def lived(life: OrderWorld, engine: Any) -> EngineInstance:
     rules = life.account.desk.instruments[SYMBOL]
     identity = Identity(UID, "test", "main", "d", rules, STEP, 30_000)
     port = cast("Any", life.ports[0])
-    return EngineInstance(identity, engine, port, engine, anchor_ms=ANCHOR, last_open_ms=3 * STEP, event_n=0)
+    return EngineInstance(identity, engine, port, engine, anchor_ms=ANCHOR, last_open_ms=at_ms(3), event_n=0)
 
 
 def beyond_is_refused(life: OrderWorld) -> None:
@@ -163,7 +168,7 @@ def played(stage: Acts, missed_until: int, now_price: str, *, thawed_after_s: fl
                 frozen = life.halts.raise_level(SCOPE, Level.FREEZE, "OPERATOR", "look", actor="me")
             instance = lived(life, engine)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(partial(instance.run, engine, missed_until_ms=missed_until * STEP))
+                tasks.start_soon(partial(instance.run, engine, missed_until_ms=missed_until and at_ms(missed_until)))
                 if thawed_after_s is not None:
                     await anyio.sleep(thawed_after_s)
                     life.halts.lift(frozen.id, by="me", note="seen")
@@ -194,7 +199,7 @@ def test_a_missed_bar_that_touches_a_stop_which_moved_ends_the_position(until: i
 
     assert not seen.signed
     assert (seen.halts, seen.open) == ([], False)
-    assert seen.asked == [("exit", str(6 * STEP), "sl")]
+    assert seen.asked == [("exit", str(at_ms(6)), "sl")]
 
 
 @pytest.mark.parametrize("until", [5, 0], ids=["at a start", "behind a gap"])
@@ -232,7 +237,7 @@ def test_a_position_that_is_being_left_is_not_left_a_second_time() -> None:
     assert not seen.signed
     assert not seen.halts
     assert not stage.asked_to_leave
-    assert seen.asked == [("exit", str(5 * STEP), "signal")]
+    assert seen.asked == [("exit", str(at_ms(5)), "signal")]
 
 
 def test_an_exit_that_a_freeze_refused_is_decided_again_until_it_may_go() -> None:
@@ -240,7 +245,7 @@ def test_an_exit_that_a_freeze_refused_is_decided_again_until_it_may_go() -> Non
 
     assert not seen.signed
     assert not seen.halts
-    assert seen.asked == [("exit", str(6 * STEP), "sl")]
+    assert seen.asked == [("exit", str(at_ms(6)), "sl")]
 
 
 @pytest.mark.parametrize("last", [6, 8])
@@ -250,4 +255,15 @@ def test_a_touched_stop_has_one_exit_in_whichever_life_it_is_decided(last: int) 
     seen = played(Acts(candles, {5: [stop("49900")]}, every=3), last, "50300")
 
     assert not seen.signed
-    assert seen.asked == [("exit", str(7 * STEP), "sl")]
+    assert seen.asked == [("exit", str(at_ms(7)), "sl")]
+
+
+@pytest.mark.parametrize("since", [0, 10])
+def test_a_bar_that_is_decided_again_closes_nothing_that_was_opened_since(since: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a state is gone and everything is decided again: the position that such a bar meant was closed long ago."""
+    opened_ms = at_ms(since)
+    monkeypatch.setattr("playd.orders.fold._opened_ms", lambda *_: opened_ms)
+    seen = played(Acts([*TOUCHES], {4: [LEAVES]}), 6, "50300")
+
+    assert bool(seen.signed) == (since > 0)
+    assert [each[0] for each in seen.asked].count("exit") == (since == 0)

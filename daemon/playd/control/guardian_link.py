@@ -32,6 +32,7 @@ from playd.orders.panic_notes import CODE as GUARDIAN_PANIC
 from playd.settings import Settings
 from playd.supervisor.accounts import Accounts
 from playd.world.ports import World
+from playd.world.quarantine import move_aside
 
 PLAN_LOOK_S: Final = 0.25
 BEAT_S: Final = 1.0
@@ -255,16 +256,16 @@ class GuardianLink:
                 parts.halts.raise_level(halt.scope, Level(halt.level), halt.code, text, actor=halt.actor)
 
     def _set_plan_aside(self, why: str, *paths: PurePath) -> None:
-        """Rename the damaged generations that are there: one that stayed would be overwritten, or displace a good one."""
-        disk, moved = self._parts.world.disk, []
-        for path in paths:
-            if disk.exists(path):
-                which = path.suffix if path.suffix == ".prev" else ""
-                aside = path.with_name(f"plan.damaged-{self._clock.wall_ms()}{which}.json")
-                disk.rename(path, aside)
-                moved.append(str(aside))
-        text = f"the guardian's plan was damaged, set aside as {', '.join(moved)}: {why}"
-        self._parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, text)
+        """Move the damaged generations that are there: one that stayed would be overwritten, or displace a good one."""
+        parts, moved = self._parts, []
+        try:
+            for path in paths:
+                if parts.world.disk.exists(path):
+                    moved.append(str(move_aside(parts.world.disk, parts.state_dir, path, self._clock.wall_ms())))
+            aside = f"set aside as {', '.join(moved)}"
+        except OSError as error:
+            aside = f"and cannot be set aside ({error.strerror or error})"
+        parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, f"the guardian's plan was damaged, {aside}: {why}")
 
     async def _beats(self) -> None:
         """One connection while it lasts; a guardian that is away is tried again with every beat."""

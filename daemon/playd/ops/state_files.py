@@ -179,7 +179,6 @@ KINDS: Final = (
     Kind("journal/*.jsonl.gz", "journal, packed", "journal writer", "once", _journal),
     Kind("guardian/plan.json", "the guardian's plan", "daemon", "replaced", _envelope(PLAN)),
     Kind("guardian/plan.json.prev", "plan before that", "daemon", "replaced", _envelope(PLAN)),
-    Kind("guardian/plan.damaged-*.json", "damaged plan as it was found", "daemon", "once"),
     Kind("guardian/journal/*.jsonl", "journal of the guardian", "guardian", "appended, chained", _journal),
     Kind("guardian/panics/*.panic", "panic that the daemon has not put on record", "guardian", "gone when it is on record"),
     Kind("guardian/guardian.lock", "lock", "guardian", "held while it runs"),

@@ -3,7 +3,8 @@ The ledger over months: rows that nobody refers to any more leave it, so that it
 stay bounded.
 
 Verdicts, judged entries and order events older than `keep_days` move to dated files in `archive/` of the state directory, one
-JSON object a line; orders with their newest event, intents, executions and halts stay for ever. Reconciliations are kept for
+JSON object a line; the first verdict of each instance stays, from which it can decide everything again, and so do orders with
+their newest event, intents, executions and halts. Reconciliations are kept for
 `runs_days`; of balances older than `BALANCES_DAYS` the first of each hour. A row is in the archive, synced, before it leaves
 the ledger; a crash between the two writes it there twice.
 """
@@ -40,6 +41,8 @@ REST_S: Final = 6 * 3600.0
 
 _HOUR_MS: Final = 3_600_000
 
+_LINE: Final = "FROM bars WHERE instance = ? AND clock_ms = ?"
+
 
 class Upkeep:
     """Moves and thins old rows of one ledger, a few at a time."""
@@ -73,10 +76,13 @@ class Upkeep:
         return False
 
     def _bars(self) -> bool:
-        """The oldest verdicts of the first instance that has any older than they are kept, by its market's time."""
-        for uid, clock_ms, newest_ms in self._lines():
-            key, until_ms = (uid, clock_ms), newest_ms - self._keep_ms
-            where = "FROM bars WHERE instance = ? AND clock_ms = ?"
+        """
+        The oldest verdicts behind the first one, of the first instance that has any older than they are kept, by its market's
+        time.
+        """
+        for uid, clock_ms, first_ms, newest_ms in self._lines():
+            key, until_ms = (uid, clock_ms, first_ms), newest_ms - self._keep_ms
+            where = "FROM bars WHERE instance = ? AND clock_ms = ? AND close_ms > ?"
             rows = self._ledger.rows(f"SELECT * {where} AND close_ms < ? ORDER BY close_ms LIMIT ?", (*key, until_ms, BATCH))
             if rows:
                 self._archive("bars", rows)
@@ -85,15 +91,15 @@ class Upkeep:
                 return True
         return False
 
-    def _lines(self) -> Iterator[tuple[str, int, int]]:
-        """Every instance and clock that have verdicts, with the newest of them: one look each, however many there are."""
+    def _lines(self) -> Iterator[tuple[str, int, int, int]]:
+        """Every instance and clock that have verdicts, with the first and the newest: one look each, however many there are."""
         key: tuple[str, int] = ("", 0)
         next_one = "SELECT instance, clock_ms FROM bars WHERE (instance, clock_ms) > (?, ?) ORDER BY instance, clock_ms LIMIT 1"
         while (row := self._ledger.row(next_one, key)) is not None:
             key = (row["instance"], row["clock_ms"])
-            newest = self._ledger.row("SELECT max(close_ms) AS at FROM bars WHERE instance = ? AND clock_ms = ?", key)
-            assert newest is not None
-            yield *key, int(newest["at"])
+            ends = [self._ledger.row(f"SELECT {end}(close_ms) AS at {_LINE}", key) for end in ("min", "max")]
+            first_ms, newest_ms = (int(end["at"]) for end in ends if end is not None)
+            yield *key, first_ms, newest_ms
 
     def _judged(self) -> bool:
         """Old cases of the next instance that has any. Of refused ones no more come together than are kept (`Judged`)."""

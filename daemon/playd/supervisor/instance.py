@@ -51,6 +51,9 @@ _ENTRIES: Final = (Action.ENTER, Action.ADD)
 _MEND_WITHIN_S: Final = 1.0
 
 
+Again = Callable[[], GateInputs]
+
+
 class OrderPort(Protocol):
     """Where intents go and events come from: an account, or the book of shadow mode."""
 
@@ -77,9 +80,9 @@ class OrderPort(Protocol):
         ...
 
     async def submit(
-        self, intent: Intent, inputs: GateInputs | None = None, again: Callable[[], GateInputs] | None = None
+        self, intent: Intent, inputs: GateInputs | None = None, again: Again | None = None, *, before_ms: int | None = None
     ) -> Verdict:
-        """`inputs` for what a bar decided, which entries need; `again` tells them of a later moment, should it have to wait."""
+        """`inputs` now, and `again` later, of what may enter; a new exit closes nothing opened from `before_ms` on."""
         ...
 
     def deciding(self, close_ms: int, bar_digest: str) -> None:
@@ -393,7 +396,8 @@ class EngineInstance:
             if order.action in _ENTRIES and order.limit_ticks is None:
                 await self._around.fresh_quote()
             look = partial(self._inputs, decision, order, bar)
-            answer = await self._port.submit(intent, look(), look)
+            before_ms = None if self.caught_up else decision.close_ms
+            answer = await self._port.submit(intent, look(), look, before_ms=before_ms)
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
             elif answer.code not in SENT:

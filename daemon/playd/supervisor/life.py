@@ -94,14 +94,16 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     # The account first: whatever is wrong with the kept state, the position is reconciled, protected and can be closed.
     place = await parts.place_of(record, play)
     await turn()
-    kept = _of_this_version(slot, parts, keeper, kept_of(keeper, record, parts.world.clock.wall_ms()))
+    found = kept_of(keeper, record, parts.world.clock.wall_ms())
+    lost = lost_of(keeper, record, parts.records) if found is None else ""
+    kept = _of_this_version(slot, parts, keeper, found)
     # Only then: making the Program compiles what no child has compiled, and holds the loop for seconds.
     await parts.compile_for(play)
     program = await load_program(play, parts.base_step_ms, turn)
     with anyio.move_on_after(ACCOUNT_WITHIN_S):
         await place.ready()
     await turn()
-    _tell_damage(slot, parts, place, kept)
+    _tell_damage(slot, parts, place, kept, lost)
     images = ColumnKeeper(parts.world.disk, parts.instances_dir, record.name, Owner(record.uid, record.play_digest, parts.code))
     image = _image_of(slot, parts, images, kept)
     hub = parts.hub_of(record)
@@ -236,6 +238,21 @@ def kept_of(keeper: Keeper, record: InstanceRecord, wall_ms: int) -> Kept | None
     return kept
 
 
+def lost_of(keeper: Keeper, record: InstanceRecord, records: RecordStore) -> str:
+    """
+    In words that an instance has worked and its state is gone; empty for a new one, and where a person had it set aside.
+
+    Everything is decided again then, as for a state of an older program. Raises `StateError` for a shadow: nothing else knows
+    its book.
+    """
+    if not records.has_worked(record) or records.expects_no_state(record.uid):
+        return ""
+    text = f"{keeper.path}: found neither it nor {keeper.previous_path.name}, though the ledger knows what {record.name} did"
+    if record.mode is Mode.SHADOW:
+        raise StateError(f"{text}; its book stood nowhere else: put the file back, or remove {record.name} and add it again")
+    return text
+
+
 def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | None) -> Kept | None:
     """
     None for a state that an older program wrote: it is set aside, and everything is decided again from the ledger, as for a
@@ -248,11 +265,15 @@ def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | 
     return None
 
 
-def _tell_damage(slot: Slot, parts: LifeParts, place: Place, kept: Kept | None) -> None:
-    """That the generation before had to be used is on record: log, ledger and journal."""
-    if kept is not None and kept.damage:
-        parts.report("instance.state_damaged", slot, {"msg": f"the generation before is used: {kept.damage}"})
-        place.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), kept.damage)
+def _tell_damage(slot: Slot, parts: LifeParts, place: Place, kept: Kept | None, lost: str) -> None:
+    """That the generation before had to be used, or that both are `lost`, is on record: log, ledger and journal."""
+    if kept is not None:
+        parts.records.expect_a_state(slot.record.uid)
+    if not (damage := kept.damage if kept is not None else lost):
+        return
+    then = "the generation before is used" if kept is not None else "everything since its first bar is decided again"
+    parts.report("instance.state_damaged", slot, {"msg": f"{then}: {damage}"})
+    place.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), f"{damage}; {then}")
 
 
 def _image_of(slot: Slot, parts: LifeParts, images: ColumnKeeper, kept: Kept | None) -> ColumnImage | None:

@@ -150,6 +150,27 @@ class RecordStore:
         """The wait is over. Durable with the next commit: a wait too many harms nobody."""
         self._ledger.write("DELETE FROM meta WHERE key = ?", (_COOL_DOWN + uid,))
 
+    def has_worked(self, record: InstanceRecord) -> bool:
+        """Whether the ledger knows a decision of an instance, or an event of an order for it."""
+        events = "SELECT 1 FROM outbox WHERE account = ? AND instance = ? LIMIT 1"
+        return (
+            self.first_decision_ms(record.uid) is not None or self._ledger.row(events, (record.account, record.uid)) is not None
+        )
+
+    def expect_no_state(self, uid: str) -> None:
+        """A person has had the state of an instance set aside: its next life finds none."""
+        self._ledger.set_meta(_RESET + uid, "1")
+        self._ledger.commit()
+
+    def expects_no_state(self, uid: str) -> bool:
+        """Whether a person has had its state set aside, and no life has kept another since."""
+        return self._ledger.meta(_RESET + uid) is not None
+
+    def expect_a_state(self, uid: str) -> None:
+        """There is one: should it be gone the next time, somebody took it. Durable with the next commit."""
+        if self.expects_no_state(uid):
+            self._ledger.write("DELETE FROM meta WHERE key = ?", (_RESET + uid,))
+
     def first_decision_ms(self, uid: str) -> int | None:
         """Close of the first bar that ever got a verdict, None before the first."""
         row = self._ledger.row("SELECT min(close_ms) AS first FROM bars WHERE instance = ?", (uid,))
@@ -158,6 +179,7 @@ class RecordStore:
     def remove(self, record: InstanceRecord) -> None:
         """Take a record off the list."""
         self.let_entries_go(record.uid)
+        self.expect_a_state(record.uid)
         self._write(replace(record, enabled=False, desired="stopped"), removed=1)
 
     def _write(self, record: InstanceRecord, *, removed: int) -> None:
@@ -172,6 +194,7 @@ class RecordStore:
 
 
 _COOL_DOWN: Final = "cooldown:"
+_RESET: Final = "reset:"
 _LISTS: Final = ("restarts", "previous_digests")
 _FLAGS: Final = ("declared", "enabled")
 

@@ -127,7 +127,12 @@ class ShadowPort:
         """At once."""
 
     async def submit(
-        self, intent: Intent, inputs: GateInputs | None = None, again: Callable[[], GateInputs] | None = None
+        self,
+        intent: Intent,
+        inputs: GateInputs | None = None,
+        again: Callable[[], GateInputs] | None = None,
+        *,
+        before_ms: int | None = None,
     ) -> Verdict:
         """Put an order into the book, unless a halt or an unknown rule forbids the entry; writes the bar's verdict."""
         refusal = self._refusal(intent, inputs)

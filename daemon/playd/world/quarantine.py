@@ -1,4 +1,4 @@
-"""Damaged files, set aside as they were found: copies in `quarantine/<time>/` below the state directory, for a person."""
+"""Damaged files, set aside as they were found in `quarantine/<time>/` below the state directory, for a person."""
 
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -28,6 +28,18 @@ def set_aside(disk: Disk, state_dir: PurePath, path: PurePath, wall_ms: int) -> 
     disk.mkdir(copy.parent)
     disk.write_replace(copy, data, keep_previous=False)
     return copy
+
+
+def move_aside(disk: Disk, state_dir: PurePath, path: PurePath, wall_ms: int) -> PurePath:
+    """
+    Move what stands in the place of a file, whatever it is, and where another is to be written; where it is now.
+
+    Raises `OSError` when the disk refuses: it is where it was.
+    """
+    moved = state_dir / FOLDER / _folder_name(wall_ms) / path.relative_to(state_dir)
+    disk.mkdir(moved.parent)
+    disk.rename(path, moved)
+    return moved
 
 
 def _folder_name(wall_ms: int) -> str:

@@ -135,14 +135,22 @@ async def test_a_plan_that_could_not_be_written_is_told_until_what_stands_there_
         assert incident["resolved_ms"] is not None
 
 
+def set_aside(world: VirtualWorld) -> dict[str, list[bytes]]:
+    """What lies in quarantine of the plan, by the name of its file."""
+    folder, found = STATE / "quarantine", dict[str, list[bytes]]()
+    for time in world.disk.list(folder):
+        for name in world.disk.list(folder / time / "guardian"):
+            found.setdefault(name, []).append(world.disk.read_bytes(folder / time / "guardian" / name))
+    return found
+
+
 async def test_a_damaged_plan_is_set_aside_and_never_overwritten() -> None:
     world = virtual_world()
     file = PlanFile(world.disk, STATE)
     file.save(Plan(), 1)
     world.disk.write_replace(file.path, b"half", keep_previous=False)
     async with daemon_side(world) as side, side.link.running():
-        (aside,) = [name for name in world.disk.list(STATE / "guardian") if "damaged" in name]
-        assert world.disk.read_bytes(STATE / "guardian" / aside) == b"half"
+        assert set_aside(world) == {"plan.json": [b"half"]}
         assert file.load() is not None
         assert side.ledger.row("SELECT 1 FROM incidents WHERE kind = 'GUARDIAN_PLAN'") is not None
 
@@ -155,8 +163,7 @@ async def test_a_damaged_plan_is_set_aside_also_when_the_generation_before_is_go
         file.save(Plan(accounts=(account(planned()),)), written_ms)
     world.disk.write_replace(file.path, b'{"half', keep_previous=False)
     async with daemon_side(world) as side, side.link.running():
-        (aside,) = [name for name in world.disk.list(STATE / "guardian") if "damaged" in name]
-        assert world.disk.read_bytes(STATE / "guardian" / aside) == b'{"half'
+        assert set_aside(world) == {"plan.json": [b'{"half']}
         (incident,) = side.ledger.rows("SELECT kind, text FROM incidents")
         assert incident["kind"] == "GUARDIAN_PLAN"
         assert "the generation before is used" in incident["text"]
@@ -178,10 +185,19 @@ async def test_a_start_that_finds_only_a_damaged_generation_before_goes_on_and_s
             (incident,) = side.ledger.rows("SELECT kind FROM incidents")
             assert incident["kind"] == "GUARDIAN_PLAN"
         world.clock.advance(1)
-    names = [name for name in world.disk.list(STATE / "guardian") if "damaged" in name]
-    assert [world.disk.read_bytes(STATE / "guardian" / name) for name in names] == [b"half"] * 3
-    assert len({name.removesuffix(".json") for name in names}) == 3
+    assert set_aside(world) == {"plan.json": [b"half"], "plan.json.prev": [b"half"] * 2}
     assert file.load() is not None
+
+
+async def test_a_damaged_plan_that_the_disk_does_not_let_be_moved_stops_no_start_and_is_told() -> None:
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    file.save(Plan(), 1)
+    world.disk.write_replace(file.path, b"half", keep_previous=False)
+    world.disk.fail("rename", "*/plan.json")
+    async with daemon_side(world) as side, side.link.running():
+        (incident,) = side.ledger.rows("SELECT kind, text FROM incidents")
+        assert (incident["kind"], "cannot be set aside" in incident["text"]) == ("GUARDIAN_PLAN", True)
 
 
 async def test_what_the_guardian_did_is_taken_over_once() -> None:
@@ -327,17 +343,28 @@ def test_an_account_that_must_wait_for_the_guardian_says_so() -> None:
     assert replace(ready, guardian_missing="the guardian was never heard").not_ready() == "the guardian was never heard"
 
 
-@pytest.mark.parametrize("required", [True, False])
-async def test_practice_waits_for_the_guardian_only_where_that_is_wanted(required: bool) -> None:
+@pytest.mark.parametrize(
+    ("money", "settings", "waits"),
+    [
+        (Environment.DEMO, {}, False),
+        (Environment.DEMO, {"required_for_practice": True}, True),
+        (Environment.LIVE, {}, True),
+        (Environment.LIVE, {"required_for_practice": True, "required_for_live": False}, False),
+    ],
+)
+async def test_real_money_waits_for_the_guardian_and_practice_only_where_that_is_wanted(
+    money: Environment, settings: dict[str, bool], waits: bool
+) -> None:
     async with daemon_side(virtual_world()) as side:
         told: list[str] = []
-        account = cast("Account", SimpleNamespace(guardian_is=told.append))
-        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=account, running=account)
+        opened = cast("Account", SimpleNamespace(guardian_is=told.append))
+        cast("dict[str, object]", side.accounts.held)["main"] = SimpleNamespace(account=opened, running=opened)
         parts = side.link._parts
-        guardian = parts.settings.guardian.model_copy(update={"required_for_practice": required})
-        side.link._parts = replace(parts, settings=parts.settings.model_copy(update={"guardian": guardian}))
+        guardian, places = parts.settings.guardian.model_copy(update=settings), {"main": replace(account(), environment=money)}
+        side.link._parts = replace(parts, places=places, settings=parts.settings.model_copy(update={"guardian": guardian}))
         side.link._tell_accounts()
-        assert ["never heard" in text for text in told] == [True] * required
+        assert ["never heard" in text for text in told] == [waits] * len(told)
+        assert bool(told) == (waits or money is Environment.LIVE)
 
 
 async def test_a_guardian_that_was_never_there_is_missing_and_says_what_to_do() -> None:

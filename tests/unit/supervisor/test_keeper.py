@@ -1,14 +1,20 @@
 """Instance state survives a damaged generation, and is never taken for empty."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import pytest
 
 from playd.core.errors import Broken, RecordError, StateError
 from playd.core.limits import STATE_BYTES
+from playd.core.modes import Mode
+from playd.orders.fills import Fills
+from playd.orders.ledger import Ledger
+from playd.orders.verdicts import Verdicts
 from playd.supervisor.keeper import Keeper, seal, unseal
-from playd.supervisor.life import kept_of
+from playd.supervisor.life import kept_of, lost_of
+from playd.supervisor.records import RecordStore
 from playd.world.real import real_world
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.unit.supervisor.test_admission import RECORD
@@ -176,6 +182,37 @@ def test_the_state_of_another_instance_or_play_is_set_aside_and_refused() -> Non
             kept_of(keeper, RECORD, NOW_MS)
     keeper.save({"uid": RECORD.uid, "play_digest": RECORD.play_digest}, 2000)
     assert kept_of(keeper, RECORD, NOW_MS) is not None
+
+
+@pytest.mark.parametrize("mode", [Mode.PAPER, Mode.SHADOW])
+@pytest.mark.parametrize("known", ["bars", "outbox"])
+def test_a_state_that_is_gone_is_told_where_the_ledger_knows_the_instance_and_no_book_begins_anew(
+    mode: Mode, known: str
+) -> None:
+    world, record = virtual_world(), replace(RECORD, mode=mode)
+    keeper = Keeper(world.disk, DIR, record.name)
+    world.disk.mkdir(DIR.parent)
+    ledger = Ledger.open(world.disk, world.clock, DIR.parent / "ledger.sqlite")
+    records = RecordStore(ledger)
+    assert lost_of(keeper, record, records) == "", "a new one has none yet"
+    if known == "bars":
+        Verdicts(ledger, world.clock).record(record.uid, 60_000, 120_000, "HOLD", "")
+    else:
+        Fills(ledger, world.clock, record.account).post(
+            "ended", record.uid, link="pde", exec_id="", action="enter", reason="x", order_done=True
+        )
+    if mode is Mode.SHADOW:
+        with pytest.raises(
+            StateError, match=r"state\.json: found neither it nor state\.json\.prev.*its book stood nowhere else"
+        ):
+            lost_of(keeper, record, records)
+    else:
+        assert "the ledger knows what" in lost_of(keeper, record, records)
+    records.expect_no_state(record.uid)
+    assert lost_of(keeper, record, records) == "", "a person had it set aside"
+    records.expect_a_state(record.uid)
+    assert not records.expects_no_state(record.uid)
+    ledger.close()
 
 
 def test_a_reset_leaves_copies_of_everything_and_nothing_else() -> None:

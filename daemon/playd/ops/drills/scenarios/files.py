@@ -56,8 +56,7 @@ async def _state_and_tail(stage: Stage) -> None:
     verified = await stage.playd("audit", "verify", str(stage.state))
     stage.report.require(verified.code == 0, "torn record in the journal", f"cut off; `audit verify` ends with {verified.code}")
     await _quarantined(stage, "state cut in half", "state.json")
-    aside = [name for name in stage.world.disk.list(stage.state / "guardian") if name.startswith("plan.damaged-")]
-    stage.report.require(aside, "plan cut in half", f"set aside: {', '.join(aside) or 'nothing'}")
+    await _quarantined(stage, "plan cut in half", "plan.json")
 
 
 async def _both_states(stage: Stage) -> None:
