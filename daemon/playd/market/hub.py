@@ -303,8 +303,16 @@ class MarketHub:
         self._meet_barrier()
 
     def _meet_barrier(self) -> None:
-        if self._barrier is not None and all(each.done_ms >= close_ms for each, close_ms in self._barrier[1].items()):
-            self._barrier_met.set()
+        """Wait for who comes next of those who are not done; each is looked at until then, and not again."""
+        if self._barrier is None:
+            return
+        awaited = self._barrier[1]
+        while awaited:
+            subscription, close_ms = next(iter(awaited.items()))
+            if subscription.done_ms < close_ms:
+                return
+            del awaited[subscription]
+        self._barrier_met.set()
 
     async def _answer_barriers(self) -> NoReturn:
         while True:

@@ -39,8 +39,8 @@ class BarRecorder:
         self._state_dir = state_dir
         self._keep_days = keep_days
         self._may_write = may_write
-        self._waiting: list[tuple[PurePath, float, Callable[[int], bytes]]] = []
-        """File, when it was received (monotonic), and its line once that is a time."""
+        self._waiting: list[tuple[Callable[[], PurePath], float, Callable[[int], bytes]]] = []
+        """Its file, when it was received (monotonic), and its line once that is a time: both made when no order waits."""
         self._by_file: defaultdict[PurePath, list[bytes]] = defaultdict(list)
         """Lines that are being written."""
         self._ended: set[PurePath] = set()
@@ -49,17 +49,17 @@ class BarRecorder:
 
     def heard(self, market: str, step_ms: int, bar: ClosedBar) -> None:
         """A bar was taken, or came again with other values."""
-        path = file_of(market, bar.symbol, step_ms, bar.candle.open_time_ms)
-        self._note(path, bar.received_mono_s, partial(line_of, bar))
+        file = partial(file_of, market, bar.symbol, step_ms, bar.candle.open_time_ms)
+        self._note(file, bar.received_mono_s, partial(line_of, bar))
 
     def told(self, market: str, step_ms: int, symbol: str, open_ms: int, values: Values) -> None:
         """Something that was said beside a bar was used."""
-        path = said_file_of(market, symbol, step_ms, open_ms)
-        self._note(path, self._clock.mono_s(), partial(said_line_of, open_ms, dict(values)))
+        file = partial(said_file_of, market, symbol, step_ms, open_ms)
+        self._note(file, self._clock.mono_s(), partial(said_line_of, open_ms, dict(values)))
 
-    def _note(self, path: PurePath, received_mono_s: float, line: Callable[[int], bytes]) -> None:
+    def _note(self, file: Callable[[], PurePath], received_mono_s: float, line: Callable[[int], bytes]) -> None:
         if self._keep_days:
-            self._waiting.append((self._state_dir / path, received_mono_s, line))
+            self._waiting.append((file, received_mono_s, line))
 
     async def run(self) -> NoReturn:
         """Write what was heard each second, and let days go that are not kept any longer."""
@@ -85,8 +85,8 @@ class BarRecorder:
         waiting, self._waiting = self._waiting, []
         if waiting and self._may_write():
             ahead_ms = self._clock.wall_ms() - self._clock.mono_s() * 1000
-            for path, received_mono_s, line in waiting:
-                self._by_file[path].append(line(round(ahead_ms + received_mono_s * 1000)))
+            for file, received_mono_s, line in waiting:
+                self._by_file[self._state_dir / file()].append(line(round(ahead_ms + received_mono_s * 1000)))
         while self._by_file:
             path = next(iter(self._by_file))
             try:
