@@ -1,12 +1,13 @@
 """What must be true of an account a while after everything that went wrong is over."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from playd.core.ids import link_id
 from playd.core.orders import Action, OrderState
+from playd.orders.caps import hour_ms
 from playd.orders.fold import ADOPTED, REST, fold
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
@@ -34,6 +35,7 @@ def check_ending(life: OrderWorld, told: Counter[str], places: Mapping[str, str]
     for owner, symbol in places.items():
         _target_is_there(life, owner, symbol)
     derived_rows_are_their_executions(life)
+    budgets_are_their_entries(life)
     link_ids_are_those_of_their_intents(life)
     assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind IN ('CONTRADICTION', 'INTENT_CHANGED', 'OVERFILL')") == []
 
@@ -49,6 +51,25 @@ def derived_rows_are_their_executions(life: OrderWorld) -> None:
     for order in ledger.rows("SELECT link_id, cum_qty, avg_price FROM orders WHERE account = ?", (desk.alias,)):
         qty, average = desk.fills.executed(order["link_id"])
         assert (order["cum_qty"], order["avg_price"]) == (plain(qty), text(average)), order["link_id"]
+
+
+def budgets_are_their_entries(life: OrderWorld) -> None:
+    """
+    What is counted of an hour is what the entries of its decisions opened, and may open yet: whatever happened on the way, and
+    in however many lives, nothing else is reserved, and nothing less.
+    """
+    desk, used, reserved = life.account.desk, defaultdict[int, Decimal](Decimal), defaultdict[int, Decimal](Decimal)
+    entries = "FROM intents i JOIN orders o ON o.intent = i.id WHERE i.class = 'entry' AND o.account = ?"
+    for row in life.ledger.rows(f"SELECT o.link_id, i.bar_close_ms, i.price_ref {entries}", (desk.alias,)):
+        order, at_ms = desk.book.need(row["link_id"]), hour_ms(row["bar_close_ms"])
+        reserved[at_ms] += order.open_qty * max(Decimal(row["price_ref"]), order.price or Decimal(0))
+        for each in life.ledger.rows("SELECT qty, price FROM executions WHERE link_id = ?", (row["link_id"],)):
+            used[at_ms] += Decimal(each["qty"]) * Decimal(each["price"])
+    for row in life.ledger.rows("SELECT * FROM budgets WHERE kind = 'hour_usd'"):
+        at_ms = row["window_start_ms"]
+        assert Decimal(row["reserved"]) == reserved.pop(at_ms, Decimal(0)), "a reserve is left over, or lost"
+        assert Decimal(row["used"]) == used.pop(at_ms, Decimal(0)), "more or less is used than was executed"
+    assert not any({**reserved, **used}.values()), "an entry is not counted"
 
 
 def link_ids_are_those_of_their_intents(life: OrderWorld) -> None:

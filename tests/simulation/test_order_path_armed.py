@@ -57,17 +57,16 @@ def test_an_instance_is_bound_by_its_own_limits_and_by_those_of_its_step_while_o
     in_virtual_time(body)
 
 
-def test_the_day_of_an_instance_with_its_own_cap_is_counted_where_its_account_has_none() -> None:
+def test_a_cap_that_is_written_down_in_the_middle_of_a_day_finds_what_the_day_has_opened() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
             port = await life.register()
-            life.account.desk.limit(UID, OwnLimits(Risk(day_notional_pct=Decimal(6)), "full"))
             assert (await port.submit(entry(), READY)).code == "SENT"
             await anyio.sleep(1)
             await port.submit(leave())
             await anyio.sleep(1)
-            life.account.desk.count_caps()
+            life.account.desk.limit(UID, OwnLimits(Risk(day_notional_pct=Decimal(6)), "full"))
             assert (await port.submit(entry(180_000), READY)).code == "DAY_CAP"
 
     in_virtual_time(body)

@@ -20,6 +20,7 @@ from playd.orders.instance_port import InstancePort
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import WORKING
+from tests.simulation.order_ending import budgets_are_their_entries
 from tests.simulation.order_world import READY, build, entry, leave
 from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import in_virtual_time
@@ -89,6 +90,7 @@ class Lives:
                 self.holds()
             await anyio.sleep(90.0)
             self.holds()
+            budgets_are_their_entries(self.life)
 
     async def take(self, word: str, what: Any) -> None:
         venue = self.life.venue

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import anyio
 import pytest
@@ -25,9 +26,11 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.fold import fold
 from playd.orders.halts import Level, symbol_scope
+from playd.orders.opened import total
 from playd.orders.rows import OrderRow
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
+from tests.simulation.order_ending import budgets_are_their_entries
 from tests.simulation.order_world import FOLLOWED, READY, OrderWorld, build, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
@@ -52,6 +55,8 @@ class Run:
     naked_since_s: float | None = None
     neglected: list[str] = field(default_factory=list)
     lives: int = 0
+    counted: list[Decimal] = field(default_factory=list)
+    """USDT opened and reserved of the week, as each life found it."""
 
 
 async def play(run: Run) -> OrderWorld:
@@ -60,6 +65,7 @@ async def play(run: Run) -> OrderWorld:
     run.venue = life.venue
     while True:
         run.lives += 1
+        run.counted.append(total(life.account.desk.caps.opened(run.bar)))
         check_on_record(run, life)
         crashed = asyncio.Event()
         task = asyncio.create_task(one_life(run, life, crashed))
@@ -211,6 +217,7 @@ def verify(run: Run, life: OrderWorld) -> None:
     for row in desk.ledger.rows("SELECT o.link_id, o.attempt, i.* FROM orders o JOIN intents i ON i.id = o.intent"):
         assert row["link_id"] == link_id(row["instance"], row["cause"], Action(row["action"]), row["leg"], row["attempt"])
     assert desk.ledger.rows(FOLLOWED) == [], "an attempt beside one that works, or may"
+    budgets_are_their_entries(life)
     assert [row.link_id for row in desk.book.live() if row.state is OrderState.UNKNOWN] == []
     assert venue.signed() == 0 or venue.stop_of() != 0
     assert desk.ledger.rows("SELECT 1 FROM incidents WHERE kind = 'CONTRADICTION'") == []
@@ -227,6 +234,35 @@ def test_whatever_fails_orders_are_single_recorded_told_once_and_protected(scrip
         run = Run(replace(script, writes=[*script.writes], events=[*script.events]), [*steps])
         with suppress(RecordError, sqlite3.ProgrammingError):
             life = await play(run)
+        verify(run, life)
+        life.venue.close_stream()
+
+    in_virtual_time(body)
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+@pytest.mark.usefixtures("old_objects_left_alone")
+@pytest.mark.parametrize(
+    ("fault", "dies_s", "opened"),
+    [
+        (WriteFault.NONE, 0.0, 0),  # on record, and no byte has left
+        (WriteFault.NONE, 0.002, 0),
+        (WriteFault.DELAYED, 0.007, 500),  # on its way
+        (WriteFault.SLOW, 0.010, 500),  # there, and not answered
+        (WriteFault.LOST_BEFORE, 0.010, 0),  # in doubt, and never there
+        (WriteFault.NONE, 0.010, 500),
+    ],
+)
+def test_what_an_entry_reserved_outlives_a_death_until_it_is_used_or_given_back(
+    fault: WriteFault, dies_s: float, opened: int
+) -> None:
+    async def body() -> None:
+        run = Run(Script(writes=[fault]), [("wait", 1.0), ("crash", dies_s * 50), ("enter", 0.0)])
+        with suppress(RecordError, sqlite3.ProgrammingError):
+            life = await play(run)
+        assert run.counted == [0, 500]
+        assert total(life.account.desk.caps.opened(run.bar)) == opened
         verify(run, life)
         life.venue.close_stream()
 

@@ -217,7 +217,6 @@ def test_what_a_hand_adds_to_an_entry_is_reserved_of_the_day_until_it_fills_or_e
     async def body() -> None:
         life = build()
         caps = life.account.desk.caps
-        caps.counts = True
         async with life.running():
             await resting(life)
             order = next(iter(life.venue.orders.values()))

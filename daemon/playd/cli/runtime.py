@@ -263,7 +263,6 @@ class Runtime:
             desk = account.desk
             fresh = self._key_settings(alias) if alias in self.plan.key_accounts else self._paper_settings()
             desk.settings = replace(fresh, leverage=desk.settings.leverage, leverage_kept=desk.settings.leverage_kept)
-            desk.count_caps()
 
     def _key_settings(self, alias: str) -> OrderSettings:
         """The order path's numbers of an account with a key."""

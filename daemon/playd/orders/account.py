@@ -123,8 +123,7 @@ class Account:
         """
         clock = world.clock
         book, fills = OrderBook(ledger, clock, alias), Fills(ledger, clock, alias)
-        caps = Caps(ledger, alias, counts=environment is not Environment.LOCAL or settings.limits.counts)
-        incidents = Incidents(ledger, clock, journal)
+        caps, incidents = Caps(ledger, alias), Incidents(ledger, clock, journal)
         self.alias = alias
         self.environment = environment
         self.desk = Desk(

@@ -3,8 +3,9 @@ Budgets of opened notional and entries: reserved with the intent, used by fills,
 
 Notional is counted by the hour, so that a week is its last 168 hours; entries by the UTC day, every one that was sent, whatever
 the venue made of it. What works is reserved at the most that it was sent for; an execution for which nothing is reserved, such
-as one behind the end of its order, takes nothing from what another has reserved. Rows exist only while the account has such
-caps, or may get them. They live in the ledger, so a restart forgets nothing.
+as one behind the end of its order, takes nothing from what another has reserved. Every entry is counted, whether or not a cap
+bounds its account: one that is written down later finds what the day has opened. The rows live in the ledger, so a restart
+forgets nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -47,11 +48,9 @@ class _Reserve:
 class Caps:
     """Budget rows of one account. An entry belongs to the hour and the UTC day of its decision bar's close."""
 
-    def __init__(self, ledger: Ledger, account: str, *, counts: bool) -> None:
-        """`counts`: whether entries of this account are counted at all; may change at any time."""
+    def __init__(self, ledger: Ledger, account: str) -> None:
         self._ledger = ledger
         self._scope = account_scope(account)
-        self.counts = counts
 
     def opened(self, bar_close_ms: int) -> Opened:
         """Notional, reserved and used, of at least the last 168 hours and of the UTC day that holds `bar_close_ms`."""
@@ -74,8 +73,6 @@ class Caps:
         Reserve an entry's notional and count the entry. Belongs into the transaction that writes the intent. `sent` is the
         limit price of its order, if it has one.
         """
-        if not self.counts:
-            return
         at_ms, day_ms = hour_ms(intent.bar_close_ms), intent.bar_close_ms - intent.bar_close_ms % DAY_MS
         reserved, used = self._read(_HOUR_USD, at_ms)
         self._write(_HOUR_USD, at_ms, reserved + intent.qty * max(intent.price_ref, sent or _ZERO), used, "USD")
@@ -111,8 +108,8 @@ class Caps:
         self._write(found.kind, found.at_ms, max(_ZERO, reserved - rest), used, "USD")
 
     def _entry(self, row: OrderRow) -> "_Reserve | None":
-        """Where the notional of an order is reserved; None for what is no entry, or not counted."""
-        if not self.counts or row.intent is None:
+        """Where the notional of an order is reserved; None for what is no entry."""
+        if row.intent is None:
             return None
         sql = "SELECT bar_close_ms, price_ref, outcome FROM intents WHERE id = ? AND class = 'entry'"
         found = self._ledger.row(sql, (row.intent,))

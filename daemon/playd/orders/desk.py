@@ -149,13 +149,6 @@ class Desk:
         """Bound an instance more tightly than its account, from its next entry on."""
         self._own[instance_uid] = own
         self._settings_of.pop(instance_uid, None)
-        self.count_caps()
-
-    def count_caps(self) -> None:
-        """Count entries where anything bounds a day or a week, an instance's own keys included. After any change of either."""
-        limits = self.settings.limits
-        bounded = limits.counts or any(own.within(limits).counts for own in self._own.values())
-        self.caps.counts = self.environment is not Environment.LOCAL or bounded
 
     @property
     def weighs_exposure(self) -> bool:

@@ -73,7 +73,7 @@ def rehearsed(
 def _copy(desk: Desk) -> Desk:
     """The same account with books of its own over the same ledger, whose words nobody hears."""
     book, fills = OrderBook(desk.ledger, desk.clock, desk.alias), Fills(desk.ledger, desk.clock, desk.alias)
-    caps, incidents = Caps(desk.ledger, desk.alias, counts=desk.caps.counts), Incidents(desk.ledger, desk.clock, _NOBODY)
+    caps, incidents = Caps(desk.ledger, desk.alias), Incidents(desk.ledger, desk.clock, _NOBODY)
     booking = Booking(desk.ledger, book, fills, caps, incidents, _NOBODY)
     return replace(desk, book=book, fills=fills, caps=caps, booking=booking, incidents=incidents, journal=_NOBODY)
 

@@ -40,7 +40,7 @@ def ledger() -> Ledger:
 
 @pytest.fixture
 def caps(ledger: Ledger) -> Caps:
-    return Caps(ledger, "main", counts=True)
+    return Caps(ledger, "main")
 
 
 def test_a_week_ends_with_the_hour_that_is_168_hours_old_and_not_with_its_day(caps: Caps) -> None:
@@ -150,7 +150,7 @@ def test_what_one_order_does_takes_nothing_from_what_another_has_reserved(
 ) -> None:
     """More than it asked for, and behind its end, too: every order counts for what it opened and may open, at any moment."""
     ledger, book = opened_ledger()
-    caps = Caps(ledger, "main", counts=True)
+    caps = Caps(ledger, "main")
     orders = [Order(caps, book, uid, price) for uid, price in zip(("abcd2345", "efgh6789", "jkmn2345"), sent, strict=True)]
     assert total(caps.opened(NOON_MS)) == sum(order.counted for order in orders)
     for place, what, qty, price in events:
