@@ -229,7 +229,7 @@ DRILLS: Final = (
         leaves=("GUARDIAN_PANIC", "NAKED"), stays=("HALTED",),
     ),
     Drill(
-        "DRL-27", 1, "kill file", "the kill file is made, then removed; the directory of a second one is away",
+        "DRL-27", 1, "kill file", "the kill file is made, then removed; its directory is away, then cannot be read",
         "level 2 within a second; removal alone lifts nothing",
         incident="HALTED", limit_s=1.0,
         halts=("KILL_FILE 2",),

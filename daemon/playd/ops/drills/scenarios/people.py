@@ -1,4 +1,7 @@
-"""DRL-27: the kill file is made and removed; only a person lifts what it raised. Then the directory of a second one is away."""
+"""
+DRL-27: the kill file is made and removed; only a person lifts what it raised. Then the directory of a second one is away, and
+then nobody may look into the directories.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,6 +9,8 @@ from typing import Any, Final
 
 import anyio
 
+from playd.ops.drills.bad_host import DISK
+from playd.ops.drills.failing_disk import UNREADABLE
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import DrillError
 from playd.ops.drills.scenarios.steps import ON_ITS_WAY_S, entries, resume
@@ -23,6 +28,7 @@ BYTES: Final = b"by hand, with bytes that are no text: \x00\xff"
 async def kill_file(stage: Stage) -> None:
     disk, path, elsewhere = stage.world.disk, stage.state / HALT_FILE, stage.directory / "elsewhere"
     disk.mkdir(elsewhere)
+    stage.on_a_bad_host()
     await stage.open(settings=f'[halt]\nextra_file = "{elsewhere / HALT_FILE}"')
 
     async def halted() -> Any:
@@ -46,6 +52,13 @@ async def kill_file(stage: Stage) -> None:
     await _everything_halted(stage, away, partial(disk.remove_tree, elsewhere), partial(disk.mkdir, elsewhere))
     disk.mkdir(elsewhere)
     await _lifted(stage, "directory there again, resume by a person")
+    close = partial(stage.host, DISK, kind=UNREADABLE, files=[HALT_FILE])
+    await _everything_halted(stage, "directories unreadable", close, partial(stage.host_is_well, DISK))
+    refused = await resume(stage, ALL)
+    stage.report.require(refused.code == 8, "resume beside unreadable directories", f"refused with exit {refused.code}")
+    stage.host_is_well(DISK)
+    await stage.stays("directories readable", halted, "the halt stands", WATCHED_S)
+    await _lifted(stage, "directories readable, resume by a person")
 
 
 async def _lifted(stage: Stage, fault: str) -> None:
@@ -53,7 +66,7 @@ async def _lifted(stage: Stage, fault: str) -> None:
     stage.report.require(lifted.code == 0, fault, f"exit {lifted.code}")
 
 
-async def _everything_halted(stage: Stage, fault: str, make: Callable[[], None], end: Callable[[], None]) -> None:
+async def _everything_halted(stage: Stage, fault: str, make: Callable[[], object], end: Callable[[], object]) -> None:
     """
     Level 2 on everything, within a second by the halt's own stamp: how often we look is not the daemon's delay.
 
