@@ -219,8 +219,8 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-26", 1, "panic under fire",
-        "panic of an instance in a thin market, of a symbol with a throttled and a lost close, of an account, of all, beside"
-        " a dead daemon, of what cannot be closed, by the guardian",
+        "panic of an instance, a symbol, an account, all: with a throttled and a lost close, beside a dead daemon; in a thin"
+        " market; of what cannot be closed",
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
         incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0,
         # A daemon that was stopped in the middle of a fill finds, when it goes on, a stop unconfirmed for seconds.

@@ -1,7 +1,8 @@
 """
-DRL-26: panic under fire, in every scope: of an instance in a thin market, of a symbol whose closing order is throttled and then
-its answer lost, of everything, of a symbol that cannot be closed, of the account by the guardian, the daemon being stopped.
+DRL-26: panic under fire, in every scope: an instance, a symbol, an account, everything.
 
+Each scope is closed while its closing order is throttled and, when it is taken, the answer lost; each by the guardian, because
+the daemon is dead or stopped; an instance in a market that takes a part of it a minute; a symbol that cannot be closed.
 It ends flat and verified, or says with exit 11 and a critical incident that it did not; a stop stays until its position is
 gone.
 """
@@ -12,8 +13,8 @@ from typing import Any, Final
 import anyio
 
 from playd.ops.drills.local_exchange import ACCOUNT
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS
-from playd.ops.drills.programs import Ran, until
+from playd.ops.drills.plays import HELD, HELD_SYMBOL, PLAYS
+from playd.ops.drills.programs import until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.steps import (
@@ -28,13 +29,18 @@ from playd.ops.drills.scenarios.steps import (
     resume,
 )
 from playd.ops.drills.stage import SPEED, Stage
-from playd.orders.halts import ALL
+from playd.orders.halts import ALL, instance_scope
 from playd.world.ports import ChildSignal
 
 THIN: Final = ("--depth-usdt", "0.8")
 """One step at each of its fifty levels in a minute: a third of the position."""
 
 LARGE: Final = {**PLAYS, HELD: PLAYS[HELD].replace("value: 10}", "value: 30}")}
+
+INSTANCE, SYMBOL, WHOLE = HELD, f"symbol:{ACCOUNT}/{HELD_SYMBOL}", f"account:{ACCOUNT}"
+SCOPES: Final = (INSTANCE, SYMBOL, WHOLE, ALL)
+WIDE: Final = (WHOLE, ALL)
+"""They are agreed to by their phrase, and stop everybody."""
 
 FLAT_S: Final = 20.0
 UNDER_FIRE_S: Final = 40.0
@@ -50,31 +56,59 @@ UNFINISHED: Final = "PANIC_UNFINISHED"
 async def panic(stage: Stage) -> None:
     await stage.open(plays=LARGE)
     await _thin_market(stage)
-    await _under_fire(stage)
-    await _everybody(stage, "panic of the account", f"account:{ACCOUNT}")
-    await _everybody(stage, "panic of everything", ALL)
-    await _daemon_dead(stage)
+    for scope in SCOPES:
+        await _under_fire(stage, scope)
+    for scope in (INSTANCE, SYMBOL, ALL):
+        await _daemon_dead(stage, scope)
     await _not_to_be_closed(stage)
     await _by_the_guardian(stage)
 
 
-async def _panic(stage: Stage, fault: str, scope: str, limit_s: float, *given: str) -> Ran:
-    """Panic of a scope, which ends flat and verified in time."""
+async def _panic(stage: Stage, fault: str, scope: str, limit_s: float) -> None:
+    """Panic of a scope, which ends in time, flat and verified, and takes no stop from what is still open."""
+    bare = len((await stage.venue()).lapses)
     began_s = stage.report.inject("panic", scope)
-    ran = await stage.ctl("panic", scope, *(given or ("--yes",)), "--reason", "drill", "--json")
+    agreed = ("--confirm", f"PANIC {scope}") if scope in WIDE else ("--yes",)
+    ran = await stage.ctl("panic", scope, *agreed, "--reason", "drill", "--json")
     took_s = stage.world.clock.mono_s() - began_s
-    stage.report.require(ran.code == 0, fault, f"exit {ran.code}")
+    venue = await stage.venue()
+    left = [f"{held} {symbol}" for symbol, held in venue.positions.items() if held and (scope in WIDE or symbol == HELD_SYMBOL)]
+    seen = f"exit {ran.code}, left at the venue: {', '.join(left) or 'nothing'}"
+    stage.report.require(ran.code == 0 and ran.data["flat"] and not left, fault, seen)
     stage.report.saw(fault, "flat and verified", recovery_s=took_s, limit_s=limit_s)
-    return ran
+    lapses = venue.lapses[bare:]
+    stage.report.require(not lapses, fault, f"positions that lost their stop before they were gone: {lapses or 'none'}")
+    if scope in WIDE:
+        resting = await stage.resting()
+        stage.report.require(not resting, fault, f"entries that rest: {', '.join(resting.values()) or 'none'}")
 
 
-async def _may_begin_again(stage: Stage, scope: str, *names: str) -> None:
-    """A person lifts a panic, and starts whom it has stopped: a lifted panic starts nothing by itself."""
-    lifted = await resume(stage, scope)
+async def _may_begin_again(stage: Stage, scope: str) -> None:
+    """A person lifts a panic that the daemon has carried out, which it takes at once."""
+    _halt_file_removed(stage, scope)
+    lifted = await resume(stage, _stored(scope))
     stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}: {lifted.text.strip()[:120]}")
-    for name in names:
+    await _started(stage, scope)
+
+
+async def _started(stage: Stage, scope: str) -> None:
+    """A person starts whom a panic has stopped: a lifted one starts nothing by itself."""
+    for name in stage.plays if scope in WIDE else (HELD,):
         await stage.ctl("start", name)
     await stage.until_covered(HELD_SYMBOL)
+
+
+def _halt_file_removed(stage: Stage, scope: str) -> None:
+    if scope == ALL:
+        path = stage.state / HALT_FILE
+        is_there = stage.world.disk.exists(path)
+        stage.report.require(is_there, f"panic of {scope}", f"{HALT_FILE} was written, for a person to remove")
+        stage.world.disk.remove(path)
+
+
+def _stored(scope: str) -> str:
+    """A scope as halts are called."""
+    return instance_scope(HELD) if scope == INSTANCE else scope
 
 
 async def _thin_market(stage: Stage) -> None:
@@ -82,17 +116,14 @@ async def _thin_market(stage: Stage) -> None:
     fault = "panic of an instance in a thin market"
     await _market(stage, THIN)
     await _whole(stage)
-    before, began = await _venue_positions(stage), len((await stage.venue()).creates)
+    held, began = (await _venue_positions(stage))[HELD_SYMBOL], len((await stage.venue()).creates)
     await stage.exchange.release(SPEED)
-    ran = await _panic(stage, fault, HELD, UNDER_FIRE_S)
-    after, venue = await _venue_positions(stage), await stage.venue()
-    closes = [params for _, params in venue.creates[began:] if params["symbol"] == HELD_SYMBOL and params.get("reduceOnly")]
-    stage.report.require(ran.data["flat"] and before[HELD_SYMBOL] and not after[HELD_SYMBOL], fault, "flat at the venue")
-    stage.report.require(len(closes) > 1, fault, f"closed in {len(closes)} parts")
-    naked_ms = venue.naked_ms.get(HELD_SYMBOL, 0)
-    stage.report.require(not naked_ms, fault, f"its stop stayed until it was flat: {naked_ms} ms without one")
+    await _panic(stage, fault, INSTANCE, UNDER_FIRE_S)
+    made = [params for _, params in (await stage.venue()).creates[began:]]
+    closes = [params for params in made if params["symbol"] == HELD_SYMBOL and params.get("reduceOnly")]
+    stage.report.require(held and len(closes) > 1, fault, f"{held} {HELD_SYMBOL} closed in {len(closes)} parts")
     await _market(stage, ())
-    await _may_begin_again(stage, f"instance:{HELD}", HELD)
+    await _may_begin_again(stage, INSTANCE)
 
 
 async def _market(stage: Stage, terms: tuple[str, ...]) -> None:
@@ -102,41 +133,17 @@ async def _market(stage: Stage, terms: tuple[str, ...]) -> None:
     await stage.exchange.start(SPEED)
 
 
-async def _under_fire(stage: Stage) -> None:
-    """Panic of a symbol: its closing order is throttled, and when it is taken its answer is lost."""
-    fault = "panic of a symbol, closing order throttled, then its answer lost"
-    await holds_still(stage, BUSY, BUSY_SYMBOL)
-    orders = {"path": CREATE, "symbol": BUSY_SYMBOL}
+async def _under_fire(stage: Stage, scope: str) -> None:
+    """The closing order is throttled, and when it is taken its answer is lost."""
+    fault = f"panic of {scope}, closing order throttled, then its answer lost"
+    await holds_still(stage, HELD, HELD_SYMBOL)
+    orders = {"path": CREATE, "symbol": HELD_SYMBOL}
     await arm(stage, "answer", orders, given={"code": 10006})
-    began_s = await arm(stage, "drop_reply", orders, when={"after": 1})
-    scope = f"symbol:{ACCOUNT}/{BUSY_SYMBOL}"
-    ran = await stage.ctl("panic", scope, "--yes", "--reason", "drill", "--json")
-    took_s = stage.world.clock.mono_s() - began_s
-    left = (await stage.venue()).positions[BUSY_SYMBOL]
-    stage.report.require(ran.code == 0 and ran.data["flat"] and not left, fault, f"exit {ran.code}, {left} left at the venue")
-    stage.report.saw(fault, "answered", recovery_s=took_s, limit_s=UNDER_FIRE_S)
+    await arm(stage, "drop_reply", orders, when={"after": 1})
+    await _panic(stage, fault, scope, UNDER_FIRE_S)
     await heal(stage)
     await stage.exchange.release(SPEED)
-    lifted = await resume(stage, scope)
-    stage.report.require(lifted.code == 0, "resume by a person", f"exit {lifted.code}: {lifted.text.strip()[:120]}")
-
-
-async def _everybody(stage: Stage, fault: str, scope: str) -> None:
-    """Panic of an account, or of all at once, which needs its phrase; then everybody begins again, each by a person."""
-    await stage.until_covered(HELD_SYMBOL)
-    began_s = stage.report.inject("panic", scope)
-    ran = await stage.ctl("panic", scope, "--confirm", f"PANIC {scope}", "--reason", "drill", "--json")
-    took_s = stage.world.clock.mono_s() - began_s
-    stage.report.require(ran.code == 0, fault, f"exit {ran.code}")
-    stage.report.require(not any((await _venue_positions(stage)).values()), fault, "flat at the venue, every symbol")
-    resting = await stage.resting()
-    stage.report.require(not resting, fault, f"entries that rest: {', '.join(resting.values()) or 'none'}")
-    stage.report.saw(fault, "answered", recovery_s=took_s, limit_s=FLAT_S)
-    if scope == ALL:
-        left = stage.world.disk.exists(stage.state / HALT_FILE)
-        stage.report.require(left, fault, f"{HALT_FILE} was written, for a person to remove")
-        stage.world.disk.remove(stage.state / HALT_FILE)
-    await _may_begin_again(stage, scope, *stage.plays)
+    await _may_begin_again(stage, scope)
 
 
 async def _whole(stage: Stage) -> None:
@@ -155,34 +162,35 @@ async def _whole(stage: Stage) -> None:
         raise CannotRun(f"{HELD_SYMBOL} was not entered as a whole within {TRADED_S:g} s")
 
 
-async def _daemon_dead(stage: Stage) -> None:
-    """Panic of a symbol while the daemon is dead: the guardian carries it out, and the next life of the daemon knows of it."""
-    fault, scope = "panic of a symbol, daemon killed", f"symbol:{ACCOUNT}/{HELD_SYMBOL}"
+async def _daemon_dead(stage: Stage, scope: str) -> None:
+    """The daemon is killed: the guardian carries the panic out, and the next life of the daemon knows of it."""
+    fault = f"panic of {scope}, daemon killed"
     await holds_still(stage, HELD, HELD_SYMBOL)
     stage.report.inject("SIGKILL", "daemon")
     await stage.daemon.kill()
-    ran = await _panic(stage, fault, scope, FLAT_S)
-    left = (await _venue_positions(stage))[HELD_SYMBOL]
-    stage.report.require(ran.data["flat"] and not left, fault, f"the guardian answers: {left} left at the venue")
+    await _panic(stage, fault, scope, FLAT_S)
     await stage.exchange.release(SPEED)
     await stage.start_daemon()
+    await stage.expect(fault, lambda: _guardians(stage), _level, FOLLOWS_S)
+    _halt_file_removed(stage, scope)
+    await lifted_by_a_person(stage, _stored(scope), fault, FOLLOWS_S)
+    await _started(stage, scope)
 
-    async def halted() -> Any:
-        return stage.halt("GUARDIAN_PANIC")
 
-    await stage.expect(fault, halted, lambda row: f"started again: level {row['level']} on {row['scope']}", FOLLOWS_S)
-    await lifted_by_a_person(stage, scope, fault, FOLLOWS_S)
-    await stage.ctl("start", HELD)
-    await stage.until_covered(HELD_SYMBOL)
+async def _guardians(stage: Stage) -> Any:
+    return stage.halt("GUARDIAN_PANIC")
+
+
+def _level(row: dict[str, Any]) -> str:
+    return f"the daemon knows of it: level {row['level']} on {row['scope']}"
 
 
 async def _not_to_be_closed(stage: Stage) -> None:
     """No closing order is taken for longer than a panic waits: it says so, the stop stays, and it goes on by itself."""
-    fault = "panic of a symbol, no closing order is taken"
-    scope = f"symbol:{ACCOUNT}/{HELD_SYMBOL}"
+    fault = f"panic of {SYMBOL}, no closing order is taken"
     await holds_still(stage, HELD, HELD_SYMBOL)
     began_s = await arm(stage, "answer", {"path": CREATE, "symbol": HELD_SYMBOL}, times=0, given={"code": 10006})
-    ran = await stage.ctl("panic", scope, "--yes", "--reason", "drill", "--json")
+    ran = await stage.ctl("panic", SYMBOL, "--yes", "--reason", "drill", "--json")
     took_s = stage.world.clock.mono_s() - began_s
     stage.report.saw(fault, f"exit {ran.code}", recovery_s=took_s, limit_s=GIVEN_UP_S)
     stage.report.require(ran.code == INCOMPLETE, fault, f"exit {ran.code}, expected {INCOMPLETE}")
@@ -200,24 +208,18 @@ async def _not_to_be_closed(stage: Stage) -> None:
 
     seen = "flat without another command, the incident is over"
     await stage.expect("closing orders are taken again", flat, seen, FOLLOWS_S, since_s=healed_s)
-    await _may_begin_again(stage, scope, HELD)
+    await _may_begin_again(stage, SYMBOL)
 
 
 async def _by_the_guardian(stage: Stage) -> None:
-    fault = "panic of the account, daemon stopped"
+    fault = f"panic of {WHOLE}, daemon stopped"
     await stage.exchange.inside_a_minute()
     stage.report.inject("SIGSTOP", "daemon")
     stage.daemon.send(ChildSignal.STOP)
-    ran = await _panic(stage, fault, f"account:{ACCOUNT}", FLAT_S)
-    flat = ran.data["flat"] and not any((await _venue_positions(stage)).values())
-    stage.report.require(flat, fault, "the guardian answers: flat at the venue, every symbol")
+    await _panic(stage, fault, WHOLE, FLAT_S)
     stage.daemon.send(ChildSignal.CONT)
     await stage.exchange.release(SPEED)
-
-    async def halted() -> Any:
-        return stage.halt("GUARDIAN_PANIC")
-
-    await stage.expect("daemon goes on", halted, lambda row: f"halt GUARDIAN_PANIC of level {row['level']}", FOLLOWS_S)
+    await stage.expect("daemon goes on", lambda: _guardians(stage), _level, FOLLOWS_S)
 
     async def stays_flat() -> bool:
         return not any((await _venue_positions(stage)).values())
