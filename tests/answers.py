@@ -41,6 +41,13 @@ def check_answer(result: dict[str, Any]) -> None:
         assert not wrong, f"{name}: " + "; ".join(wrong[:10])
 
 
+def check_data(method: str, data: Any) -> None:
+    """The same of what a method itself returned, for tests that bring it to an answer without a socket."""
+    schema = result_schema(method)
+    wrong = faults(data, schema["properties"]["data"], schema, "data")
+    assert not wrong, f"{method}: " + "; ".join(wrong[:10])
+
+
 def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], place: str) -> list[str]:
     """What is wrong with a value, each with its place. A keyword of JSON Schema that nobody checks here is a fault too."""
     if reference := schema.get("$ref"):

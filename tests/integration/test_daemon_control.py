@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from playd.ops.events import EVENTS
 from playd.ops.meters import METRICS
 from tests.integration.daemon_kit import DaemonProcess, ctl, ctl_json, daemon, environment, program, run
+from tests.unit.cli.test_playctl import COMMANDS
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +121,59 @@ def test_a_slip_in_a_name_is_refused_and_neither_followed_nor_answered_with_noth
     done = ctl(running.state, *words.split())
     assert (done.returncode, done.stdout) == (code, "")
     assert near in done.stderr
+
+
+SCOPES = ("nosuch", "instance:nosuch", "account:nosuch", "symbol:nosuch/BTCUSDT", "symbol:{account}/NOSUCH")
+UNKNOWN = (
+    *(
+        "status nosuch",
+        "list nosuch",
+        "show nosuch",
+        "explain nosuch",
+        "why nosuch",
+        "logs nosuch",
+        "events nosuch",
+        "pnl nosuch",
+    ),
+    *(f"{word} --owner nosuch" for word in ("positions", "orders", "fills", "pnl")),
+    *(f"{word} --account nosuch" for word in ("positions", "orders", "fills", "pnl", "logs", "events", "preflight nosuch")),
+    "add ema_cross_rsi --as new --mode demo --account nosuch",
+    *(f"{word} nosuch" for word in ("remove", "enable", "disable", "start", "restart", "stop", "reset-failed", "reset-state")),
+    *(f"{word} {scope} --reason x" for word in ("pause", "halt", "resume") for scope in SCOPES),
+    *(f"panic {scope} --yes --reason x" for scope in SCOPES),
+    *("position close nosuch/BTCUSDT", "position close {account}/NOSUCH", "order cancel nosuch"),
+    *("reconcile nosuch", "reconcile replay 999999999", "accept nosuch/BTCUSDT", "accept {account}/NOSUCH"),
+    *("adopt BTCUSDT --to nosuch", "adopt NOSUCH --to bollinger", "adopt BTCUSDT --to bollinger --account nosuch"),
+    *("orphan close nosuch", "preflight nosuch", "readiness nosuch", "arm nosuch", "disarm nosuch"),
+    *("incident show nosuch", *(f"incident {word} nosuch --note x" for word in ("ack", "note", "resolve"))),
+    *("notify retry 999", "notify drop 999", "notify test --route nosuch", "notify verify 000000"),
+    *("backup verify nosuch", "creds check nosuch", "creds reload nosuch"),
+    *("parity run nosuch", "parity run --date 2001-01-31"),
+)
+NAMES_NOTHING = {
+    *("balance", "halts", "intents", "guardian", "version", "completion", "health", "doctor", "metrics", "slo", "limits"),
+    *("incident list", "notify list", "orphan list", "backup now", "backup list", "audit verify", "parity show"),
+    *("config show", "config check", "config reload", "evidence list", "evidence import", "waive"),
+}
+"""Of what there is here: a file of evidence is the caller's own, and what may be waived is a rule."""
+
+
+@pytest.fixture(scope="module")
+def account(running: DaemonProcess) -> str:
+    """One that is open."""
+    return next(str(row["account"]) for row in ctl_json(running.state, "list") if row["name"] == "bollinger")
+
+
+@pytest.mark.parametrize("words", UNKNOWN)
+def test_whatever_is_named_and_is_not_there_ends_with_4(running: DaemonProcess, account: str, words: str) -> None:
+    done = ctl(running.state, *words.format(account=account).split())
+    assert (done.returncode, done.stdout) == (4, ""), done.stderr
+
+
+def test_every_command_that_names_something_is_asked_for_what_is_not_there() -> None:
+    asked = {name for name in COMMANDS for words in UNKNOWN if words == name or words.startswith(f"{name} ")}
+    assert asked | NAMES_NOTHING == set(COMMANDS)
+    assert not asked & NAMES_NOTHING
 
 
 def test_what_holds_for_an_instance_is_shown_with_its_origin_and_status_with_every_column(running: DaemonProcess) -> None:

@@ -1,10 +1,14 @@
 """`playd run` from an empty directory to a clean stop, steered by `playctl`."""
 
+import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -137,7 +141,7 @@ def test_a_broken_play_is_6_with_its_place(running: DaemonProcess, tmp_path: Pat
 
 def test_live_is_refused_with_its_reason(running: DaemonProcess) -> None:
     result = ctl(running.state, "add", str(EMA), "--as", "real", "--mode", "live", "--account", "live")
-    assert result.returncode == 8
+    assert result.returncode == 4
     assert "no account 'live' is configured" in result.stderr
 
 
@@ -174,6 +178,59 @@ def test_panic_closes_the_position_and_a_stop_ends_clean(tmp_path: Path) -> None
         assert stale.returncode == 7
         assert stale.stdout.startswith("daemon not running, data as of ")
         assert ctl_json(tmp_path, command)["source"] == "ledger"
+
+
+OFFLINE = ("status", "positions", "fills", "logs", "events", "incident list")
+
+
+def test_what_a_killed_daemon_left_is_shown_also_where_nothing_can_be_written(tmp_path: Path) -> None:
+    with daemon(tmp_path, *FAST) as process:
+        process.wait_for("daemon.ready")
+        process.wait_for("fill.booked", action="enter")
+        process.process.kill()
+        process.process.wait()
+    assert (tmp_path / "ledger.sqlite-wal").stat().st_size, "what was committed last stands in the log"
+    shown = all_shown(tmp_path)
+    assert shown["fills"]
+    # Whoever runs this may be the superuser, whom no rights keep from writing: nobody in particular looks.
+    with TemporaryDirectory() as folder:
+        sealed = Path(folder) / "state"
+        shutil.copytree(tmp_path, sealed, ignore=shutil.ignore_patterns("run"))
+        for path in (sealed, *sealed.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        Path(folder).chmod(0o755)
+        before = {path: path.stat().st_mtime_ns for path in sealed.rglob("*")}
+        with as_nobody():
+            assert all_shown(sealed) == shown
+        assert {path: path.stat().st_mtime_ns for path in sealed.rglob("*")} == before
+        for path in (sealed, *sealed.rglob("*")):
+            path.chmod(0o700)
+
+
+def all_shown(state: Path) -> dict[str, Any]:
+    """What is shown without a daemon by each command that can."""
+    found = {}
+    for command in OFFLINE:
+        told = ctl(state, *command.split())
+        assert told.returncode == 7, told.stderr
+        first, *rows = told.stdout.splitlines()
+        assert first.startswith("daemon not running, data as of 20"), told.stdout
+        assert rows, "titles, lines, or that there is none"
+        found[command] = ctl_json(state, *command.split())["rows"]
+    return found
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """The rights of somebody to whom nothing belongs, where this process may take them."""
+    if os.getuid():
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
 
 
 def test_positions_and_pauses_outlive_a_clean_stop(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from playd import __version__
 from playd.cli.offline_record import record_offline
 from playd.control.ops_tables import BACKUPS
 from playd.control.render import Output, json_text, render_rows
-from playd.core.errors import PlaydError, RecordError, SettingsError
+from playd.core.errors import PlaydError, RecordError
 from playd.ops.ages import is_ahead
 from playd.ops.backup import FOLDER, BackupError, Manifest, backups, describe, make_backup, prune, verify_backup
 from playd.ops.ownership import close_if_unused
@@ -28,6 +28,12 @@ from playd.world.refused import cannot_open
 
 NOT_WHOLE: Final = 10
 PHRASE_NEEDED: Final = 8
+
+
+class NoSuchBackup(PlaydError):
+    """There is no backup of that name."""
+
+    exit_code = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +156,13 @@ def _settings(world: World, options: BackupOptions) -> Loaded:
 
 
 def _folder(world: World, loaded: Loaded, name: str) -> PurePath:
-    """The folder of a backup that is named by its time or by a path. Raises `SettingsError` naming the newest ones."""
+    """The folder of a backup that is named by its time or by a path. Raises `NoSuchBackup` naming the newest ones."""
     state = loaded.locations.state_dir
     for folder in (state / FOLDER / name, world.process.working_dir() / name):
         if name and world.disk.exists(folder):
             return folder
     known = ", ".join(each.name for each in backups(world.disk, state)[:3]) or "none"
-    raise SettingsError(f"backup {name!r}: found nothing of that name, expected a folder or one of {state / FOLDER}: {known}")
+    raise NoSuchBackup(f"backup {name!r}: found nothing of that name, expected a folder or one of {state / FOLDER}: {known}")
 
 
 def _make(

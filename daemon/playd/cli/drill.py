@@ -64,6 +64,12 @@ ALL_COLUMNS: Final = (
 )
 
 
+class NoSuchDrill(PlaydError):
+    """There is no drill of that number."""
+
+    exit_code = 4
+
+
 @dataclass(frozen=True, slots=True)
 class DrillOptions:
     """The arguments of `playd drill run`: a drill's number, or `all`, of which `jobs` run at a time."""
@@ -96,7 +102,7 @@ def run_drills(options: DrillOptions) -> int:
     """
     Run one drill or all of them; 0 passed, 2 not built; else 1 for one drill and 10 for all, also where one could not be run.
 
-    Raises `SettingsError`, `OSError`.
+    Raises `NoSuchDrill`, `SettingsError`, `OSError`.
     """
     chosen = _chosen(options.drill)
     if not chosen:
@@ -115,16 +121,16 @@ def run_drills(options: DrillOptions) -> int:
 
 
 def _chosen(name: str) -> tuple[Drill, ...]:
-    """The drills to run; none, with a word why, when there is no such drill or it is not built."""
+    """The drills to run; none, with a word why, of one that is not built. Raises `NoSuchDrill`."""
     if name == ALL:
         return tuple(drill for drill in DRILLS if drill.id in SCENARIOS)
     number = name.upper().removeprefix("DRL-")
     drill = BY_ID.get(f"DRL-{number.zfill(2)}")
     if drill is None:
-        _say(f"playd: no drill {name!r}; `playd drill list` shows all, such as DRL-13")
-    elif drill.id not in SCENARIOS:
+        raise NoSuchDrill(f"no drill {name!r}; `playd drill list` shows all, such as DRL-13")
+    if drill.id not in SCENARIOS:
         _say(f"playd: {drill.id} ({drill.name}) is not built in this version; `playd drill list` shows what is")
-    return (drill,) if drill is not None and drill.id in SCENARIOS else ()
+    return (drill,) if drill.id in SCENARIOS else ()
 
 
 async def _main(world: World, drills: Sequence[Drill], state: PurePath, options: DrillOptions) -> int:

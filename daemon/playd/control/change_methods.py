@@ -36,6 +36,7 @@ from playd.orders.reconcile import DiffClass, Difference
 from playd.orders.rows import OrderRow
 from playd.settings.limits_model import Risk
 from playd.settings.words import nearest_word
+from playd.supervisor.admission import UNKNOWN_ACCOUNT
 from playd.supervisor.commands import Incomplete
 from playd.supervisor.enrol import Wish
 from playd.supervisor.errors import CommandRefused, NoSuchInstance, NotRunning
@@ -43,6 +44,9 @@ from playd.supervisor.slot import Slot, Statistics
 
 YES: Final = "y"
 """What stands in place of a phrase where somebody wants to see first what will be done, and no real money is in it."""
+
+_CODE_OF: Final = {"PLAY_INVALID": Code.INVALID, UNKNOWN_ACCOUNT: Code.NOT_FOUND}
+"""What is no rule among the refusals of the supervisor."""
 
 CANCEL_WITHIN_S: Final = 10.0
 """How long a cancel waits for the venue's last word before it answers with what is known."""
@@ -267,7 +271,7 @@ def lifecycle_row(daemon: Daemon, slot: Slot) -> LifecycleRow:
 def as_rpc(daemon: Daemon, error: Exception) -> RpcError:
     """The answer for an error of the supervisor."""
     if isinstance(error, CommandRefused):
-        code = Code.INVALID if error.code == "PLAY_INVALID" else Code.REFUSED
+        code = _CODE_OF.get(error.code, Code.REFUSED)
         return RpcError(code, str(error), reason=error.code, hint=error.hint)
     if isinstance(error, NoSuchInstance):
         return RpcError(Code.NOT_FOUND, str(error))

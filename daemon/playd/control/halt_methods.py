@@ -78,6 +78,7 @@ async def lift_halt(daemon: Daemon, params: LiftHalt, call: Call) -> Lifted:
     scope = parse_scope(params.scope, daemon.supervisor.slots, _aliases(daemon))
     held = daemon.halts.in_force(scope.stored)
     if not held:
+        await refuse_unknown(daemon, scope)
         raise RpcError(Code.NOT_RUNNING, f"no halt is in force on {scope.text}", reason="not_halted")
     level = (daemon.halts.highest(scope.stored) or held[0]).level
     phrase = f"RESUME {scope.text}"

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import orjson
 
 from playd.control import rows
-from playd.control.asked_for import account_named, names_in_messages, owner_of
+from playd.control.asked_for import account_named, names_in_messages, owner_of, warn_of_symbol
 from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.figures import rfc3339
@@ -37,6 +37,7 @@ async def query_logs(daemon: Daemon, params: LogQuery, call: Call) -> list[LogLi
         account_named(daemon, params.account)
         if params.instance is not None:
             names_in_messages(daemon, params.instance)
+        warn_of_symbol(daemon, params.symbol, call)
     size = 0
     for at in range(len(found), 0, -1):
         size += len(orjson.dumps(found[at - 1]))
@@ -81,6 +82,8 @@ async def query_events(daemon: Daemon, params: EventQuery, call: Call) -> list[J
         _say_more(call)
     elif left <= 0 and len(found) < params.limit:
         call.warnings.append(("not_all", f"only the newest {SCANNED_BYTES // 2**20} MiB of the journal were looked through"))
+    if not found and params.cursor is None:
+        warn_of_symbol(daemon, params.symbol, call)
     named = (
         {"time": rfc3339(each["ts_ms"]), "name": rows.owner_name(daemon, each["instance"] or "")} for each in reversed(found)
     )

@@ -78,15 +78,17 @@ def scopes_around(accounts: Accounts, scope: Scope, *, opening: bool = False) ->
 
 
 async def refuse_unknown(daemon: Daemon, scope: Scope) -> bool:
+    """Whether the symbol of a scope is known, as `refuse_symbol` says; other scopes are."""
+    return scope.kind != "symbol" or await refuse_symbol(daemon, *scope.target.split("/"))
+
+
+async def refuse_symbol(daemon: Daemon, alias: str, symbol: str) -> bool:
     """
-    Whether the symbol of a scope is known: of an instance, of the books, or on the venue's list. Other scopes are.
+    Whether a symbol of an account is known: of an instance, of the books, or on the venue's list.
 
     False where the venue does not say so, or its account is not open. Raises `RpcError` naming the nearest symbol for one
     that it does not list.
     """
-    if scope.kind != "symbol":
-        return True
-    alias, symbol = scope.target.split("/")
     known = {slot.record.symbol for slot in daemon.supervisor.slots.values() if slot.record.account == alias}
     held = daemon.accounts.held.get(alias)
     account = None if held is None else held.reachable

@@ -13,11 +13,12 @@ from playd.control.dispatch import Call
 from playd.control.figures import rounded
 from playd.control.params import AcceptDifference, Adopt, CancelOrder, CloseOrphan, Nothing
 from playd.control.protocol import Code, RpcError
+from playd.control.scopes import refuse_symbol
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.modes import Mode
 from playd.core.orders import Side
-from playd.orders.acceptance import AcceptRefused, Unexplained
+from playd.orders.acceptance import NO_DIFFERENCE, AcceptRefused, Unexplained
 from playd.orders.account import Account
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import text
@@ -91,7 +92,11 @@ async def accept_difference(daemon: Daemon, params: AcceptDifference, call: Call
         done = await account.acceptance.accept(
             params.symbol, price, missing=missing, far=params.far, key=call.key, actor=call.actor
         )
-    except (AcceptRefused, VenueError, LinkError) as error:
+    except AcceptRefused as error:
+        if error.code == NO_DIFFERENCE:  # of a mistyped symbol anybody could say that
+            await refuse_symbol(daemon, account.alias, params.symbol)
+        raise _refusal(error) from error
+    except (VenueError, LinkError) as error:
         raise _refusal(error) from error
     await daemon.journal.synced()
     at = price if price is not None else done.entry_price

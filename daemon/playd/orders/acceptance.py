@@ -35,6 +35,9 @@ _FAR: Final = Decimal("0.2")
 
 _ZERO: Final = Decimal(0)
 
+NO_DIFFERENCE: Final = "NO_DIFFERENCE"
+"""Ledger and venue agree."""
+
 
 class AcceptRefused(Exception):
     """A difference that cannot be accepted. `code` is stable; nothing was recorded."""
@@ -118,7 +121,7 @@ class Acceptance:
             raise LinkError(report.error)
         found = [each for each in report.differences if each.symbol == symbol and each.cls is DiffClass.POSITION]
         if not found or found[0].key.startswith(OTHERS):  # what others hold is booked by itself at the second look
-            raise AcceptRefused("NO_DIFFERENCE", f"ledger and venue agree about the position on {symbol} of {desk.alias}")
+            raise AcceptRefused(NO_DIFFERENCE, f"ledger and venue agree about the position on {symbol} of {desk.alias}")
         if symbol in reconciler.hedged():
             note = f"{symbol} is in hedge mode at the venue, and the books have one position: nobody can say which side differs"
             close_it = f"`playctl panic symbol:{desk.alias}/{symbol}` closes both sides"

@@ -24,6 +24,9 @@ ENVIRONMENTS_OF: Final = {
 }
 """Where each mode's orders may go. Shadow sends none."""
 
+UNKNOWN_ACCOUNT: Final = "UNKNOWN_ACCOUNT"
+"""The account that was named is none that anybody configured."""
+
 OWN_CONDITIONAL: Final = 2
 """Orders of one instance that wait for a price at the venue: the stop and the target that hang on its position."""
 
@@ -147,7 +150,7 @@ def _account(record: InstanceRecord, around: Circumstances) -> Refused | None:
         hint = "name one that playd.toml has: playctl add … --account ALIAS"
         return Refused("NO_ACCOUNT", f"mode {record.mode} needs an account", hint)
     if around.account_environment is None:
-        return Refused("NO_ACCOUNT", f"no account {record.account!r} is configured", "add it to playd.toml")
+        return Refused(UNKNOWN_ACCOUNT, f"no account {record.account!r} is configured", "add it to playd.toml")
     allowed = ENVIRONMENTS_OF[record.mode]
     if around.account_environment not in allowed:
         wanted, found = " or ".join(allowed), around.account_environment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playd.cli.drill import exit_code
+from playd.cli.drill import DrillOptions, NoSuchDrill, exit_code, run_drills
 from playd.ops.drills.catalog import BY_ID
 from playd.ops.drills.report import Report
 from playd.ops.drills.run import Outcome
@@ -32,3 +32,9 @@ PASSED, FAILED, NOT_RUN = outcome(held=True), outcome(held=False), outcome(held=
 )
 def test_one_that_failed_and_one_of_all_end_apart(outcomes: list[Outcome], wanted: str, code: int) -> None:
     assert exit_code(outcomes, wanted) == code
+
+
+def test_a_drill_that_there_is_not_ends_as_any_target_that_there_is_not() -> None:
+    with pytest.raises(NoSuchDrill, match="no drill '99'") as refused:
+        run_drills(DrillOptions("99", "", as_json=False, jobs=1))
+    assert refused.value.exit_code == 4

@@ -23,6 +23,7 @@ from playd.venues.bybit.venue import BybitVenue, open_bybit_venue
 from playd.venues.bybit.venue_clock import VenueClock
 from playd.venues.port import Priority, StreamDown, StreamUp
 from playd.world.virtual import VirtualWorld, virtual_world
+from tests.answers import check_data
 from tests.fake_bybit import FakeBybit, FreeBudget, Seen, account, code, ok
 from tests.simulation.order_world import MemoryJournal
 
@@ -51,7 +52,9 @@ class Scene:
 
     async def change(self, key: str) -> Any:
         self.world.disk.write_replace(FILE, f"api_key={key}\napi_secret=s\n".encode(), keep_previous=False)
-        return await self.rekeying.change("main", "uid:0(root)")
+        said = await self.rekeying.change("main", "uid:0(root)")
+        check_data("creds.reload", said)
+        return said
 
 
 @asynccontextmanager

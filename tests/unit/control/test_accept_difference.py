@@ -12,6 +12,7 @@ from playd.control.protocol import Code, RpcError
 from playd.control.stranger_methods import accept_difference
 from playd.core.errors import LinkError
 from playd.orders.acceptance import AcceptRefused, Closing, Unexplained
+from tests.answers import check_data
 
 pytestmark = pytest.mark.anyio
 
@@ -48,8 +49,8 @@ def daemon(acceptance: Acceptance, banned_s: float = 0.0) -> Any:
 
     desk = SimpleNamespace(budget=SimpleNamespace(banned_for_s=banned_s))
     account = SimpleNamespace(alias="main", acceptance=acceptance, desk=desk)
-    slot = SimpleNamespace(name="alpha", record=SimpleNamespace(uid="u1"))
-    held = {"main": SimpleNamespace(account=account, running=account, refused="", step="running")}
+    slot = SimpleNamespace(name="alpha", record=SimpleNamespace(uid="u1", account="main", symbol="BTCUSDT"))
+    held = {"main": SimpleNamespace(account=account, reachable=account, refused="", step="running")}
     return SimpleNamespace(
         accounts=SimpleNamespace(held=held, find=lambda _alias: account),
         supervisor=SimpleNamespace(slots={"alpha": slot}),
@@ -73,6 +74,7 @@ async def test_it_is_shown_before_the_phrase_and_booked_with_it() -> None:
     ]
     assert side.booked == []
     found: Any = await accept_difference(daemon(side), asked(confirm="ACCEPT main BTCUSDT -0.5"), CALL)
+    check_data("recon.accept", found)
     assert found == {"account": "main", "symbol": "BTCUSDT", "ledger": "0.5", "venue": "0", "price": "48000"}
     assert side.booked == [Decimal(48_000)]
 

@@ -17,6 +17,7 @@ from playd.core.orders import OrderRequest, Side
 from playd.orders.budget import AddressBudget
 from playd.orders.order_book import FOREIGN
 from playd.venues.port import Priority, Reply
+from tests.answers import check_data
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entry
 from tests.simulation.test_order_path_cancels import resting
@@ -40,7 +41,9 @@ async def cancelled(
         accounts=SimpleNamespace(held=held), clock=life.world.clock, supervisor=SimpleNamespace(slots={}), ledger=life.ledger
     )
     params = CancelOrder(request_id="r", id=order, confirm=confirm, preview=preview)
-    return await cancel_order(cast("Daemon", daemon), params, cast("Call", call or Warned()))
+    row = await cancel_order(cast("Daemon", daemon), params, cast("Call", call or Warned()))
+    check_data("order.cancel", row)
+    return {**row}
 
 
 def test_an_entry_is_final_when_the_command_answers_also_when_the_reply_was_lost() -> None:

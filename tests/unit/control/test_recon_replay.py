@@ -16,6 +16,7 @@ from playd.control.record_methods import replay_reconciliation
 from playd.ops.recon_snapshots import FOLDER
 from playd.orders.ledger import Ledger
 from playd.world.virtual import virtual_world
+from tests.answers import check_data
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,9 @@ def packed(kept: dict[str, Any]) -> bytes:
 
 
 async def replay(daemon: Any, run: int) -> Any:
-    return await replay_reconciliation(daemon, ReplayRecon(run=run), cast("Any", None))
+    found = await replay_reconciliation(daemon, ReplayRecon(run=run), cast("Any", None))
+    check_data("recon.replay", found)
+    return found
 
 
 async def test_the_plan_of_then_is_the_plan_of_now_unless_somebody_plans_otherwise() -> None:

@@ -18,6 +18,7 @@ from playd.core.modes import Mode
 from playd.core.orders import OrderRequest, Side
 from playd.plays.model import Play
 from playd.supervisor.plays import read_play
+from tests.answers import check_data
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import STATE, UID, OrderWorld, build
 from tests.virtual_time import in_virtual_time
@@ -66,11 +67,15 @@ def house(life: OrderWorld, *, account: str = "main", mode: str = "long_short") 
 async def adopted(daemon: Daemon, confirm: str = PHRASE, stop: str | None = "49000", account: str | None = None) -> Any:
     said = Said()
     params = Adopt(request_id="r", symbol=SYMBOL, to="ema", stop=stop, account=account, confirm=confirm)
-    return await adopt(daemon, params, cast("Call", said)), said.warnings
+    row = await adopt(daemon, params, cast("Call", said))
+    check_data("position.adopt", row)
+    return row, said.warnings
 
 
 async def closed(daemon: Daemon, name: str, confirm: str = "") -> Any:
-    return await close_orphan(daemon, CloseOrphan(request_id="r", id=name, confirm=confirm), cast("Call", Said()))
+    row = await close_orphan(daemon, CloseOrphan(request_id="r", id=name, confirm=confirm), cast("Call", Said()))
+    check_data("orphan.close", row)
+    return row
 
 
 async def refused(command: Any) -> RpcError:

@@ -5,12 +5,13 @@ import errno
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import anyio
 import pytest
 
-from playd.cli.backup import BackupOptions, _for_daemon, backup_now, restore_backup, verify
+from playd.cli.backup import BackupOptions, NoSuchBackup, _for_daemon, backup_now, restore_backup, verify
 from playd.core import envelope
 from playd.core.errors import LockError
 from playd.ops.backup import (
@@ -203,6 +204,16 @@ def test_a_timer_makes_a_backup_only_where_none_is_young_and_verifies_the_newest
     assert verify(options) == 0
     (state / FOLDER / made.name / "ledger.sqlite").write_bytes(b"")
     assert verify(options) == 10
+
+
+@pytest.mark.parametrize("command", [verify, restore_backup])
+def test_a_backup_that_there_is_not_ends_as_any_target_that_there_is_not(
+    state: Path, command: Callable[[BackupOptions], int]
+) -> None:
+    (state / "playd.toml").write_text("")
+    with pytest.raises(NoSuchBackup, match="'nosuch': found nothing of that name") as refused:
+        command(BackupOptions(str(state), str(state), name="nosuch"))
+    assert refused.value.exit_code == 4
 
 
 def test_a_restore_needs_the_phrase_and_an_idle_directory(state: Path, capsys: pytest.CaptureFixture[str]) -> None:

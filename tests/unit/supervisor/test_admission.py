@@ -60,7 +60,7 @@ def test_a_fitting_record_is_admitted() -> None:
         (RECORD, replace(AROUND, present_digest="e" * 64), "PLAY_CHANGED"),
         (RECORD, replace(AROUND, stop_order="Limit"), "LIMIT_STOP"),
         (RECORD, replace(AROUND, stop_order=""), "NO_STOP"),
-        (RECORD, replace(AROUND, account_environment=None), "NO_ACCOUNT"),
+        (RECORD, replace(AROUND, account_environment=None), "UNKNOWN_ACCOUNT"),
         (RECORD, replace(AROUND, account_environment=Environment.LIVE), "WRONG_ENVIRONMENT"),
         (DEMO, AROUND, "WRONG_ENVIRONMENT"),
         (RECORD, replace(AROUND, account_refused="key expired"), "ACCOUNT_REFUSED"),
