@@ -1,4 +1,4 @@
-"""A symbol in hedge mode has a long and a short position at once; nobody here opens one, and a panic closes both."""
+"""A symbol in hedge mode has a long and a short position at once; nobody here opens one, caps count and a panic closes both."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -8,16 +8,20 @@ from typing import Any
 import anyio
 import pytest
 
+from playd.core.modes import Environment
 from playd.core.orders import OrderRequest, Side, VenuePosition
 from playd.orders.guardian.flatten import Flattener
 from playd.orders.guardian.hands import Hands
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicReport, PanicScope
+from playd.orders.risk_limits import RiskLimits
+from playd.orders.second_look import LOOK_EVERY_S
+from playd.orders.settings import OrderSettings
 from playd.orders.strangers import StrangerRefused
 from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
-from tests.simulation.order_world import UID, OrderWorld, build, entered
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_rows import Held, order_row, position_row
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
@@ -74,10 +78,10 @@ class HedgeVenue(FakeVenue):
         return 0
 
 
-def told(story: Callable[[OrderWorld, HedgeVenue], Awaitable[None]]) -> None:
+def told(story: Callable[[OrderWorld, HedgeVenue], Awaitable[None]], limits: RiskLimits | None = None) -> None:
     async def body() -> None:
         venue = HedgeVenue(LoopClock())
-        life = build(venue)
+        life = build(venue, settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits or RiskLimits()))
         async with life.running():
             await story(life, venue)
 
@@ -169,7 +173,8 @@ def test_nothing_of_a_symbol_in_hedge_mode_is_adopted_or_closed_as_though_it_wer
     async def story(life: OrderWorld, venue: HedgeVenue) -> None:
         strangers = life.account.strangers
         venue.sides[SHORT] = Decimal(0)
-        await life.account.reconcile("test")
+        for _ in range(2):  # no execution tells of it
+            await life.account.reconcile("test")
         asked = strangers.close(HEDGED, key="k") if what == "close" else strangers.adopt(HEDGED, UID, **ADOPTED)
         with pytest.raises(StrangerRefused) as refused:
             await asked
@@ -213,3 +218,64 @@ def test_a_flat_symbol_in_hedge_mode_is_no_account_in_one_way_mode() -> None:
                 assert life.account.reconciler.hedged() == ({SYMBOL} if "hedge" in mode else set())
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (RiskLimits(gross_pct=Decimal(30)), ("EXPOSURE", "32.5")),  # 2000, 750 and 500 of 10 000
+        (RiskLimits(max_positions=2), ("POSITIONS", "3")),
+        (RiskLimits(net_pct=Decimal("17.5"), gross_pct=Decimal("32.5"), max_positions=3), ("SENT", "")),  # 1250 and 500
+    ],
+)
+def test_caps_count_both_sides_that_a_hand_holds(limits: RiskLimits, said: tuple[str, str]) -> None:
+    async def story(life: OrderWorld, _venue: HedgeVenue) -> None:
+        port = await life.register()
+        verdict = await port.submit(entry(), READY)
+
+        assert (verdict.code, verdict.refusal.value if verdict.refusal is not None else "") == said
+        await anyio.sleep(2 * LOOK_EVERY_S + 1)
+        assert [halt for halt in life.halts.in_force() if halt.code == "INVARIANT"] == []
+
+    told(story, limits)
+
+
+def test_a_side_that_a_hand_opens_counts_from_its_execution_on() -> None:
+    """Before any reading shows it, and also where it leaves nothing of the other side in the books."""
+
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        port = await life.register()
+        venue._execute(HEDGED, Side.SELL, Decimal("0.025"), venue.price, "", "by-hand", "", Decimal(0))
+        await anyio.sleep(0.1)
+        assert life.account.desk.fills.position(FOREIGN, HEDGED).signed_qty == 0
+        verdict = await port.submit(entry(), READY)
+
+        assert verdict.refusal is not None
+        assert (verdict.code, verdict.refusal.value) == ("EXPOSURE", "45.0")  # 2000, 2000 and 500
+
+    told(story, RiskLimits(gross_pct=Decimal(44)))
+
+
+def test_a_second_look_counts_both_sides_that_a_hand_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(life: OrderWorld, _venue: HedgeVenue) -> None:
+        port = await life.register()
+        await anyio.sleep(2 * LOOK_EVERY_S + 1)
+        monkeypatch.setattr("playd.orders.gateway.judge", lambda _: None)
+        assert (await port.submit(entry(), READY)).code == "SENT"
+        await anyio.sleep(2 * LOOK_EVERY_S + 1)
+        (text,) = [halt.text for halt in life.halts.in_force() if halt.code == "INVARIANT"]
+        assert "3250.00 USDT are open with it, at most " in text
+
+    told(story, RiskLimits(gross_pct=Decimal(25)))
+
+
+def test_no_instance_enters_a_symbol_of_which_a_hand_holds_both_sides_alike() -> None:
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        venue.sides[SHORT] = -venue.sides[LONG]
+        for _ in range(2):
+            await life.account.reconcile("test")
+        facts = life.account.gateway._facts.gather(entry(symbol=HEDGED), 60_000, intent_exists=False)
+
+        assert facts.unresolved == "0.040 and -0.040 on ETHUSDT is nobody's here"
+
+    told(story)

@@ -138,6 +138,23 @@ def test_an_entry_above_a_cap_is_told(limits: RiskLimits, said: str, monkeypatch
     in_virtual_time(body)
 
 
+def test_what_an_entry_may_lose_lies_between_its_own_limit_and_its_stop() -> None:
+    async def body() -> None:
+        limits = RiskLimits(risk_per_trade_pct=Decimal("0.04"), liquidation_safety=Decimal("0.01"))
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits, leverage=Decimal(3)))
+        async with life.running():
+            port = await life.register()
+            await anyio.sleep(2.0)  # the tiers are read
+            life.venue.resting = True
+            near = replace(entry(), order_type="Limit", price=Decimal(49_600), time_in_force="GTC")
+            assert (await port.submit(near, READY)).code == "SENT"
+            assert life.venue.placed[0].qty == Decimal("0.010")  # 1 USDT by the limit, 5 by the close
+            await anyio.sleep(TWO_LOOKS_S)
+            assert found(life) == []
+
+    in_virtual_time(body)
+
+
 def test_each_entry_is_counted_in_the_hour_that_its_own_bar_ends() -> None:
     """The first entry of an hour is not to blame for one of the next; two at one close count each other."""
 

@@ -36,6 +36,7 @@ from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
 from playd.orders.rule_changes import DELIVERY, GATED, changes, described
 from playd.orders.settings import OrderSettings
+from playd.orders.shown import Shown
 from playd.orders.verdicts import Verdicts
 from playd.settings.limits_model import Risk
 from playd.venues.pages import unheard
@@ -110,6 +111,8 @@ class Desk:
     """Of symbols in use while they are flat, as the venue has it; one that is not here is not known."""
     tiers: dict[str, tuple[RiskTier, ...]] = field(default_factory=dict)
     """Risk tiers of symbols in use, as they were last read; one that is not here was not read yet."""
+    shown: Shown = field(default_factory=Shown)
+    """Positions of everybody as the venue last showed them, of symbols that nobody here trades too."""
     rules_mono_s: dict[str, float] = field(default_factory=dict)
     """When the rules of each symbol were last read."""
     rules_read: set[str] = field(default_factory=set)

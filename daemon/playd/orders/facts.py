@@ -2,7 +2,7 @@
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from playd.core.modes import Environment
 from playd.core.orders import Intent, OrderState
@@ -15,6 +15,8 @@ from playd.orders.opened import HOUR_MS, of_day, total
 from playd.orders.order_book import FOREIGN, is_theirs
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
+
+_ZERO: Final = Decimal(0)
 
 if TYPE_CHECKING:
     from playd.orders.breaker_watch import BreakerWatch
@@ -101,19 +103,22 @@ class Facts:
     def _not_ours(self, intent: Intent) -> str:
         """The stop of an entry is the stop of the whole position: it would move the one of somebody else's."""
         fills, symbol = self._desk.fills, intent.symbol
-        held = fills.position(FOREIGN, symbol).signed_qty
+        held = self._desk.shown.sides(symbol, fills.position(FOREIGN, symbol).signed_qty)
         if held:
-            return f"{held} on {symbol} is nobody's here"
+            return f"{' and '.join(map(str, held.values()))} on {symbol} is nobody's here"
         other = fills.against(symbol, intent.side, intent.instance_uid)
         return f"instance {other} holds the other side of {symbol}; the venue would net the two" if other else ""
 
     def _holdings(self) -> tuple[Holding, ...]:
-        """Every owner's position, at the mark last seen; at its entry price where nobody here watches the symbol."""
-        return tuple(
-            Holding(share.symbol, share.position.signed_qty, self._mark(share.symbol) or share.position.avg_price)
-            for share in self._desk.fills.shares()
-            if share.position.signed_qty
-        )
+        """Every owner's position, at the mark last seen, else at its entry price; of nobody's each side for itself."""
+        shares = [share for share in self._desk.fills.shares() if share.position.signed_qty]
+        theirs = {share.symbol: share.position for share in shares if share.owner == FOREIGN}
+        held = [
+            (share.symbol, 0, share.position.signed_qty, share.position.avg_price) for share in shares if share.owner != FOREIGN
+        ]
+        for symbol, idx, signed in self._desk.shown.held({symbol: each.signed_qty for symbol, each in theirs.items()}):
+            held.append((symbol, idx, signed, theirs[symbol].avg_price if symbol in theirs else _ZERO))
+        return tuple(Holding(symbol, signed, self._mark(symbol) or paid, idx) for symbol, idx, signed, paid in held)
 
     def _working(self, intent: Intent) -> tuple[Working, ...]:
         """Every order that may still open risk, in doubt or foreign ones included, and what opened it and is not booked yet."""
@@ -124,20 +129,22 @@ class Facts:
             *((row, row.unbooked_qty) for row in book.lacking_fills() if not is_theirs(row)),
         ]
         return tuple(
-            Working(row.symbol, row.side, qty, self._price(row) or intent.price_ref)
+            Working(row.symbol, row.side, qty, self._price(row, intent), row.position_idx)
             for row, qty in rows
             if qty and not row.reduce_only and not row.protective
         )
 
-    def _price(self, row: OrderRow) -> Decimal | None:
+    def _price(self, row: OrderRow, intent: Intent) -> Decimal:
+        """The most that one base coin of an order may be worth; zero where nothing tells, by which no entry passes."""
         stored = self._desk.book.intent(row.intent) if row.intent is not None else None
         decided = stored.price_ref if stored is not None else None
         known = [price for price in (row.price, row.trigger, decided) if price]
-        return max(known) if known else self._mark(row.symbol)
+        here = intent.price_ref if row.symbol == intent.symbol else _ZERO
+        return max(known) if known else self._mark(row.symbol) or here
 
     def _mark(self, symbol: str) -> Decimal | None:
         seen = self._protection.last_seen(symbol) if self._protection is not None else None
-        return seen[0].mark_price or None if seen is not None else None
+        return (seen[0].mark_price if seen is not None else None) or self._desk.shown.mark(symbol)
 
     def _leverage(self, symbol: str) -> Decimal | None:
         """The leverage that the venue last said with a position, else that set or shown while flat; None: not known."""

@@ -75,10 +75,10 @@ def worst_price(case: "Case") -> Decimal:
 
 
 def _unit_risk(case: "Case") -> Decimal:
-    """Loss of one base coin that is stopped out, in USDT: distance, fees both ways, slippage."""
-    intent, slippage = case.intent, case.settings.limits.slippage_allowance_bps / 10_000
-    distance = abs(intent.price_ref - intent.stop) if intent.stop is not None else intent.price_ref
-    return distance + intent.price_ref * (2 * TAKER + slippage)
+    """Loss of one base coin that is stopped out, in USDT: distance from where it is sent, fees both ways, slippage."""
+    stop, slippage = case.intent.stop, case.settings.limits.slippage_allowance_bps / 10_000
+    distance = abs(sent_price(case) - stop) if stop is not None else worst_price(case)
+    return distance + worst_price(case) * (2 * TAKER + slippage)
 
 
 def _whole_steps(qty: Decimal, step: Decimal) -> Decimal:

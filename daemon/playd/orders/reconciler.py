@@ -207,6 +207,7 @@ class Reconciler:
             moved = marks.moved()
             if not moved:
                 break
+        desk.shown.take_all(positions, moved)
         positions = with_flat(positions, desk.instruments)
         for position in positions:
             if position.symbol not in moved:
@@ -262,14 +263,17 @@ class Reconciler:
 
     def _book_baseline(self, positions: Sequence[VenuePosition]) -> None:
         """First contact: what is open at the venue and not ours becomes the foreign share, so that later changes show."""
-        desk = self._desk
+        desk, found = self._desk, dict[str, list[VenuePosition]]()
         for position in positions:
-            missing = position.signed_qty - desk.fills.net(position.symbol)
+            found.setdefault(position.symbol, []).append(position)
+        for symbol, rows in found.items():  # in hedge mode a symbol has two
+            missing = sum((each.signed_qty for each in rows), Decimal(0)) - desk.fills.net(symbol)
             if missing:
-                note = f"{position.symbol} holds {position.signed_qty} that nobody here opened"
-                desk.incidents.open("FOREIGN_POSITION", "warning", symbol_scope(desk.alias, position.symbol), note)
-                desk.fills.book(_baseline(position, missing, desk.alias), link=None, owner=FOREIGN, source="history")
-                desk.chronicle.tell("position.foreign", FOREIGN, position.symbol, None, {"qty": text(missing)})
+                note = f"{symbol} holds {' and '.join(str(each.signed_qty) for each in rows)} that nobody here opened"
+                desk.incidents.open("FOREIGN_POSITION", "warning", symbol_scope(desk.alias, symbol), note)
+                side = max(rows, key=lambda each: each.signed_qty * missing)
+                desk.fills.book(_baseline(side, missing, desk.alias), link=None, owner=FOREIGN, source="history")
+                desk.chronicle.tell("position.foreign", FOREIGN, symbol, None, {"qty": text(missing)})
 
     async def _carry_out(self, repair: Repair) -> str:
         """One step of the plan, on record before it and behind it; what became of it."""

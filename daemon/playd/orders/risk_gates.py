@@ -52,7 +52,7 @@ def size(case: Case) -> Refusal | None:
     if not case.intent.price_ref.is_finite() or case.intent.price_ref <= 0:
         return Refusal("SIZE_ZERO", "reference price is not a positive number", str(case.intent.price_ref), "0", "USDT")
     if case.settings.limits.risk_per_trade_pct is not None and case.intent.stop is not None:
-        ticks = abs(case.intent.price_ref - case.intent.stop) / case.instrument.tick
+        ticks = abs(sent_price(case) - case.intent.stop) / case.instrument.tick
         if ticks < _LEAST_STOP_TICKS:
             return Refusal("SIZE_ZERO", "the stop is too near to size by", f"{ticks:.1f}", str(_LEAST_STOP_TICKS), "ticks")
     if case.fitted.qty <= 0:
@@ -92,10 +92,9 @@ def day_cap(case: Case) -> Refusal | None:
 
 def week_exposure(case: Case) -> Refusal | None:
     """Opened notional of a week; closing frees nothing."""
-    pct, equity = case.settings.limits.week_notional_pct, case.facts.equity_usdt
-    if pct is None or equity is None:
+    cap = _share_of(case.facts.equity_usdt, case.settings.limits.week_notional_pct)
+    if cap is None:
         return None
-    cap = equity * pct / 100
     wanted_usd, least_usd = case.fitted.qty * worst_price(case), cap * (1 - _LAST_SHARE)
     after_usd = case.facts.week_usd + wanted_usd
     if after_usd <= cap and case.facts.week_usd <= least_usd:
@@ -107,7 +106,8 @@ def week_exposure(case: Case) -> Refusal | None:
 def exposure(case: Case) -> Refusal | None:
     """What everything adds up to with this entry, the margin it takes, and the leverage of the symbol."""
     limits = case.settings.limits
-    refusal = _added_up(case) if limits.bound_exposure else None
+    refusal = _unweighable(case) if limits.weigh_exposure else None
+    refusal = refusal or (_added_up(case) if limits.bound_exposure else None)
     return refusal or _margin(case, limits) or _leverage(case, limits)
 
 
@@ -121,8 +121,9 @@ def liquidation(case: Case) -> Refusal | None:
         return Refusal("LIQUIDATION", "the leverage at the venue is unknown, and with it where liquidation lies")
     held = worst_case(facts.holdings, (*facts.working, _wanted(case))).symbols.get(intent.symbol, Decimal(0))
     room = max(Decimal(0), 1 / leverage - maintenance_rate(facts.tiers, held, leverage))
-    allowed = intent.price_ref * room * limits.liquidation_safety
-    distance = abs(intent.price_ref - intent.stop)
+    entered = sent_price(case)
+    allowed = entered * room * limits.liquidation_safety
+    distance = abs(entered - intent.stop)
     if distance <= allowed:
         return None
     return Refusal("LIQUIDATION", "the stop lies too near to liquidation", f"{distance:.4f}", f"{allowed:.4f}", "USDT")
@@ -186,7 +187,7 @@ def minimum(case: Case) -> Refusal | None:
     most = rules.max_market_qty if case.intent.order_type == "Market" else rules.max_qty
     if qty > most:
         return Refusal("BELOW_MINIMUM", "quantity is above the venue's maximum", str(qty), str(most), "base coin")
-    notional = qty * case.intent.price_ref
+    notional = qty * sent_price(case)
     if notional < rules.min_notional_usdt:
         limit = str(rules.min_notional_usdt)
         text = f"notional is below the venue's minimum, {_smallest(case)}"
@@ -195,26 +196,39 @@ def minimum(case: Case) -> Refusal | None:
 
 
 def _smallest(case: Case) -> str:
-    """In words, the smallest order that quantity and notional allow at the price of the decision."""
-    rules, price = case.instrument, case.intent.price_ref
+    """In words, the smallest order that quantity and notional allow at the price that it would be sent with."""
+    rules, price = case.instrument, sent_price(case)
     steps = (max(rules.min_qty, rules.min_notional_usdt / price) / rules.step).to_integral_value(ROUND_CEILING)
     return f"the smallest order is {(steps * rules.step).normalize():f} at {price.normalize():f}"
 
 
 def stop(case: Case) -> Refusal | None:
-    wanted, reference = case.intent.stop, case.intent.price_ref
+    wanted, asked, buys = case.intent.stop, case.intent.price_ref, case.intent.side is Side.BUY
     if wanted is None:
         return Refusal("NO_STOP", "an entry without a stop is not sent")
-    losing = wanted < reference if case.intent.side is Side.BUY else wanted > reference
+    limit = asked if case.intent.price is None else case.intent.price
+    reference = min(asked, limit) if buys else max(asked, limit)
+    losing = wanted < reference if buys else wanted > reference
     least, most = case.instrument.min_price or 0, case.instrument.max_price or wanted
     if wanted <= 0 or wanted % case.instrument.tick or not losing or not least <= wanted <= most:
         return Refusal("NO_STOP", "stop is not a valid price on the losing side", str(wanted), str(reference), "USDT")
     mark = case.inputs.mark
     if mark is None or case.settings.plain_market or case.intent.order_type != "Market":
         return None  # what rests fills at another mark; a market entry of the local exchange at the next open
-    if wanted >= mark if case.intent.side is Side.BUY else wanted <= mark:
+    if wanted >= mark if buys else wanted <= mark:
         return Refusal("NO_STOP", "the mark is beyond the stop already", str(wanted), str(mark), "USDT")
     return None
+
+
+def _unweighable(case: Case) -> Refusal | None:
+    """What is open is no share of an equity that is unknown or gone, and worth nobody knows what without a price."""
+    equity, facts = case.facts.equity_usdt, case.facts
+    if equity is None or not equity > 0:
+        found = "unknown" if equity is None else str(equity)
+        return Refusal("EXPOSURE", "equity is unknown or not positive", found, "0", "USDT", facts.equity_age_s)
+    prices = [(each.symbol, each.price) for each in facts.holdings] + [(each.symbol, each.price) for each in facts.working]
+    unpriced = [symbol for symbol, price in prices if not price > 0]
+    return Refusal("EXPOSURE", f"no price is known of {unpriced[0]}, of which something is open") if unpriced else None
 
 
 def _added_up(case: Case) -> Refusal | None:
@@ -294,7 +308,7 @@ def _share_of(equity: Decimal | None, pct: Decimal | None) -> Decimal | None:
 
 
 def _above_share(value: Decimal, pct: Decimal | None, equity: Decimal | None, what: str) -> Refusal | None:
-    if pct is None or equity is None:
+    if pct is None or equity is None:  # `_unweighable` has refused what is unknown
         return None
     share = value / equity * 100
     return None if share <= pct else Refusal("EXPOSURE", what, f"{share:.1f}", str(pct), "% of equity")

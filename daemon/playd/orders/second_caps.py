@@ -14,7 +14,6 @@ import orjson
 
 from playd.core.orders import IntentClass
 from playd.orders.desk import Desk
-from playd.orders.fills import Share
 from playd.orders.opened import HOUR_MS, of_day, total
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
@@ -39,13 +38,13 @@ class SecondCaps:
         self._protection = protection
         self._before = desk.settings.limits
         """The account's at the last look: an entry of since then may have been judged under them."""
-        self._hands_before = self._positions(of_hands=True)
+        self._hands_before = self._hands()
         self._moment = Moment(None, OpenNow((), (), (), ()), Hours(()), {})
         self._held_then: list[RiskLimits] = []
 
     def take(self, rows: list[sqlite3.Row]) -> None:
         """Take what the new entries, which are `rows`, are judged by together; then `faults` tells of each of them."""
-        desk, hands = self._desk, self._positions(of_hands=True)
+        desk, hands = self._desk, self._hands()
         if rows:
             wallet, alias = desk.condition.wallet, desk.alias
             then = {orjson.loads(row["gates"])["limits"] for row in rows}
@@ -57,7 +56,7 @@ class SecondCaps:
             )
             self._moment = Moment(
                 None if wallet is None else wallet.equity_usdt,
-                OpenNow(self._positions(of_hands=False), hands, self._hands_before, self._orders()),
+                OpenNow(self._ours(), hands, self._hands_before, self._orders()),
                 Hours([(row["instance"], row["bar_close_ms"]) for row in found]),
                 {close_ms: desk.caps.opened(close_ms) for close_ms in {row["bar_close_ms"] for row in rows}},
             )
@@ -80,7 +79,8 @@ class SecondCaps:
         """What bounds a single entry: its worth, its risk, its margin, the leverage, and where liquidation lies."""
         qty, price = Decimal(row["order_qty"]), Decimal(row["price_ref"])
         worth, equity, leverage = qty * price, _amount(facts, "equity_usdt"), _amount(facts, "leverage")
-        away = abs(price - Decimal(row["stop"])) if row["stop"] is not None else price
+        sent = price if row["order_price"] is None else Decimal(row["order_price"])
+        away = abs(sent - Decimal(row["stop"])) if row["stop"] is not None else price
         for usd, most, what in (
             (worth, limits.hard_order_usd, "is worth {} USDT, one order may be worth {}"),
             (worth, limits.order_usd, "is worth {} USDT, an order of its step may be worth {}"),
@@ -102,7 +102,7 @@ class SecondCaps:
         if limits.max_leverage is not None and not 0 < leverage <= limits.max_leverage:
             yield f"the leverage was {facts['leverage'] or 'unknown'}, at most {limits.max_leverage} is allowed"
         if limits.liquidation_safety is not None:
-            room = _room(worth, leverage, facts["tiers"]) * price * limits.liquidation_safety
+            room = _room(worth, leverage, facts["tiers"]) * sent * limits.liquidation_safety
             if away > room * SLACK:
                 yield f"its stop is {away.normalize():f} away, liquidation allows {room:.2f}"
         for name, most_rate in (("im_rate", limits.max_im_rate), ("mm_rate", limits.max_mm_rate)):
@@ -118,7 +118,10 @@ class SecondCaps:
         if moment.equity_usdt is None:
             return
         equity, now, week = max(moment.equity_usdt, _amount(facts, "equity_usdt")), moment.now, moment.opened[close_ms]
-        gates = [Held(each["symbol"], Decimal(each["signed_qty"]), Decimal(each["price"])) for each in facts["holdings"]]
+        gates = [
+            Held(each["symbol"], Decimal(each["signed_qty"]), Decimal(each["price"]), each["position_idx"])
+            for each in facts["holdings"]
+        ]
         caps: tuple[tuple[Callable[[Sums], Decimal], str, str], ...] = (
             (lambda sums: sums.gross, "gross_pct", "are open with it"),
             (lambda sums: sums.net, "net_pct", "are open on one side with it"),
@@ -152,19 +155,32 @@ class SecondCaps:
         """
         return _widest(*(getattr(limits, name) for limits in self._held_then))
 
-    def _positions(self, *, of_hands: bool) -> list[Held]:
-        shares = [each for each in self._desk.fills.shares() if each.position.signed_qty]
-        mine = [each for each in shares if (each.owner == FOREIGN) is of_hands]
-        return [Held(each.symbol, each.position.signed_qty, self._least_price(each)) for each in mine]
+    def _ours(self) -> list[Held]:
+        shares = [each for each in self._desk.fills.shares() if each.position.signed_qty and each.owner != FOREIGN]
+        return [
+            Held(each.symbol, each.position.signed_qty, self._least_price(each.symbol, each.position.avg_price))
+            for each in shares
+        ]
+
+    def _hands(self) -> list[Held]:
+        """What hands hold, each side of a symbol in hedge mode for itself."""
+        theirs = {each.symbol: each.position for each in self._desk.fills.shares() if each.owner == FOREIGN}
+        paid = {symbol: held.avg_price for symbol, held in theirs.items() if held.signed_qty}
+        booked = {symbol: theirs[symbol].signed_qty for symbol in paid}
+        return [
+            Held(symbol, signed, self._least_price(symbol, paid.get(symbol)), idx)
+            for symbol, idx, signed in self._desk.shown.held(booked)
+        ]
 
     def _orders(self) -> list[MayOpen]:
         live = [each for each in self._desk.book.live() if each.intent is not None and not each.reduce_only]
         return [MayOpen(each.symbol, each.side, each.open_qty, self._price_of(each)) for each in live]
 
-    def _least_price(self, share: Share) -> Decimal:
+    def _least_price(self, symbol: str, paid: Decimal | None) -> Decimal:
         """What a position is worth at least: the gate goes by the mark, which may have moved far from the price of entry."""
-        seen, paid = self._protection.last_seen(share.symbol), share.position.avg_price
-        return min(seen[0].mark_price or paid, paid) if seen is not None else paid
+        seen = self._protection.last_seen(symbol)
+        mark = (seen[0].mark_price if seen is not None else None) or self._desk.shown.mark(symbol)
+        return min((price for price in (mark, paid) if price), default=_ZERO)
 
     def _price_of(self, order: OrderRow) -> Decimal:
         """The price that an entry was decided at; that of its limit is at most a band away."""

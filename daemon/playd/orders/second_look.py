@@ -91,8 +91,8 @@ class SecondLook:
     def _newest(self) -> list[sqlite3.Row]:
         """More of the newest entries than can be sent between two looks; the index has them in this order."""
         return self._desk.ledger.rows(
-            "SELECT i.*, o.link_id, o.stop AS order_stop, o.qty AS order_qty, o.state AS order_state FROM"
-            " (SELECT * FROM intents WHERE account = ? AND class = ? ORDER BY created_ms DESC LIMIT ?) i"
+            "SELECT i.*, o.link_id, o.stop AS order_stop, o.qty AS order_qty, o.price AS order_price, o.state AS order_state"
+            " FROM (SELECT * FROM intents WHERE account = ? AND class = ? ORDER BY created_ms DESC LIMIT ?) i"
             " LEFT JOIN orders o ON o.intent = i.id AND o.attempt = 0 ORDER BY i.created_ms DESC",
             (self._desk.alias, str(IntentClass.ENTRY), LOOKED_AT),
         )

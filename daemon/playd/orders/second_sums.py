@@ -18,6 +18,8 @@ from playd.core.orders import Side
 from playd.orders.opened import HOUR_MS, Opened
 
 _ZERO: Final = Decimal(0)
+_Place = tuple[str, int]
+"""A symbol, and its position index: 0, or a side in hedge mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Held:
     symbol: str
     signed_qty: Decimal
     price: Decimal
+    position_idx: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class MayOpen:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """USDT that are open, if all that buys executes or all that sells does: everything, on the larger side, and by symbol."""
+    """
+    USDT that are open, if all that buys executes or all that sells does: everything, on the larger side, and by symbol. Of one
+    in hedge mode both sides are everything, and what is left of them the larger side.
+    """
 
     gross: Decimal
     net: Decimal
@@ -67,29 +73,31 @@ class OpenNow:
     def beside(self, gates: Sequence[Held]) -> list[Sums]:
         """The same by the positions that the gates had: at their prices, and as large as they were where they shrank since."""
         prices: dict[str, Decimal] = {}
-        sizes: defaultdict[str, Decimal] = defaultdict(Decimal)
+        sizes: defaultdict[_Place, Decimal] = defaultdict(Decimal)
         for each in gates:
             prices[each.symbol] = max(prices.get(each.symbol, _ZERO), each.price)
-            sizes[each.symbol] += each.signed_qty
+            sizes[each.symbol, each.position_idx] += each.signed_qty
         return [sums for held in self._held for sums in (self._sums(held, prices, {}), self._sums(held, prices, sizes))]
 
-    def _sums(self, held: Sequence[Held], prices: Mapping[str, Decimal], sizes: Mapping[str, Decimal]) -> Sums:
-        longs: defaultdict[str, Decimal] = defaultdict(Decimal)
-        shorts: defaultdict[str, Decimal] = defaultdict(Decimal)
-        now: defaultdict[str, Decimal] = defaultdict(Decimal)
+    def _sums(self, held: Sequence[Held], prices: Mapping[str, Decimal], sizes: Mapping[_Place, Decimal]) -> Sums:
+        longs: defaultdict[_Place, Decimal] = defaultdict(Decimal)
+        shorts: defaultdict[_Place, Decimal] = defaultdict(Decimal)
+        now: defaultdict[_Place, Decimal] = defaultdict(Decimal)
         for each in held:
-            usd = each.signed_qty * prices.get(each.symbol, each.price)
-            longs[each.symbol] += usd
-            shorts[each.symbol] += usd
-            now[each.symbol] += each.signed_qty
-        for symbol, then in sizes.items():
-            if min(_ZERO, then) <= now[symbol] <= max(_ZERO, then):
-                longs[symbol] += (then - now[symbol]) * prices[symbol]
-                shorts[symbol] += (then - now[symbol]) * prices[symbol]
-        for order in self._orders:
-            longs[order.symbol] += order.qty * order.price if order.side is Side.BUY else _ZERO
-            shorts[order.symbol] -= order.qty * order.price if order.side is Side.SELL else _ZERO
-        symbols = {symbol: max(abs(longs[symbol]), abs(shorts[symbol])) for symbol in longs}
+            place, usd = (each.symbol, each.position_idx), each.signed_qty * prices.get(each.symbol, each.price)
+            longs[place] += usd
+            shorts[place] += usd
+            now[place] += each.signed_qty
+        for place, then in sizes.items():
+            if min(_ZERO, then) <= now[place] <= max(_ZERO, then):
+                longs[place] += (then - now[place]) * prices[place[0]]
+                shorts[place] += (then - now[place]) * prices[place[0]]
+        for order in self._orders:  # ours are of no side
+            longs[order.symbol, 0] += order.qty * order.price if order.side is Side.BUY else _ZERO
+            shorts[order.symbol, 0] -= order.qty * order.price if order.side is Side.SELL else _ZERO
+        symbols: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for place in longs:
+            symbols[place[0]] += max(abs(longs[place]), abs(shorts[place]))
         net = max(abs(sum(longs.values(), _ZERO)), abs(sum(shorts.values(), _ZERO)))
         return Sums(sum(symbols.values(), _ZERO), net, symbols)
 

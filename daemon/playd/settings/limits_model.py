@@ -114,7 +114,9 @@ class Risk(Section):
     max_leverage: Exact = _more(
         Decimal(3), "Largest leverage at the venue at which a symbol is entered.", unit="×", lo=1, hi=10
     )
-    max_positions: Whole = _more(10, "Symbols with a position or a working entry.", lo=1, hi=20)
+    max_positions: Whole = _more(
+        10, "Symbols with a position or a working entry; one that a hand holds both sides of counts twice.", lo=1, hi=20
+    )
     liquidation_safety: Exact = _more(
         Decimal("0.5"), "Part of the way to liquidation that a stop may lie away.", lo=Decimal("0.1"), hi=Decimal("0.8")
     )

@@ -30,7 +30,7 @@ FULL = replace(
     FACTS,
     halt=Halt(7, "all", Level.CANCEL, "TEST", "because", "me", 5),
     trips=(Trip("DAILY_LOSS", Level.PAUSE, "loss", "2.100", "2", "%"),),
-    holdings=(Holding("BTCUSDT", Decimal("-0.010"), Decimal("50000.10")),),
+    holdings=(Holding("BTCUSDT", Decimal("-0.010"), Decimal("50000.10"), 2),),
     working=(Working("ETHUSDT", Side.SELL, Decimal(1), Decimal("2000")),),
     hour_until_ms=60_000,
 )

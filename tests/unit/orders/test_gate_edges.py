@@ -10,7 +10,9 @@ import pytest
 from playd.core.modes import Environment
 from playd.core.orders import Side
 from playd.orders.breakers import Trip, instance_trip, trips
-from playd.orders.exposure import Holding
+from playd.orders.exposure import LONG as BOUGHT
+from playd.orders.exposure import SHORT as SOLD
+from playd.orders.exposure import Holding, Working
 from playd.orders.gates import Case
 from playd.orders.halts import Halt, Level
 from playd.orders.pipeline import PIPELINE, explain, judge
@@ -68,8 +70,24 @@ SHORT: dict[str, Any] = {"intent_side": Side.SELL, "intent_stop": Decimal(50_500
 PATIENT = with_(replace(OPEN, settings=replace(OPEN.settings, entry_max_age_s=300.0)), facts_bar_s=60.0)
 """Signals of five minutes may be followed here, on bars of one."""
 LONG = Holding("ETHUSDT", Decimal(1), Decimal(100))
+HELD = with_(limited(gross_pct=Decimal(10) ** 9), facts_holdings=(LONG,))
 PRICED = with_(QUOTED, intent_order_type="Limit", intent_price=Decimal(49_900))
 """An entry with a limit of its own."""
+
+
+def at_own(price: str, stop: str = "49500", **limits: Any) -> Case:
+    """An entry with a limit of its own, away from the close of 50 000 that decided it."""
+    return with_(limited(**limits), intent_order_type="Limit", intent_price=Decimal(price), intent_stop=Decimal(stop))
+
+
+def hedged(symbol: str, qty: str, price: int, **limits: Any) -> Case:
+    """Beside both sides of a symbol in hedge mode, so many coins each."""
+    both = (Holding(symbol, Decimal(qty), Decimal(price), BOUGHT), Holding(symbol, -Decimal(qty), Decimal(price), SOLD))
+    return with_(limited(**limits), facts_holdings=both)
+
+
+def worth_at_least(usdt: str, case: Case) -> Case:
+    return replace(case, instrument=replace(instrument(), min_notional_usdt=Decimal(usdt)))
 
 
 def margined(stated: str) -> Case:
@@ -183,6 +201,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (OPEN, with_(OPEN, intent_price_ref=Decimal("NaN"))),
         (OPEN, with_(OPEN, intent_qty=Decimal("Infinity"))),
         (stopped("49999.7", risk_per_trade_pct=Decimal(2)), stopped("49999.8", risk_per_trade_pct=Decimal(2))),  # 3 ticks
+        (at_own("49500.3", risk_per_trade_pct=Decimal(2)), at_own("49500.2", risk_per_trade_pct=Decimal(2))),
         (limited(order_usd=Decimal(50)), limited(order_usd=Decimal("49.99"))),  # one step costs 50
     ],
     "order cap": [(limited(hard_order_usd=Decimal(500)), limited(hard_order_usd=Decimal("499.99")))],
@@ -198,6 +217,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
             with_(limited(week_notional_pct=Decimal(100)), facts_week_usd=Decimal("9500.01")),
         ),
         (limited(week_notional_pct=Decimal(5)), limited(week_notional_pct=Decimal("4.99"))),
+        (limited(week_notional_pct=Decimal(5)), with_(limited(week_notional_pct=Decimal(5)), facts_equity_usdt=None)),
     ],
     "exposure": [
         (limited(gross_pct=Decimal(5)), limited(gross_pct=Decimal("4.99"))),
@@ -210,6 +230,22 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
             with_(limited(max_positions=2), facts_holdings=(LONG,)),
             with_(limited(max_positions=1), facts_holdings=(LONG,)),
         ),
+        (hedged("ETHUSDT", "4", 100, gross_pct=Decimal(13)), hedged("ETHUSDT", "4", 100, gross_pct=Decimal("12.99"))),
+        (hedged("ETHUSDT", "4", 100, max_positions=3), hedged("ETHUSDT", "4", 100, max_positions=2)),
+        (
+            hedged("BTCUSDT", "0.01", 50_000, symbol_pct=Decimal(15)),
+            hedged("BTCUSDT", "0.01", 50_000, symbol_pct=Decimal("14.99")),
+        ),
+        (
+            with_(
+                hedged("ETHUSDT", "175", 50, max_im_rate=Decimal("0.6")), facts_im_rate=Decimal("0.1")
+            ),  # 18 000 USDT, threefold
+            with_(hedged("ETHUSDT", "175.1", 50, max_im_rate=Decimal("0.6")), facts_im_rate=Decimal("0.1")),
+        ),
+        (with_(HELD, facts_equity_usdt=Decimal("0.01")), with_(HELD, facts_equity_usdt=Decimal(-1))),
+        (HELD, with_(HELD, facts_equity_usdt=None)),
+        (HELD, with_(HELD, facts_holdings=(replace(LONG, price=Decimal(0)),))),
+        (HELD, with_(HELD, facts_working=(Working("ETHUSDT", Side.SELL, Decimal(1), Decimal(0)),))),
         (limited(max_leverage=Decimal(3)), limited(max_leverage=Decimal("2.99"))),
         (
             margined("0.575"),  # twofold: this entry of 500 USDT takes 250 of 10 000
@@ -229,6 +265,7 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (stopped("41791.7", liquidation_safety=HALF), stopped("41791.6", liquidation_safety=HALF)),
         (limited(liquidation_safety=HALF), with_(limited(liquidation_safety=HALF), facts_leverage=None)),
         (doubled("37625"), doubled("37624.9")),  # to the tick where leverage is two
+        (at_own("49000", "40955.9", liquidation_safety=HALF), at_own("49000", "40955.8", liquidation_safety=HALF)),
         # The tier that the whole position of the symbol falls into: 1500 USDT beside these 500 are in the first one.
         (tiered("41791.7", "0.03"), tiered("41791.7", "0.031")),
         (tiered("42166.7", "0.031"), tiered("42166.6", "0.031")),  # the second one's 0.02
@@ -262,10 +299,17 @@ EDGES: dict[str, list[tuple[Case, Case]]] = {
         (ruled(min_qty=Decimal("0.010")), ruled(min_qty=Decimal("0.011"))),
         (ruled(max_market_qty=Decimal("0.010")), ruled(max_market_qty=Decimal("0.009"))),
         (ruled(min_notional_usdt=Decimal(500)), ruled(min_notional_usdt=Decimal("500.01"))),
+        (worth_at_least("499", PRICED), worth_at_least("499.01", PRICED)),
+        (
+            worth_at_least("498.99", with_(QUOTED, **SHORT)),
+            worth_at_least("499", with_(QUOTED, **SHORT)),
+        ),  # 20 bps below the bid
     ],
     "stop": [
         (with_(OPEN, intent_stop=Decimal("49999.9")), with_(OPEN, intent_stop=Decimal(50_000))),
         (with_(OPEN, intent_stop=Decimal("0.1")), with_(OPEN, intent_stop=Decimal(0))),
+        (at_own("49500.1"), at_own("49500")),
+        (with_(at_own("50499.9", "50500"), **SHORT), with_(at_own("50500", "50500"), **SHORT)),
         (with_(OPEN, intent_stop=Decimal("49500.1")), with_(OPEN, intent_stop=Decimal("49500.15"))),
         (ruled(min_price=Decimal(49_500)), ruled(min_price=Decimal("49500.1"))),
         (with_(ruled(max_price=Decimal(50_500)), **SHORT), with_(ruled(max_price=Decimal("50499.9")), **SHORT)),

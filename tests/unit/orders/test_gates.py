@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from playd.core.modes import Environment
 from playd.core.orders import Side
 from playd.orders.breakers import Trip
-from playd.orders.exposure import Holding, Working, worst_case
+from playd.orders.exposure import LONG, SHORT, Holding, Working, worst_case
 from playd.orders.gates import AccountFacts, Case
 from playd.orders.halts import Halt, Level
 from playd.orders.pipeline import PIPELINE, bounds_of, explain, judge
@@ -428,6 +428,31 @@ def test_ceilings_cut_the_size_to_whole_steps_and_never_raise_it(limits: dict[st
     assert judge(limited(**limits)) is None
 
 
+@pytest.mark.parametrize(
+    ("case", "qty"),
+    [
+        (with_(OPEN, intent_order_type="Limit", intent_price=Decimal(49_600)), "0.010"),  # 4 USDT over 100 + 105 per coin
+        (with_(OPEN, intent_order_type="Limit", intent_price=Decimal(50_500)), "0.003"),  # over 1000 + 106
+        (QUOTED, "0.005"),  # at the worst it is filled at 50 101
+        (with_(QUOTED, intent_side=Side.SELL, intent_stop=Decimal(50_500)), "0.005"),
+    ],
+)
+def test_a_loss_at_the_stop_is_reckoned_from_the_price_that_an_entry_is_sent_with(case: Case, qty: str) -> None:
+    assert limited(case, risk_per_trade_pct=Decimal("0.04")).fitted.qty == Decimal(qty)
+
+
+def test_of_a_symbol_in_hedge_mode_each_side_counts_and_net_is_what_is_left() -> None:
+    long, short = Holding("ETHUSDT", Decimal(3), Decimal(2_000), LONG), Holding("ETHUSDT", Decimal(-2), Decimal(2_000), SHORT)
+    found = worst_case([long, short], [])
+
+    assert (found.gross, found.net, found.positions) == (10_000, 2_000, 2)
+    assert found.symbols == {"ETHUSDT": Decimal(10_000)}
+    opens = Working("ETHUSDT", Side.SELL, Decimal(5), Decimal(2_000), SHORT)
+    closes = Working("ETHUSDT", Side.SELL, Decimal(5), Decimal(2_000), LONG)
+    assert worst_case([long, short], [opens]).gross == 20_000
+    assert worst_case([long, short], [closes]).gross == 10_000
+
+
 def test_doubt_and_opposite_orders_count_in_the_worst_direction() -> None:
     held = Holding("BTCUSDT", Decimal("0.1"), Decimal(50_000))
     in_doubt = Working("BTCUSDT", Side.BUY, Decimal("0.05"), Decimal(50_000))
@@ -442,8 +467,15 @@ def test_doubt_and_opposite_orders_count_in_the_worst_direction() -> None:
 
 
 QUANTITIES = st.decimals(min_value=Decimal("0.001"), max_value=10, places=3)
-WORKING = st.builds(Working, st.sampled_from(["A", "B"]), st.sampled_from(Side), QUANTITIES, QUANTITIES)
-HOLDINGS = st.lists(st.builds(Holding, st.sampled_from(["A", "B"]), QUANTITIES.map(lambda q: 5 - q), QUANTITIES), max_size=3)
+SYMBOLS, SIDES = st.sampled_from(["A", "B"]), st.sampled_from([0, LONG, SHORT])
+WORKING = st.builds(Working, SYMBOLS, st.sampled_from(Side), QUANTITIES, QUANTITIES, SIDES)
+
+
+def held(symbol: str, qty: Decimal, price: Decimal, side: int) -> Holding:
+    return Holding(symbol, {LONG: qty, SHORT: -qty}.get(side, 5 - qty), price, side)
+
+
+HOLDINGS = st.lists(st.builds(held, SYMBOLS, QUANTITIES, QUANTITIES, SIDES), max_size=3)
 
 
 @settings(max_examples=60)
