@@ -103,8 +103,9 @@ class Roster:
         if old.play_digest == fresh.play_digest and old.mode is fresh.mode and same_money:
             now = replace(old, play_path=fresh.play_path, enabled=wish.enabled, declared=True, risk=wish.risk)
             return now if now == old else self._put(now)
-        if self._records.booked_qty(old):
-            text = f"{wish.name}: its Play, mode, account or capital was changed in the settings while it holds a position"
+        if self._records.occupies(old):
+            what = "a position" if self._records.booked_qty(old) else "an order that is not over"
+            text = f"{wish.name}: its Play, mode, account or capital was changed in the settings while it holds {what}"
             self._on_problem(wish.name, text)
             return replace(old, declared=True)
         own_halts.hand_over(self._halts, old, fresh)

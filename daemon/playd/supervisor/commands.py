@@ -93,13 +93,17 @@ class Commands:
         return self.supervisor.add(record)
 
     async def remove(self, name: str, actor: str) -> InstanceRecord:
-        """Forget an instance that is stopped and flat, its halts with it. Its ledger rows stay."""
+        """Forget an instance that is stopped and flat, with no order that may change that. Its halts go too, its rows stay."""
         slot = self.supervisor.find(name)
         self._not_declared(slot)
         if slot.active:
             raise CommandRefused("RUNNING", f"{name} is {slot.state}", f"playctl stop {name}")
-        if self.holds_position(slot) and slot.record.mode is not Mode.SHADOW:
+        at_venue = slot.record.mode is not Mode.SHADOW
+        if at_venue and self.holds_position(slot):
             raise CommandRefused("NOT_FLAT", f"{name} holds a position", f"playctl panic {name}")
+        if at_venue and self.supervisor.occupies(slot.record):
+            text = f"{name} has an order that is not over: it may be filled yet, and nobody would look after that"
+            raise CommandRefused("NOT_FLAT", text, f"playctl orders {name}")
         self._records.remove(slot.record)
         self.supervisor.remove(name)
         own_halts.forget_others(self._halts, {each.record.uid for each in self.supervisor.slots.values()}, actor)

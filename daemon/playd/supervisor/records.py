@@ -101,13 +101,21 @@ class RecordStore:
         return Decimal(0) if row is None else Decimal(row["signed_qty"])
 
     def occupies(self, record: InstanceRecord) -> bool:
-        """Whether an instance has a position at its venue by the ledger, or an order there that is not final."""
-        return self.booked_qty(record) != 0 or self._has_live_order("account = ? AND owner = ?", record.account, record.uid)
+        """
+        Whether an instance has a position at its venue by the ledger, an order there that is not final, or one of which more is
+        executed than booked.
+        """
+        whose = "account = ? AND owner = ?", record.account, record.uid
+        return self.booked_qty(record) != 0 or self._has_live_order(*whose) or self._has_order(_LACKING, *whose)
 
     def occupying(self) -> set[tuple[str, str]]:
-        """Account and uid of everybody for whom `occupies` holds, and perhaps of others who are gone: two queries for all."""
+        """Account and uid of everybody for whom `occupies` holds, and perhaps of others who are gone: three queries for all."""
         held = self._ledger.rows("SELECT account, instance, signed_qty FROM virtual_positions")
-        live = self._ledger.rows(f"SELECT DISTINCT account, owner FROM orders WHERE state IN {LIVE_STATES}")
+        live = [
+            row
+            for state in (_LIVE, _LACKING)
+            for row in self._ledger.rows(f"SELECT DISTINCT account, owner FROM orders WHERE {state}")
+        ]
         holding = {(str(row["account"]), str(row["instance"])) for row in held if Decimal(row["signed_qty"])}
         return holding | {(str(row["account"]), str(row["owner"])) for row in live}
 
@@ -135,7 +143,10 @@ class RecordStore:
         )
 
     def _has_live_order(self, where: str, *values: str) -> bool:
-        return self._ledger.row(f"SELECT 1 FROM orders WHERE {where} AND state IN {LIVE_STATES} LIMIT 1", values) is not None
+        return self._has_order(_LIVE, where, *values)
+
+    def _has_order(self, state: str, where: str, *values: str) -> bool:
+        return self._ledger.row(f"SELECT 1 FROM orders WHERE {where} AND {state} LIMIT 1", values) is not None
 
     def hold_entries(self, uid: str, until_ms: int) -> None:
         """Note until when the entries of an instance wait, whatever happens to the daemon meanwhile."""
@@ -195,6 +206,10 @@ class RecordStore:
 
 _COOL_DOWN: Final = "cooldown:"
 _RESET: Final = "reset:"
+_LIVE: Final = f"state IN {LIVE_STATES}"
+_LACKING: Final = "venue_cum_qty <> cum_qty AND CAST(venue_cum_qty AS REAL) > CAST(cum_qty AS REAL)"
+"""The venue told of more than is booked. The first half is that of the index."""
+
 _LISTS: Final = ("restarts", "previous_digests")
 _FLAGS: Final = ("declared", "enabled")
 

@@ -1,5 +1,6 @@
 """Instances of a start: those that are remembered can be named at once, those that are declared are read one by one."""
 
+from decimal import Decimal
 from pathlib import Path, PurePath
 from types import SimpleNamespace
 from typing import Any, cast
@@ -79,3 +80,33 @@ async def test_who_is_remembered_can_be_named_before_any_play_is_read_and_others
     assert sorted(again.slots) == ["a", "b", "c", "mine"]
     assert again.slots["b"].record.uid == kept.uid, "the same instance as before"
     assert set(seen) >= {2, 3}, "between two of them"
+
+
+@pytest.mark.anyio
+async def test_one_whose_entry_may_be_filled_yet_keeps_its_place_under_another_declaration() -> None:
+    """Its fill would be booked to a uid that no instance has, on an account that nobody opens."""
+    world = virtual_world()
+    ledger = Ledger.open(world.disk, world.clock, PurePath("/ledger.sqlite"))
+    world.disk.mkdir(CONFIG)
+    world.disk.write_replace(CONFIG / "play.yml", PLAY.read_bytes())
+    records, again, problems = RecordStore(ledger), Slots(), list[str]()
+    old, _ = enrol(world, CONFIG, Wish("a", str(CONFIG / "play.yml"), Mode.PAPER))
+    records.put(old)
+    ledger.write(
+        "INSERT INTO orders (link_id, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only, state,"
+        " created_ms, last_event_ms) VALUES ('l', 1, ?, ?, 'enter', ?, 'Buy', 'Limit', 'GTC', '1', 0, 'UNKNOWN', 0, 0)",
+        (old.account, old.uid, old.symbol),
+    )
+    settings = Settings(instances={"a": Instance(play=PurePath("play.yml"), mode=Mode.PAPER, capital_usd=Decimal(777))})
+    remember(records, cast(Any, again), settings.instances)
+    halts = cast(Halts, SimpleNamespace(in_force=lambda *scopes: []))
+    tell = lambda _name, text: problems.append(text)  # noqa: E731
+    roster = Roster(world, records, cast(Any, again), halts, CONFIG, CONFIG, read, tell)
+
+    await roster.fill(settings, CONFIG)
+    assert again.slots["a"].record.uid == old.uid
+    assert "an order that is not over" in problems[0]
+    ledger.write("UPDATE orders SET state = 'CANCELLED'")
+    await roster.fill(settings, CONFIG)
+    assert again.slots["a"].record.uid != old.uid
+    ledger.close()

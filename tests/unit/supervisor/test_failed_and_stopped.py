@@ -142,6 +142,21 @@ async def test_one_that_is_removed_while_it_is_stopped_is_not_written_again() ->
         assert home.records.load() == []
 
 
+@pytest.mark.parametrize(("state", "told"), [("UNKNOWN", "0"), ("OPEN", "0"), ("CANCELLED", "0.4")])
+async def test_one_whose_entry_may_be_filled_yet_is_not_removed(state: str, told: str) -> None:
+    """Its account would be closed with it, and the position stand there with nobody to check its stop or to close it."""
+    async with house() as home:
+        slot = home.add("alpha", steady)
+        order(home, slot, state)
+        home.records._ledger.write("UPDATE orders SET venue_cum_qty = ?", (told,))
+        with pytest.raises(CommandRefused, match="an order that is not over"):
+            await home.commands().remove("alpha", "me")
+        assert list(home.supervisor.slots) == ["alpha"]
+        home.records._ledger.write("UPDATE orders SET state = 'CANCELLED', cum_qty = venue_cum_qty")
+        await home.commands().remove("alpha", "me")
+        assert home.records.load() == []
+
+
 async def test_one_whose_panic_was_lifted_a_moment_ago_can_be_started() -> None:
     async with house() as home:
         slot = home.add("alpha", steady)

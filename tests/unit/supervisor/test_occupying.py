@@ -35,9 +35,22 @@ def test_what_is_said_of_all_is_what_is_said_of_each() -> None:
             " created_ms, last_event_ms) VALUES (?, 1, ?, ?, 'enter', ?, 'Buy', 'Market', 'IOC', '1', 0, ?, 0, 0)",
             (uid, f"paper-{uid}", uid, one.symbol, str(state)),
         )
-    everybody = [*quantities, *(f"{state.lower():-<13}" for state in OrderState)]
+    told = {"lacking-": ("0.004", "0.010"), "even----": ("0.010", "0.010"), "untold--": ("0.010", "0")}
+    for uid, (booked, at_venue) in told.items():
+        ledger.write(
+            "INSERT INTO orders (link_id, attempt, account, owner, action, symbol, side, type, tif, qty, reduce_only, state,"
+            " cum_qty, venue_cum_qty, created_ms, last_event_ms) VALUES (?, 1, ?, ?, 'enter', ?, 'Buy', 'Market', 'IOC', '1',"
+            " 0, 'CANCELLED', ?, ?, 0, 0)",
+            (uid, f"paper-{uid}", uid, one.symbol, booked, at_venue),
+        )
+    everybody = [*quantities, *told, *(f"{state.lower():-<13}" for state in OrderState)]
     said = {uid for uid in everybody if records.occupies(replace(one, uid=uid, account=f"paper-{uid}"))}
     found = {uid for _, uid in records.occupying()}
     ledger.close()
     assert found == said
-    assert said == {"held----", "short---", *(f"{state.lower():-<13}" for state in OrderState if not state.terminal)}
+    assert said == {
+        "held----",
+        "short---",
+        "lacking-",
+        *(f"{state.lower():-<13}" for state in OrderState if not state.terminal),
+    }
