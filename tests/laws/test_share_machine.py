@@ -36,7 +36,7 @@ STATES = [
 ]
 EVENTS = (
     *(f"{owner} enters {side} {qty}" for owner in ("A", "B") for side in ("Buy", "Sell") for qty in (1, 3)),
-    *(f"{owner} leaves" for owner in ("A", "B")),
+    *(f"{owner} leaves {more}" for owner in ("A", "B") for more in ("whole", "late")),
     *(f"hand {side} {qty}" for side in ("Buy", "Sell") for qty in (1, 2, 5)),
     "stop of all",
     "liquidation of all",
@@ -59,6 +59,13 @@ def closing(shares: Shares, signed: int, first: str) -> tuple[Shares, int]:
     return after, left
 
 
+def closed_by(shares: Shares, owner: str, how: str) -> int:
+    """What an exit of a whole share closes, signed; one that is `late` was sent when the share was a unit larger."""
+    net = sum(shares.values())
+    units = min(abs(shares[owner]) + (how == "late"), abs(net))
+    return -units if net > 0 else units
+
+
 def expected(shares: Shares, event: str) -> Shares:
     """The model."""
     net = sum(shares.values())
@@ -67,9 +74,9 @@ def expected(shares: Shares, event: str) -> Shares:
             owner = A if name == "A" else B
             others, left = closing({**shares, owner: 0}, int(qty) * (1 if side == "Buy" else -1), FOREIGN)
             return {**others, owner: shares[owner] + left}
-        case [name, "leaves"]:
+        case [name, "leaves", how]:
             owner = A if name == "A" else B
-            return {**shares, owner: 0}
+            return closing(shares, closed_by(shares, owner, how), owner)[0]
         case ["hand", side, qty]:
             after, left = closing(shares, int(qty) * (1 if side == "Buy" else -1), FOREIGN)
             return {**after, FOREIGN: after[FOREIGN] + left}
@@ -120,10 +127,10 @@ class Books:
         match event.split():
             case [name, "enters", to, qty]:
                 self._order(A if name == "A" else B, Side(to), int(qty), Action.ENTER)
-            case [name, "leaves"]:
+            case [name, "leaves", how]:
                 owner = A if name == "A" else B
-                if shares[owner]:
-                    self._order(owner, side, abs(shares[owner]), Action.EXIT)
+                if units := closed_by(shares, owner, how):
+                    self._order(owner, side, abs(units), Action.EXIT)
             case ["hand", to, qty]:
                 self._book(executed("e", Side(to), int(qty)))
             case ["stop", *_] if net:

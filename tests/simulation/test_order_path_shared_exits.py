@@ -9,6 +9,7 @@ import pytest
 
 from playd.core.modes import Environment
 from playd.core.orders import OrderRequest, OrderState, VenuePosition
+from playd.orders.fills import FillEvent
 from playd.orders.gateway import Instance
 from playd.orders.order_book import FOREIGN
 from playd.orders.risk_limits import RiskLimits
@@ -74,6 +75,27 @@ def test_an_exit_in_doubt_that_outgrew_its_share_is_not_sent_again_as_it_was() -
             assert sent == [Decimal("0.005")]
             assert (held(life, UID), held(life, OTHER)) == (Decimal(0), Decimal("0.010"))
             assert life.venue.signed() == Decimal("0.010")
+
+    in_virtual_time(body)
+
+
+def test_an_exit_that_meets_less_than_its_share_leaves_no_share_against_the_position() -> None:
+    """A hand closes half of the first share while its exit is on the wire; the venue bounds that by the whole position."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await both_long(life)
+            life.venue.before_place = lambda _order: life.venue.open_foreign(Decimal("-0.005"))
+            await life.ports[0].submit(leave(), READY)
+            await anyio.sleep(30.0)
+
+            assert life.venue.signed() == Decimal("0.005")
+            assert (held(life, UID), held(life, OTHER)) == (Decimal(0), Decimal("0.005"))
+            assert [event.execution.qty for event in taken(life.ports[1]) if isinstance(event, FillEvent)][-1] == Decimal(
+                "0.005"
+            )
+            assert life.account.desk.book.open_intents() == []
 
     in_virtual_time(body)
 

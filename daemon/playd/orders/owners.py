@@ -25,11 +25,9 @@ class Owners:
         """
         An execution in a part for each whom it concerns; empty when that is the owner of its order `row`, or nobody known.
         """
-        if row is not None and row.intent is not None and row.reduce_only:
-            return ()
         held = [share for share in self._fills.shares(execution.symbol) if share.position.signed_qty]
         if row is not None and row.intent is not None:
-            return self._netted(execution, row, held)
+            return self._beyond(execution, row, held) if row.reduce_only else self._netted(execution, row, held)
         if is_guardians(execution.link_id):  # also where a report of its order came first, which the ledger has as nobody's
             first = next((share.owner for share in held if instance_tag(share.owner) == tag_of(execution.link_id)), "")
         elif row is not None:
@@ -39,6 +37,14 @@ class Owners:
             by_hand = not execution.stop_order_type and reason_of(execution) == "manual"
             first = FOREIGN if by_hand else ""
         return parts_of(execution, held, first)
+
+    def _beyond(self, execution: Execution, row: OrderRow, held: Sequence[Share]) -> Sequence[tuple[Execution, str]]:
+        """
+        An exit whose share has become smaller while it was on its way. The venue bounds it by the whole position: what went
+        beyond the share was closed of the others, and booked to the exit's owner it would stand against the venue's position.
+        """
+        parts = parts_of(execution, held, row.owner, beyond=row.owner)
+        return parts if any(owner != row.owner for _, owner in parts) else ()
 
     def _netted(self, execution: Execution, row: OrderRow, held: Sequence[Share]) -> Sequence[tuple[Execution, str]]:
         """
