@@ -12,13 +12,14 @@ from playd.core.errors import LinkError
 from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, VenueOrder
 from playd.core.reply_codes import ReplyClass
-from playd.orders.halts import Level, account_scope
+from playd.orders.halts import Level, account_scope, instance_scope
 from playd.orders.panic_notes import leave_note
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
 from playd.venues.port import Priority, Reply
+from tests.simulation import fake_venue
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, entry
-from tests.simulation.venue_script import EventFault
+from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.unit.guardian.test_judge import resting
 from tests.virtual_time import in_virtual_time
 
@@ -334,5 +335,38 @@ def test_what_an_entry_of_the_instance_executed_and_nobody_has_booked_is_closed_
             report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
 
             assert (booked, report.exit_code, life.venue.signed()) == (0, 0, 0)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["lives", "dies"])
+@pytest.mark.parametrize("scope", [PanicScope(), PanicScope(instance_uid=UID)])
+def test_what_an_entry_fills_behind_the_verified_flat_of_its_scope_is_closed_and_nothing_else(
+    scope: PanicScope, dies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venue keeps an order for longer than the time for which it says it may."""
+    monkeypatch.setattr(fake_venue, "ARRIVES_S", 30.0)
+
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.DELAYED]))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            report = await life.account.panic(scope, actor="me", reason="test")
+            life.venue.open_foreign(Decimal("0.007"), OTHER)
+            await anyio.sleep(5.0)
+            if not dies:
+                await anyio.sleep(25.0)
+        if dies:
+            life = life.crash()
+            await anyio.sleep(20.0)
+            async with life.running():
+                await life.register()
+                await anyio.sleep(15.0)
+        filled = [order for order in life.venue.effects if not order.reduce_only]
+
+        assert (report.exit_code, len(filled)) == (0, 1)
+        assert (life.venue.signed(), life.venue.signed(OTHER)) == (0, Decimal("0.007"))
+        assert life.halts.highest(instance_scope(UID)) is not None
 
     in_virtual_time(body)

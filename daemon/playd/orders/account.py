@@ -396,6 +396,7 @@ class Account:
     def _order_changed(self, row: OrderRow) -> None:
         self.protection.order_ended(row)
         self.targets.order_changed(row)
+        self._panic.entry_filled(row)
 
     def _deliver(self, instance_uid: str, event: InstanceEvent) -> None:
         port = self._ports.get(instance_uid)

@@ -26,7 +26,7 @@ from playd.orders.exits import Exits
 from playd.orders.flattening import executed, flatten_intent
 from playd.orders.freezing import unless_frozen
 from playd.orders.gateway import Instance
-from playd.orders.halts import Level
+from playd.orders.halts import Level, instance_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.panic_levels import PanicLevels
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope, slippage_bps
@@ -151,6 +151,17 @@ class Panic:
         for halt, scope in self._levels.unfinished():
             if not scope.instance_uid or halt.scope not in begun:
                 self._go_on(_Run(scope, f"panic:{halt.id}:{self._desk.clock.wall_ms()}"))
+
+    def entry_filled(self, row: OrderRow) -> None:
+        """
+        An order changed. What an entry of an instance fills behind the verified flat of its scope (the venue may have kept it
+        for longer than it says) is closed by a panic of that instance: level 4 means flat, and nothing else is touched.
+        """
+        filled = row.fills_missing or (row.cum_qty and self._share(row.owner, row.symbol))
+        if filled and row.intent and not row.reduce_only and self._levels.found_flat(row.owner, row.symbol):
+            why = f"entry {row.link_id} filled behind the panic that had found it flat"
+            self._desk.halts.raise_level(instance_scope(row.owner), Level.PANIC, PANIC_CODE, why, anew=True)
+            self.resume()
 
     def _go_on(self, run: _Run) -> None:
         """Drive a panic to its end in the background, unless one of its scope is driven already."""

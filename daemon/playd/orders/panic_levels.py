@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from playd.orders.desk import Desk
-from playd.orders.halts import ALL, Halt, Level, account_scope
+from playd.orders.halts import ALL, Halt, Level, account_scope, scopes_of
 from playd.orders.panic_report import PanicScope
 
 _FLAT: Final = "verified flat"
@@ -22,6 +22,13 @@ class PanicLevels:
             scope = self._scope_of(halt.scope) if halt.level is Level.PANIC else None
             if scope is not None and self._desk.ledger.meta(self._flat_key(halt)) != _FLAT:
                 yield halt, scope
+
+    def found_flat(self, owner: str, symbol: str) -> bool:
+        """Whether panics are in force over an owner's share of a symbol, and each was verified flat here."""
+        over = [
+            halt for halt in self._desk.halts.in_force(*scopes_of(owner, self._desk.alias, symbol)) if halt.level is Level.PANIC
+        ]
+        return bool(over) and all(self._desk.ledger.meta(self._flat_key(halt)) == _FLAT for halt in over)
 
     def keep_whether_flat(self, scope: PanicScope, *, flat: bool) -> None:
         """Keep over restarts whether the panics of this scope are done; an account is all its scopes and its part of `all`."""
