@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import pytest
@@ -334,6 +335,42 @@ def test_a_move_whose_instance_stops_while_the_venue_does_not_know_its_position_
             assert (await port.submit(of_fill())).code == "AMENDED"
             await anyio.sleep(10.0)
             assert (life.venue.stop_of(), outcome_of(life, "fill:x")) == (HIGHER, "done")
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("asks", ["stop", "cancel"])
+def test_an_instance_that_is_stopped_waits_for_no_ban_that_its_move_or_its_cancel_waits_for(asks: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            if asks == "stop":
+                port = await entered(life)
+            else:
+                port, life.venue.resting = await life.register(), True
+                await port.submit(replace(entry(), order_type="Limit", price=Decimal(50_000), time_in_force="GTC"), READY)
+
+            async def banned() -> None:
+                await anyio.sleep(max(0.0, 600.0 - life.world.clock.mono_s()))
+
+            for name in ("set_stops", "cancel"):
+                call = getattr(life.venue, name)
+
+                async def waits(*given: object, _call: Any = call, **more: object) -> Reply:
+                    await banned()
+                    return await _call(*given, **more)
+
+                setattr(life.venue, name, waits)
+            wanted = move() if asks == "stop" else replace(leave(), action=Action.CANCEL, intent_class=IntentClass.CANCEL)
+            with anyio.fail_after(10.0):
+                async with anyio.create_task_group() as instance:
+                    instance.start_soon(port.submit, wanted)
+                    await anyio.sleep(1.0)
+                    instance.cancel_scope.cancel()
+            await anyio.sleep(700.0)
+            assert asks == "cancel" or life.venue.stop_of() == move().stop
+            assert asks == "stop" or [order.status for order in life.venue.orders.values()] == ["Cancelled"]
+            assert life.account.desk.book.open_intents() == []
 
     in_virtual_time(body)
 

@@ -6,8 +6,6 @@ How an entry is taken back is the same for everybody: `withdrawals`.
 
 from typing import Final
 
-import anyio
-
 from playd.core.orders import Intent, IntentClass
 from playd.orders.desk import Desk
 from playd.orders.gateway import Gateway, Instance, Verdict
@@ -34,15 +32,18 @@ class Cancels:
         if self._gateway.known(intent) is not None:
             return Verdict(CANCELLING, "this intent exists")
         bounds = desk.bounds(intent.instance_uid)
-        with anyio.CancelScope(shield=True):
-            with desk.ledger.atomic():
-                identity = desk.book.insert_intent(intent, bounds)
-                desk.verdicts.record(
-                    instance.uid, instance.clock_ms, intent.bar_close_ms, "CANCELLED", intent.reason, intents=identity
-                )
-            desk.ledger.commit()
-            await self._withdrawals.ask(self._working(intent.instance_uid, intent.symbol))
-        desk.spawn(self._finish, identity)
+        with desk.ledger.atomic():
+            identity = desk.book.insert_intent(intent, bounds)
+            desk.verdicts.record(
+                instance.uid, instance.clock_ms, intent.bar_close_ms, "CANCELLED", intent.reason, intents=identity
+            )
+        desk.ledger.commit()
+        working = self._working(intent.instance_uid, intent.symbol)
+        try:
+            await self._withdrawals.ask(working)
+        finally:  # whoever stops the instance meanwhile waits for no ban: the cancel was decided all the same
+            self._withdrawals.drive(working)
+            desk.spawn(self._finish, identity)
         return Verdict(CANCELLING)
 
     def resume(self) -> None:

@@ -88,23 +88,21 @@ class Stops:
         moved, move = desk.book.stops_of(instance.uid, intent.symbol), _Move(intent, share)
         bounds = desk.bounds(intent.instance_uid)
         with desk.moving(intent.symbol):
-            with anyio.CancelScope(shield=True):
-                with desk.ledger.atomic():
-                    identity = desk.book.insert_intent(intent, bounds)
-                    desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
-                    desk.book.note_move(moved, "send", f"to {text(self._wanted(intent) or stop)} by {identity}")
-                    if intent.bar_close_ms:
-                        desk.verdicts.record(
-                            instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
-                        )
-                desk.ledger.commit()
-                reply = await self._ask(move)
+            with desk.ledger.atomic():
+                identity = desk.book.insert_intent(intent, bounds)
+                desk.fills.set_protection(instance.uid, intent.symbol, stop=stop, target=target)
+                desk.book.note_move(moved, "send", f"to {text(self._wanted(intent) or stop)} by {identity}")
+                if intent.bar_close_ms:
+                    desk.verdicts.record(
+                        instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
+                    )
+            desk.ledger.commit()
             is_known = False
             try:
-                reply = await self._once_it_is_known(move, reply)
+                reply = await self._once_it_is_known(move, await self._ask(move))
                 is_known = True
             finally:
-                if not is_known:  # its instance is stopped meanwhile: the move was decided all the same
+                if not is_known:  # its instance is stopped meanwhile, and waits for no ban: the move was decided all the same
                     self._go_on(identity, move)
         desk.book.note_move(moved, "reply", reply.text, reply.code, raw_digest=reply.raw_digest)
         data = {"stop": text(stop), "target": text(target), "code": reply.code}
