@@ -14,7 +14,7 @@ from playd.orders.fold import fold
 from playd.orders.halts import account_scope
 from playd.orders.order_book import FOREIGN
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.virtual_time import in_virtual_time
 
 LEDGER, BACKUP = STATE / "ledger.sqlite", STATE / "backup.sqlite"
@@ -193,6 +193,65 @@ def test_an_exit_whose_decision_is_not_found_again_is_not_driven_on() -> None:
             assert life.venue.signed() == port.position().position.signed_qty == Decimal("0.006")
             assert life.venue.stop_of() == Decimal("49500.0")
             checked(life)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("refused", [0, 1], ids=["first attempt", "second attempt"])
+def test_what_is_decided_again_and_was_found_without_its_decision_is_not_sent_again_and_ends_nothing(refused: int) -> None:
+    """An entry and an exit whose causes no search finds; of the exit the venue knows no attempt that it had refused."""
+
+    async def body() -> None:
+        life = build()
+        decided, left = entry(cause=60_000), leave(cause=120_000)
+        async with life.running():
+            port = await life.register()
+            back_up(life)
+            await port.submit(decided, READY)
+            await anyio.sleep(1.0)
+            life.venue.script.codes = [110007] * refused
+            life.venue.fill_share = Decimal("0.4")
+            await port.submit(left, READY)
+            await anyio.sleep(refused * life.settings.exit_repeat_s + 0.1)
+            assert life.venue.signed() == Decimal("0.006")
+        life = restored(life)
+        async with life.running():
+            port, sent = await life.register(after=0), len(life.venue.effects)
+            verdicts = [(await port.submit(each, READY)).code for each in (decided, left)]
+            life.venue.fill_share = Decimal(1)
+            await anyio.sleep(60.0)
+
+            assert verdicts == ["SENT", "SENT"]
+            links = [order.link_id for order in life.venue.effects]
+            assert len(links) == len({*links})
+            assert refused or len(links) == sent
+            assert life.venue.signed() == port.position().position.signed_qty == (0 if refused else Decimal("0.006"))
+            await port.submit(leave(bar(life)), READY)
+            await anyio.sleep(10.0)
+            assert life.venue.signed() == port.position().position.signed_qty == 0
+            assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+def test_a_naked_position_whose_closing_the_ledger_has_lost_is_closed_all_the_same() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            back_up(life)
+            life.venue.script.refused_stops, life.venue.fill_share = 100_000, Decimal("0.4")
+            life.venue.remove_stop()
+            await anyio.sleep(32.0)
+            assert life.venue.signed() == Decimal("0.006")
+        life.venue.fill_share = Decimal(1)
+        life = restored(life)
+        async with life.running():
+            port = await life.register(after=0)
+            await anyio.sleep(60.0)
+
+            assert life.venue.signed() == port.position().position.signed_qty == 0
+            assert "PROTECTION_FAILED" not in {row["kind"] for row in life.ledger.rows("SELECT kind FROM incidents")}
 
     in_virtual_time(body)
 

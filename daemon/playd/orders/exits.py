@@ -312,6 +312,8 @@ class Exits:
             return
         again = intent.as_intent(desk.alias)
         attempt = last.attempt + 1
+        while desk.book.find(link_id(again.instance_uid, again.cause, again.action, again.leg, attempt)) is not None:
+            attempt += 1  # a restored ledger found its order again, and not what it was decided for
         row = self._insert_attempt(again, intent.id, attempt, plan.remaining, rung=rung, position_idx=last.position_idx)
         desk.ledger.commit()
         await self._send(row)

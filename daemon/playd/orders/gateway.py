@@ -225,7 +225,10 @@ class Gateway:
         identity = intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
         stored = desk.book.intent(identity)
         if stored is None:
-            return None
+            # A restored ledger may have its order and not know what it was decided for: it was sent, and is not sent again.
+            link = link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, 0)
+            found = desk.book.find(link)
+            return None if found is None else Verdict("SENT", f"its order was found again and is {found.state}", link_id=link)
         if is_other(stored, intent):
             note = f"intent {identity} was stored with other parameters"
             if (

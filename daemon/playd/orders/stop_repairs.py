@@ -8,7 +8,7 @@ import anyio
 
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
-from playd.core.ids import intent_id
+from playd.core.ids import intent_id, link_id
 from playd.core.orders import Action, Intent, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
@@ -168,8 +168,14 @@ class StopRepairs:
         return None
 
     def _free_leg(self, owner: str, cause: str) -> int:
-        """The number of the next closing of one naked position: a fill that was late may be left of it behind the first."""
-        leg = 0
-        while self._desk.book.intent(intent_id(owner, cause, Action.FLATTEN, leg)) is not None:
+        """
+        The number of the next closing of one naked position: a fill that was late may be left of it behind the first. Of what a
+        restored ledger had lost, the order is known and not what it was to close.
+        """
+        book, leg = self._desk.book, 0
+        while (
+            book.intent(intent_id(owner, cause, Action.FLATTEN, leg)) is not None
+            or book.find(link_id(owner, cause, Action.FLATTEN, leg, 0)) is not None
+        ):
             leg += 1
         return leg
