@@ -339,6 +339,28 @@ def test_a_hundred_entries_of_a_dead_daemon_keep_no_position_from_its_stop() -> 
     in_virtual_time(body)
 
 
+def test_a_daemon_that_is_dead_for_half_an_hour_leaves_its_position_under_its_stop_and_no_entry() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side:
+            entry, held = resting(f"pde{instance_tag(UID)}-{100:024}"), side.venue.signed()
+            side.venue.orders[entry.venue_order_id] = entry
+            bare, told = list[int](), list[bool]()
+            for minute in range(30):
+                side.venue.remove_stop()
+                await anyio.sleep(20.0)
+                bare += [minute] if side.venue.stop_of() != STOP else []
+                await anyio.sleep(40.0)
+                told.append("DAEMON_DEAD" in side.told())
+                if minute == 1:
+                    assert side.venue.orders[entry.venue_order_id].status == "Cancelled"
+
+            assert bare == [], "minutes in which the stop was not back in time"
+            assert (side.venue.signed(), all(told)) == (held, True)
+            assert {data.get("action", kind) for kind, data in side.records} == {"stop.repaired", "cancel"}
+
+    in_virtual_time(body)
+
+
 @pytest.mark.parametrize("accounts", [(), ("main",)])
 def test_a_dead_daemon_is_told_of_also_where_no_account_can_be_read(accounts: tuple[str, ...]) -> None:
     @asynccontextmanager

@@ -128,12 +128,13 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-13", 1, "dead daemon", "the daemon is killed and stays down for half an hour of market, the stop is cancelled",
-        "covered within 20 s by the guardian; an alarm; books agree after the restart", incident="GUARDIAN_STOP", limit_s=20.0,
+        "covered within 20 s by the guardian and throughout; entries gone in 90 s; an alarm; books agree after the restart",
+        incident="GUARDIAN_STOP", limit_s=20.0,
         # Where the market met the guardian's stop in that half hour, no stop is left for the daemon to find moved by a hand.
         may_halt=("MANUAL_STOP 1",), may_open=("MANUAL_STOP",), guardian=("stop", "cancel"),
     ),
     Drill(
-        "DRL-14", 1, "dead guardian", "the guardian is killed, again and again",
+        "DRL-14", 1, "dead guardian", "the guardian is killed, then again and again, each time as soon as it is back",
         "entries that must wait for it refused from 10 s on, exits and stops go on; entries again when it is back",
         limit_s=15.0, deadline_s=600.0,
         halts=("MANUAL_STOP 1", "STOP_FLATTEN 4"), opens=("GUARDIAN_SILENT", "MANUAL_STOP"),

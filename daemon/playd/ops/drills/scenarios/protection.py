@@ -8,6 +8,7 @@ import anyio.abc
 
 from playd.ops.drills.bad_host import DISK
 from playd.ops.drills.failing_disk import HANGS
+from playd.ops.drills.invariants import under_stop
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import BUSY, HELD, HELD_SYMBOL, SHADOW
 from playd.ops.drills.programs import epoch_ms
@@ -48,7 +49,7 @@ NOTICED_S: Final = 15.0
 """Ten seconds without a beat, and the last one before them."""
 
 SILENT_S: Final = 10.0
-GUARDIAN_LIVES: Final = 3
+MORE_KILLS: Final = 4
 NOT_READY: Final = ("ACCOUNT_NOT_READY", "NOT_RUNNING")
 REQUIRED: Final = """
 [guardian]
@@ -76,6 +77,7 @@ async def dead_daemon(stage: Stage) -> None:
     await _half_an_hour_alone(stage)
     await stage.start_daemon()
     await stage.expect("daemon back", lambda: _alive(stage), "the guardian hears the daemon again", RETURNS_S)
+    await alerted(stage, "daemon back", "OVER CRITICAL DAEMON_DEAD", ALERTED_S)
     await _guardian_told(stage)
 
 
@@ -93,13 +95,16 @@ async def _noticed(stage: Stage, killed_ms: int) -> None:
 async def _half_an_hour_alone(stage: Stage) -> None:
     """What is open keeps its stop while the market goes on without the daemon, or is closed by it."""
     fault = f"daemon dead for {ALONE_MIN} min of market"
-    naked_ms = (await stage.venue()).naked_ms.get(HELD_SYMBOL, 0)
+    bare = len((await stage.venue()).lapses)
     if not await stage.exchange.pass_quickly(ALONE_MIN, RETURNS_S):
         raise CannotRun(f"{ALONE_MIN} minutes of market did not pass within {RETURNS_S:g} s")
     venue = await stage.venue()
-    held, longest_ms = venue.positions[HELD_SYMBOL], venue.naked_ms.get(HELD_SYMBOL, 0)
-    stage.report.require(venue.stops(HELD_SYMBOL) or not held, fault, f"{held} {HELD_SYMBOL} with its stop" if held else "flat")
-    stage.report.require(longest_ms == naked_ms, fault, f"never longer without a stop than before: {longest_ms / 1000:g} s")
+    held = {symbol: qty for symbol, qty in venue.positions.items() if qty}
+    seen = ", ".join(f"{qty} {symbol}" for symbol, qty in held.items())
+    covered = all(under_stop(venue, symbol) for symbol in held)
+    stage.report.require(covered, fault, f"{seen}, {'each' if covered else 'not each'} under its stop" if held else "flat")
+    lapses = venue.lapses[bare:]
+    stage.report.require(not lapses, fault, f"times in which any had none: {lapses or 'none'}")
     await stage.exchange.release(SPEED)
 
 
@@ -211,30 +216,36 @@ class _Manager:
 
 async def dead_guardian(stage: Stage) -> None:
     """
-    DRL-14: killed, then killed again as soon as it is back.
+    DRL-14: killed; then again and again, each time as soon as it is back.
 
     No account of a drill has real money; so it is configured to wait for the guardian as one with real money does.
     """
     await stage.open(settings=REQUIRED)
-    for life in range(GUARDIAN_LIVES):
-        fault = f"guardian killed, {life + 1}."
-        await holds_still(stage, HELD, HELD_SYMBOL)  # behind the kill nothing is entered any more
+    await _without_guardian(stage, "guardian killed", kills=1)
+    await _without_guardian(stage, "guardian killed again and again", kills=MORE_KILLS)
+    stage.report.saw("guardian back", f"{HELD} enters again")
+
+
+async def _without_guardian(stage: Stage, fault: str, *, kills: int) -> None:
+    """It dies so often; then entries wait, an exit and a stop do not, until it is back for good."""
+    await holds_still(stage, HELD, HELD_SYMBOL)  # behind the kill nothing is entered any more
+    for life in range(kills):
+        if life:
+            await stage.start_guardian()
         began_s, killed_ms = stage.report.inject("SIGKILL", "guardian", life=life), stage.world.clock.wall_ms()
         await stage.guardian.kill()
-        await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", RETURNS_S, since_s=began_s)
-        await stop_put_back(stage, HELD_SYMBOL, "without a guardian, stop cancelled by hand", COVERED_BY_DAEMON_S)
-        if life + 1 == GUARDIAN_LIVES:
-            ran = await stage.ctl("stop", HELD, "--flatten", "--json")
-            left = (await stage.venue()).positions[HELD_SYMBOL]
-            stage.report.require(ran.code == 0 and not left, "without a guardian, an exit", f"exit {ran.code}, {left} left")
-            await stage.ctl("start", HELD)
-        await _entries_refused(stage, fault, killed_ms)
-        await stage.start_guardian()
-        await stage.expect("guardian back", lambda: _heard(stage), "the daemon hears it", RETURNS_S)
-        scope = symbol_scope(ACCOUNT, HELD_SYMBOL)  # a hand at its stop has paused the symbol
-        await lifted_by_a_person(stage, scope, "guardian back", RETURNS_S)
-        await stage.until_covered(HELD_SYMBOL)
-    stage.report.saw("guardian back", f"{HELD} enters again")
+    await stage.expect(fault, lambda: _silent(stage), "the daemon says that it hears nothing", RETURNS_S, since_s=began_s)
+    await stop_put_back(stage, HELD_SYMBOL, f"{fault}, stop cancelled by hand", COVERED_BY_DAEMON_S)
+    ran = await stage.ctl("stop", HELD, "--flatten", "--json")
+    left = (await stage.venue()).positions[HELD_SYMBOL]
+    stage.report.require(ran.code == 0 and not left, f"{fault}, an exit", f"exit {ran.code}, {left} left")
+    await stage.ctl("start", HELD)
+    await _entries_refused(stage, fault, killed_ms)
+    await stage.start_guardian()
+    await stage.expect("guardian back", lambda: _heard(stage), "the daemon hears it", RETURNS_S)
+    scope = symbol_scope(ACCOUNT, HELD_SYMBOL)  # a hand at its stop has paused the symbol
+    await lifted_by_a_person(stage, scope, "guardian back", RETURNS_S)
+    await stage.until_covered(HELD_SYMBOL)
 
 
 async def _entries_refused(stage: Stage, fault: str, killed_ms: int) -> None:
