@@ -21,6 +21,7 @@ from playd.world.real import run as run_loop
 EXIT_CREDENTIAL: Final = 77
 EXIT_INVALID: Final = 6
 EXIT_STATE: Final = 78
+EXIT_UNREAD: Final = 74
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,9 @@ def _directories(world: World, loaded: Loaded) -> list[Result]:
         return [Result("state directory", False, f"{error.filename or state}: {error.strerror or error}", EXIT_STATE)]
     found = [Result("state directory", True, str(state))]
     if ledger is not None:
-        said = ledger.check if ledger.damaged else ledger.version
-        found.append(Result("ledger", not ledger.damaged, said, EXIT_STATE))
+        is_good = ledger.is_read and not ledger.damaged
+        said = ledger.version if is_good else ledger.check
+        found.append(Result("ledger", is_good, said, EXIT_STATE if ledger.is_read else EXIT_UNREAD))
     return found
 
 

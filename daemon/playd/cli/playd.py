@@ -254,7 +254,7 @@ def audit_verify(
 
 @app.command(epilog="Example: playd state --state /var/lib/playd")
 def state(state: StateOption = "", config: ConfigOption = "", json: JsonOption = False) -> None:
-    """Every file of a state directory: whose it is, its version, whether it is whole. Exit 10: one is damaged."""
+    """Every file of a state directory: whose it is, its version, whether it is whole. Exit 10: one is damaged, 1: unread."""
     from playd.cli.state import list_state
 
     run_command(lambda: list_state(state, config, as_json=json))

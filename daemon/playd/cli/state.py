@@ -12,10 +12,14 @@ from playd.world.ports import World
 from playd.world.real import real_world
 
 DAMAGED: Final = 10
+UNREAD: Final = 1
 
 
 def list_state(state: str, config: str, *, as_json: bool, world: World | None = None) -> int:
-    """Print every file; 10 when one is damaged. Raises `SettingsError` for a directory that is not there."""
+    """
+    Print every file; 10 when one is damaged, 1 when one could not be read. Raises `SettingsError` for a directory that is not
+    there.
+    """
     world = world or real_world()
     flags = {"daemon.state_dir": ("--state", str(world.process.working_dir() / state))} if state else {}
     directory = load(world, flags=flags, config=config or None).locations.state_dir
@@ -40,4 +44,6 @@ def list_state(state: str, config: str, *, as_json: bool, world: World | None = 
         for each in found
     ]
     print(render_rows(rows, STATE_FILES, Output.JSON if as_json else Output.TABLE, empty=f"{directory} is empty"))
-    return DAMAGED if any(each.damaged for each in found) else 0
+    if any(each.damaged for each in found):
+        return DAMAGED
+    return 0 if all(each.is_read for each in found) else UNREAD

@@ -161,8 +161,9 @@ def _too_open(patient: Patient) -> Iterator[tuple[PurePath, int]]:
 
 def _files(patient: Patient) -> Check:
     found = look(patient.world.disk, patient.loaded.locations.state_dir)
-    damaged = [f"{each.path}: {each.check}" for each in found if each.damaged]
-    return judged("files", not damaged, "; ".join(damaged) or f"{len(found)} files, none damaged", "playd state")
+    wrong = [f"{each.path}: {each.check}" for each in found if each.damaged or not each.is_read]
+    holds = False if any(each.damaged for each in found) else None if wrong else True
+    return judged("files", holds, "; ".join(wrong) or f"{len(found)} files, none damaged", "playd state")
 
 
 def _unknown_files(patient: Patient) -> Check:

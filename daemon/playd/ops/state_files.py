@@ -34,6 +34,15 @@ Check = Callable[[Disk, PurePath], tuple[str, str]]
 WHOLE: Final = "whole"
 NOT_CHECKED: Final = "-"
 
+_UNREAD: Final = (
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
+    *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH),
+)
+"""Answers of SQLite by which a file was not read: rights, room, a disk that fails, somebody who writes."""
+
+_NO_ROOM: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+_BESIDE: Final = "; its readers share 32 KiB beside it: is there room for them, and the right to make them?"
+
 
 def _sqlite(
     disk: Disk, path: PurePath, judge: Callable[[sqlite3.Connection], tuple[str, str]] | None = None
@@ -47,8 +56,19 @@ def _sqlite(
                 return f"schema {version}", " ".join(str(found).split())
             more, damage = judge(connection) if judge is not None else ("", "")
             return f"schema {version}{more}", damage
-    except (sqlite3.Error, UnicodeDecodeError, StateError) as error:  # SQLite's words may hold the damaged bytes
+    except (UnicodeDecodeError, StateError) as error:  # SQLite's words may hold the damaged bytes
         return "", str(error)
+    except sqlite3.Error as error:
+        if _is_unread(error):
+            wants = _BESIDE if error.sqlite_errorcode & 0xFF in _NO_ROOM else ""
+            raise OSError(f"{error} ({error.sqlite_errorname}){wants}") from error
+        return "", str(error)
+
+
+def _is_unread(error: sqlite3.Error) -> bool:
+    """Whether SQLite did not get to read, which says nothing about what is there. Half a page is damage."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF in _UNREAD and code not in (sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
 
 
 def _ledger(disk: Disk, path: PurePath) -> tuple[str, str]:
@@ -212,7 +232,10 @@ _LEDGER: Final = "ledger.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class StateFile:
-    """One file. `check` is `whole`, the damage, or `-` where there is nothing to check it by."""
+    """
+    One file. `check` is `whole`, the damage, `-` where there is nothing to check it by, or, of one that is not `is_read`, why
+    it could not be: that is no word about what is in it.
+    """
 
     path: str
     kind: Kind | None
@@ -221,10 +244,11 @@ class StateFile:
     modified_ms: int
     version: str
     check: str
+    is_read: bool = True
 
     @property
     def damaged(self) -> bool:
-        return self.check not in (WHOLE, NOT_CHECKED)
+        return self.is_read and self.check not in (WHOLE, NOT_CHECKED)
 
 
 def look(disk: Disk, state_dir: PurePath) -> list[StateFile]:
@@ -293,7 +317,7 @@ def _is_file_of_ours(relative: str) -> bool:
 
 def _file(disk: Disk, state_dir: PurePath, relative: str) -> StateFile:
     kind = _kind(relative)
-    path, version, check = state_dir / relative, "", NOT_CHECKED
+    path, version, check, is_read = state_dir / relative, "", NOT_CHECKED, True
     size = mode = modified_ms = 0
     try:
         stat = disk.stat(path)
@@ -308,5 +332,5 @@ def _file(disk: Disk, state_dir: PurePath, relative: str) -> StateFile:
             version, damage = kind.check(disk, path)
             check = damage or WHOLE
     except OSError as error:
-        check = str(error.strerror or error)
-    return StateFile(relative, kind, size, mode, modified_ms, version, check)
+        check, is_read = f"could not be read: {error.strerror or error}", False
+    return StateFile(relative, kind, size, mode, modified_ms, version, check, is_read)

@@ -112,6 +112,9 @@ def test_a_file_that_cannot_be_read_makes_its_check_unknown_and_hides_no_other()
 
     found = results(world)
     assert (found["limits"], found["files"]) == ("unknown", "pass")
+    world.disk.write_replace(STATE / "incident_events.jsonl", b"", keep_previous=False)
+    world.disk.fail("read", "*/incident_events.jsonl")
+    assert results(world)["files"] == "unknown"
 
 
 def test_fix_mends_what_needs_no_judgement_and_says_each_act_before() -> None:

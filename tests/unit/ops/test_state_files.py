@@ -2,6 +2,10 @@
 
 import errno
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import anyio
@@ -90,8 +94,51 @@ def test_a_directory_that_nobody_may_look_into_is_named_and_the_rest_is_told(sta
             return super().list(path)
 
     files = {each.path: each.check for each in look(Closed(), PurePath(state))}
-    assert files["instances"] == "Permission denied"
+    assert files["instances"] == "could not be read: Permission denied"
     assert files["ledger.sqlite"] == "whole"
+
+
+@contextmanager
+def disk_that_takes_nothing() -> Iterator[None]:
+    """No file of this process grows meanwhile, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_on_a_full_disk_a_ledger_is_read_and_one_that_cannot_be_is_not_called_damaged(state: Path) -> None:
+    with disk_that_takes_nothing():
+        assert found(state)["ledger.sqlite"].check == "whole"
+    with closing(RealDisk().open_sqlite(PurePath(state / "ledger.sqlite"))) as connection:
+        connection.execute("INSERT INTO meta VALUES ('left', 'x')")
+        log = (state / "ledger.sqlite-wal").read_bytes()
+    (state / "ledger.sqlite-wal").write_bytes(log)  # as a power cut leaves it: without the index that readers share
+    with disk_that_takes_nothing():
+        left = found(state)["ledger.sqlite"]
+        assert (left.is_read, left.damaged) == (False, False)
+        assert left.check.startswith("could not be read: ")
+        assert "is there room" in left.check
+    (state / "ledger.sqlite-shm").unlink(missing_ok=True)
+    assert found(state)["ledger.sqlite"].check == "whole"
+
+
+def test_what_could_not_be_read_ends_with_1_and_what_is_damaged_with_10(state: Path) -> None:
+    (state / "config").mkdir()
+    (state / "config" / "playd.toml").write_text("")
+
+    class Failing(RealDisk):
+        def read_bytes(self, path: PurePath) -> bytes:
+            if path.name == "incident_events.jsonl":
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+            return super().read_bytes(path)
+
+    world = replace(real_world(), disk=Failing())
+    assert list_state(str(state), str(state / "config"), as_json=False, world=world) == 1
+    (state / "archive" / "bars-2024-01-31.jsonl").write_text("no json\n")
+    assert list_state(str(state), str(state / "config"), as_json=False, world=world) == 10
 
 
 def test_the_page_about_the_directory_names_every_kind_that_a_daemon_writes() -> None:

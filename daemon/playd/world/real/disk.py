@@ -69,11 +69,18 @@ class RealDisk:
             # SQLite gives -wal and -shm the rights of the database file, so the file is created here, with the right ones.
             os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode))
         uri = f"{real.as_uri()}?mode={'ro' if read_only else 'rw'}"
-        if read_only and not os.access(real.parent, os.W_OK) and not real.with_name(f"{real.name}-wal").exists():
-            # Readers share a file beside it that somebody would have to make: on a disk that takes nothing nobody can. Without
-            # a log all of it is in the file itself.
-            uri = f"{uri}&immutable=1"
-        return configure(sqlite3.connect(uri, uri=True, isolation_level=None), read_only=read_only, synchronous=synchronous)
+        try:
+            log_bytes = real.with_name(f"{real.name}-wal").stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            log_bytes = None
+        # Readers share a file beside it that somebody would have to make: on a disk that takes nothing nobody can. Without a
+        # log all of it is in the file itself.
+        if not read_only or log_bytes is not None or os.access(real.parent, os.W_OK):
+            connection = _connect(uri, read_only=read_only, synchronous=synchronous)
+            if not read_only or log_bytes or not _needs_room(connection):
+                return connection
+            connection.close()
+        return _connect(f"{uri}&immutable=1", read_only=True, synchronous=synchronous)
 
     def copy_sqlite(self, source: PurePath, target: PurePath, *, mode: int = 0o600) -> None:
         if not self.exists(source):
@@ -167,3 +174,16 @@ class RealDisk:
 
     def is_locked(self, path: PurePath) -> bool:
         return is_locked(self._at(path))
+
+
+def _needs_room(connection: sqlite3.Connection) -> bool:
+    """Whether a database cannot be read for want of a file beside it. Of anything else whoever reads it hears."""
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+    return False
+
+
+def _connect(uri: str, *, read_only: bool, synchronous: Synchronous) -> sqlite3.Connection:
+    return configure(sqlite3.connect(uri, uri=True, isolation_level=None), read_only=read_only, synchronous=synchronous)
