@@ -121,14 +121,14 @@ def _bring_up(world: World, state: PurePath, backup: str) -> None:
             begun = birth(world.disk, state / "journal")
             bring_up(connection, backup=backup, born_ms=None if begun is None else begun.ms)
             faults = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-            faults += _wrong_shares(connection)
+            faults += wrong_shares(connection)
     except sqlite3.Error as error:
         raise MigrationError(f"{path}: not migrated: {error}; as it was: {state / FOLDER / backup}") from error
     if faults:
         raise MigrationError(f"{path}: migrated, and wrong: {'; '.join(faults)}; `playd restore {backup}` takes it back")
 
 
-def _wrong_shares(connection: sqlite3.Connection) -> list[str]:
+def wrong_shares(connection: sqlite3.Connection) -> list[str]:
     """Shares of instances that are not what their executions add up to."""
     found = []
     for row in connection.execute(_SHARES).fetchall():

@@ -163,9 +163,9 @@ EVENTS: Final[dict[str, Event]] = {
             OF_INSTANCE,
         ),
         state_damaged=("warning", "the newest state of an instance was damaged, or all of it is gone", OF_INSTANCE),
-        state_older=(
+        state_anew=(
             "info",
-            "an older program wrote the state of an instance, which is made anew from the ledger",
+            "an older or newer program wrote the state of an instance, which is made anew from the ledger",
             OF_INSTANCE,
         ),
         transition=("info error", "an instance changed its state", f"{OF_INSTANCE} from to cause reason"),

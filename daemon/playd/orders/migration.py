@@ -18,7 +18,7 @@ LEAST_READER: Final = 4
 """
 The oldest schema version whose program can work on a ledger of this one: it knows every column that must be filled, reads what
 its limits rest on, and looks for this number. That of schema 3 writes rows by the place of their columns, of which there were
-fewer: its first order event would fail. Every statement names its columns now, so that the next ones stand in nobody's way.
+fewer: the answer to its first order would break it. From 4 on this is never above the schema of the minor version before (033).
 """
 
 LEAST_READER_KEY: Final = "least_reader"

@@ -242,7 +242,7 @@ def lost_of(keeper: Keeper, record: InstanceRecord, records: RecordStore) -> str
     """
     In words that an instance has worked and its state is gone; empty for a new one, and where a person had it set aside.
 
-    Everything is decided again then, as for a state of an older program. Raises `StateError` for a shadow: nothing else knows
+    Everything is decided again then, as for a state of another program. Raises `StateError` for a shadow: nothing else knows
     its book.
     """
     if not records.has_worked(record) or records.expects_no_state(record.uid):
@@ -255,13 +255,14 @@ def lost_of(keeper: Keeper, record: InstanceRecord, records: RecordStore) -> str
 
 def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | None) -> Kept | None:
     """
-    None for a state that an older program wrote: it is set aside, and everything is decided again from the ledger, as for a
-    state that is lost. Raises `StateError` when it cannot be set aside. One of a newer program is refused by the engine.
+    None for a state that an older program wrote, or a newer one before somebody went back: it is set aside, and everything is
+    decided again from the ledger, as for a state that is lost. Raises `StateError` when it cannot be set aside.
     """
-    if kept is None or int(kept.payload["engine"].get("version", 0)) >= SNAPSHOT_VERSION:
+    if kept is None or (version := int(kept.payload["engine"].get("version", 0))) == SNAPSHOT_VERSION:
         return kept
-    why = keeper.retire(f"{keeper.path}: written by an older program", parts.world.clock.wall_ms())
-    parts.report("instance.state_older", slot, {"msg": f"{why}; everything since its first bar is decided again"})
+    whose = "a newer" if version > SNAPSHOT_VERSION else "an older"
+    why = keeper.retire(f"{keeper.path}: written by {whose} program", parts.world.clock.wall_ms())
+    parts.report("instance.state_anew", slot, {"msg": f"{why}; everything since its first bar is decided again"})
     return None
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -16,7 +17,8 @@ from typing import Any
 import orjson
 import pytest
 
-from playd.cli.migrate import MigrateOptions, MigrationError, migrate
+from playd import __version__
+from playd.cli.migrate import MigrateOptions, MigrationError, migrate, wrong_shares
 from playd.core.errors import LockError, PlaydError, RecordError, StateError
 from playd.core.ids import link_id
 from playd.core.orders import Action, OrderRequest, Side
@@ -29,13 +31,15 @@ from playd.orders.ledger import Ledger
 from playd.orders.machine import OrderEvent
 from playd.orders.migration import OlderState
 from playd.orders.order_book import OrderBook, is_other
-from playd.orders.schema import SCHEMA_VERSION
+from playd.orders.schema import SCHEMA_VERSION, TABLES
 from playd.world.ports import Lock
 from playd.world.real import RealDisk, real_world
 from playd.world.virtual import ManualClock
-from tests.simulation.order_world import UID, entry
+from tests.golden.test_journal_records import trade
+from tests.simulation.order_world import UID, build, entry
 from tests.simulation.venue_rows import SYMBOL
 from tests.unit.orders.test_fold import execution
+from tests.virtual_time import in_virtual_time
 
 OLDER = (
     "ALTER TABLE halts DROP COLUMN evidence",
@@ -319,3 +323,75 @@ def test_a_program_that_would_fail_at_its_rows_or_not_see_what_was_opened_does_n
     with pytest.raises(StateError, match=f"ledger schema {SCHEMA_VERSION} is newer than this program's {old}") as refused:
         ledger_at(state)
     assert refused.value.exit_code == 80
+
+
+RELEASED: dict[str, int] = {}
+"""Minor versions in the order of their release, each with the schema of its ledger. None yet; 0.1 begins with schema 4."""
+
+FIRST = 4
+OF_LEAST_READER = Path(__file__).parents[2] / "golden" / f"ledger_schema_{migration.LEAST_READER}.sql"
+"""`schema.TABLES` as the oldest program has them that may work on a ledger of this one."""
+
+
+def test_the_program_of_the_minor_version_before_may_work_on_the_ledger_of_this_one() -> None:
+    major, minor, _ = __version__.split(".")
+    before = [schema for version, schema in RELEASED.items() if version != f"{major}.{minor}"]
+    assert before or (major, minor) == ("0", "1"), f"{__version__}: which schema had the version before?"
+    assert (before[-1] if before else FIRST) >= migration.LEAST_READER
+
+
+def parts_of(tables: str) -> dict[str, set[str]]:
+    """Of each table its columns and constraints, of each index what it is, as the schema says it."""
+    found: dict[str, set[str]] = {}
+    for statement in (" ".join(each.split()) for each in tables.split(";") if each.strip()):
+        head, _, body = statement.partition(" (")
+        inside, _, behind = body.rpartition(")")
+        parts = re.split(r",\s*(?![^()]*\))", inside) if head.startswith("CREATE TABLE") else [inside]
+        found[head] = {*map(str.strip, parts), f") {behind}"}
+    return found
+
+
+def test_a_ledger_grows_only_by_what_its_least_reader_can_do_without() -> None:
+    """Tables, indexes that refuse no row, and columns that may be left out; what was there is as it was."""
+    then, now = parts_of(OF_LEAST_READER.read_text()), parts_of(TABLES)
+    lost = {head: parts - now.get(head, set()) for head, parts in then.items()}
+    assert {head: parts for head, parts in lost.items() if parts} == {}
+    more = {part for head, parts in then.items() for part in now[head] - parts}
+    asks = re.compile(r"PRIMARY|UNIQUE|CHECK|FOREIGN|REFERENCES|NOT NULL(?!.* DEFAULT)")
+    assert [part for part in more if asks.search(part)] == []
+    refuses = [head for head in now.keys() - then.keys() if head.startswith("CREATE UNIQUE INDEX")]
+    of_old = [head for head in refuses if f"CREATE TABLE {head.split(' ON ')[1]}" in then]
+    assert of_old == []
+
+
+def test_a_ledger_that_the_next_program_made_is_worked_on_and_what_it_lacks_is_read_rightly_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A column more in every table, a table and an index more: going back needs no restore, and going forth no step."""
+    column = "later TEXT NOT NULL DEFAULT 'as before'"
+    tables = re.findall(r"CREATE TABLE (\w+)", TABLES)
+
+    async def body() -> None:
+        life = build()
+        for step in (
+            *(f"ALTER TABLE {table} ADD COLUMN {column}" for table in tables),
+            "CREATE TABLE later (key TEXT PRIMARY KEY)",
+            "CREATE INDEX orders_later ON orders (account, later)",
+            f"PRAGMA user_version = {SCHEMA_VERSION + 1}",
+        ):
+            life.ledger._connection.execute(step)
+        life = life.crash()
+        async with life.running():
+            await trade(life)
+        life.ledger.commit()
+        ledger, connection = life.ledger, life.ledger._connection
+        assert wrong_shares(connection) == []
+        for table in ("intents", "orders", "order_events", "executions", "halts", "incidents", "recon_runs", "equity", "bars"):
+            (row,) = ledger.rows(f"SELECT count(*) AS n, sum(later = 'as before') AS whole FROM {table}")
+            assert row["n"] == row["whole"] > 0, table
+        monkeypatch.setattr(migration, "TABLES", re.sub(r"(CREATE TABLE \w+ \()", rf"\1{column}, ", TABLES))
+        monkeypatch.setattr(migration, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+        assert migration.missing(connection) == []
+        ledger.close()
+
+    in_virtual_time(body)
