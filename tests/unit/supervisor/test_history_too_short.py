@@ -12,6 +12,7 @@ from playd.plays.compile import compile_program
 from playd.supervisor import life
 from playd.supervisor.life import HistoryTooShort, history_of
 from playd.supervisor.slot import Slot
+from playd.supervisor.supervisor import _code_of
 from tests.unit.plays.plays_of import START_MS, load, market
 from tests.unit.supervisor.test_admission import RECORD
 
@@ -48,7 +49,8 @@ def test_a_new_listing_says_when_it_can_be_traded() -> None:
     assert NEEDED > 5
     with pytest.raises(HistoryTooShort) as refused:
         loaded(NEEDED - 5)
-    text = str(refused.value)
+    code, text = _code_of(refused.value), str(refused.value)
+    assert (code, code in text) == ("history_too_short", False), "the code stands before the text wherever both are shown"
     assert text.startswith(f"{NEEDED} candles of BTCUSDT needed, {NEEDED - 5} found; they will exist on ")
     # Each minute brings one more.
     assert text.endswith(life._utc(START_MS + NEEDED * MINUTE_MS))
