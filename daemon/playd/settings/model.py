@@ -305,7 +305,7 @@ class Halt(Section):
 class Control(Section):
     """The socket that `playctl` talks to."""
 
-    max_clients: Whole = key(64, "Most connections at a time.", lo=4, hi=1024)
+    max_clients: Whole = key(64, "Most clients with a place; a few more are heard, to stop what runs.", lo=4, hi=1024)
 
 
 class Rate(Section):
