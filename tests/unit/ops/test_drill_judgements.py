@@ -1,13 +1,21 @@
 """What single judgements of drills ask: of instances whose candles are right, of incidents that are open behind a drill."""
 
-from typing import Any
+from itertools import product
+from typing import Any, Final
 
 import pytest
 
 from playd.ops.drills.afterwards import open_until_closed
 from playd.ops.drills.catalog import BY_ID, DRILLS
 from playd.ops.drills.consequences import STOP
+from playd.ops.drills.mortal import AFTER, BEFORE, JOURNAL, LEDGER, SOCKET, STATE
+from playd.ops.drills.plays import HELD
 from playd.ops.drills.scenarios.bars import moved_by_others
+from playd.ops.drills.scenarios.kills import MOMENTS
+from playd.ops.drills.scenarios.panics import SCOPES
+from playd.orders.halts import ALL
+
+PARTS: Final = ("a start", "an entry", "a fill", "a stop move", "an exit", "a panic", "a stop of the daemon")
 
 
 def line(instance: str, cause: str, reason: str = "") -> dict[str, Any]:
@@ -48,3 +56,14 @@ def test_what_tells_of_something_that_happened_is_open_until_a_person_closes_it(
     assert {"GUARDIAN_STOP", "HALTED", "UNKNOWN_ORDER"} <= open_until_closed(BY_ID["DRL-01"])
     assert "GUARDIAN_STOP" not in open_until_closed(BY_ID["DRL-09"])
     assert "HALTED" not in open_until_closed(BY_ID["DRL-07"]), "it ends with its halt"
+
+
+def test_every_part_of_a_life_dies_on_both_sides_of_every_kind_of_call() -> None:
+    died = {(moment.name, moment.call, moment.side) for moment in MOMENTS}
+    calls, sides = (LEDGER, JOURNAL, STATE, SOCKET), (BEFORE, AFTER)
+    assert {name for name, _, _ in died} == set(PARTS)
+    assert [each for each in product(PARTS, calls, sides) if each not in died] == []
+
+
+def test_a_panic_is_drilled_under_fire_in_every_scope() -> None:
+    assert {scope.partition(":")[0] for scope in SCOPES} == {HELD, "symbol", "account", ALL}

@@ -6,7 +6,7 @@ from pathlib import PurePath
 import orjson
 import pytest
 
-from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, STATE, Death, MortalDisk
+from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, ORDER, PLAN, STATE, Death, MortalDisk
 from playd.world.real import RealDisk
 
 ENTRY = "INSERT INTO intents (class) VALUES (?)"
@@ -26,8 +26,8 @@ def disk(tmp_path: PurePath, monkeypatch: pytest.MonkeyPatch) -> MortalDisk:
     return MortalDisk(RealDisk(), Death(RealDisk(), PurePath(tmp_path) / "death.json"))
 
 
-def command(directory: PurePath, call: str, what: str, side: str, nth: int = 1) -> None:
-    text = orjson.dumps({"call": call, "what": what, "side": side, "nth": nth})
+def command(directory: PurePath, call: str, what: str, side: str, nth: int = 1, behind: tuple[str, str] | None = None) -> None:
+    text = orjson.dumps({"call": call, "what": what, "side": side, "nth": nth, "behind": behind})
     RealDisk().write_replace(PurePath(directory) / "death.json", text, keep_previous=False)
 
 
@@ -101,3 +101,31 @@ def test_a_record_is_named_after_the_class_of_its_intent_too(disk: MortalDisk, t
     with pytest.raises(Killed):
         record.write(b'{"kind":"intent.created","data":{"class":"exit"}}\n')
     record.close()
+
+
+def test_a_moment_behind_another_call_is_the_first_one_behind_it(disk: MortalDisk, tmp_path: PurePath) -> None:
+    plan, connection = PurePath(tmp_path) / "plan.json", disk.open_sqlite(PurePath(tmp_path) / "ledger.sqlite")
+    connection.execute("CREATE TABLE intents (class TEXT)")
+    command(tmp_path, STATE, PLAN, BEFORE, behind=(LEDGER, "entry"))
+    for name in ("exit", "entry"):
+        disk.write_replace(plan, name.encode())
+        connection.execute("BEGIN")
+        connection.execute(ENTRY, (name,))
+        connection.execute("COMMIT")
+    connection.close()
+    with pytest.raises(Killed):
+        disk.write_replace(plan, b"behind the entry")
+    assert disk.read_bytes(plan) == b"entry"
+
+
+def test_the_call_that_a_moment_lies_behind_is_not_the_moment(disk: MortalDisk, tmp_path: PurePath) -> None:
+    connection = disk.open_sqlite(PurePath(tmp_path) / "ledger.sqlite")
+    connection.execute("CREATE TABLE orders (state TEXT)")
+    command(tmp_path, LEDGER, "", AFTER, behind=(LEDGER, ORDER))
+    connection.execute("BEGIN")
+    connection.execute("UPDATE orders SET state = 'ACKED'")
+    connection.execute("COMMIT")
+    connection.execute("BEGIN")
+    with pytest.raises(Killed):
+        connection.execute("COMMIT")
+    connection.close()

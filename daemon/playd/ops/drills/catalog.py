@@ -51,7 +51,7 @@ DRILLS: Final = (
         "DRL-01", 1, "kill sweep",
         "the daemon is killed before and after calls of ledger, journal, state and socket in every part of its life",
         "at most one order per attempt; covered 15 s after a restart; as an undisturbed run afterwards",
-        limit_s=15.0, deadline_s=1260.0,
+        limit_s=15.0, deadline_s=1620.0,
         # Deaths that follow at once give no order the minute that it takes to be proved absent; a doubt of two is a person's.
         halts=("PANIC 4",), may_halt=("GUARDIAN_PANIC 4", "UNKNOWN_ORDER 2"),
         # Where the market closes a position between the reading of a start and the repair, the venue takes no stop for it.

@@ -3,7 +3,8 @@ A daemon that is killed at a call of its own, for DRL-01: before or after what i
 
 The command is a file: `call` is `ledger` (a commit), `journal` (a record), `state` (a file that is replaced) or `socket` (a
 request), `what` names the matter of the call or is empty, `side` is `before`, `sent` (a request whose bytes left, and nobody
-read the answer) or `after`. At the `nth` such call the process gets SIGKILL: no handler runs, no buffer is flushed.
+read the answer) or `after`. At the `nth` such call the process gets SIGKILL: no handler runs, no buffer is flushed. With
+`behind`, a call and a matter, only calls behind the first such one count.
 """
 
 import asyncio  # seam: bytes have left when the loop has written them, which only it can say
@@ -25,9 +26,12 @@ from playd.world.ports import Appender, Disk
 LEDGER, JOURNAL, STATE, SOCKET = "ledger", "journal", "state", "socket"
 BEFORE, SENT, AFTER = "before", "sent", "after"
 
-FILL: Final = "fill"
+FILL, ORDER, PLAN = "fill", "order", "plan"
 CLASSES: Final = ("entry", "exit", "protect")
-"""What a commit is about: the class of an intent that it makes durable, or executions (`FILL`)."""
+"""
+What a commit is about: the class of an intent that it makes durable, executions (`FILL`), what the venue said of an order
+(`ORDER`). A state is called as its file is, that of the guardian `PLAN`.
+"""
 
 _CREATE, _STOP = "order/create", "position/trading-stop"
 _REDUCES: Final = b'"reduceOnly":true'
@@ -41,6 +45,7 @@ class Death:
         self._disk = disk
         self._command = command
         self._reached: dict[bytes, int] = {}
+        self._begun: set[bytes] = set()
 
     def reach(self, call: str, whats: Collection[str], side: str) -> None:
         """A call of the daemon: die here if that is what was commanded."""
@@ -54,10 +59,20 @@ class Death:
         except FileNotFoundError:
             return False
         wanted = orjson.loads(text)
+        if not self._has_begun(text, wanted.get("behind"), call, whats, side):
+            return False
         if (wanted["call"], wanted["side"]) != (call, side) or (wanted["what"] and wanted["what"] not in whats):
             return False
         self._reached[text] = self._reached.get(text, 0) + 1
         return self._reached[text] == int(wanted["nth"])
+
+    def _has_begun(self, text: bytes, behind: Sequence[str] | None, call: str, whats: Collection[str], side: str) -> bool:
+        """Whether the call that the moment lies behind has been; it is not that moment itself."""
+        if behind is None or text in self._begun:
+            return True
+        if (call, side) == (behind[0], AFTER) and behind[1] in whats:
+            self._begun.add(text)
+        return False
 
 
 class MortalConnection:
@@ -73,6 +88,8 @@ class MortalConnection:
             self._touched |= {name for name in CLASSES if name in values}
         elif sql.startswith("INSERT INTO executions"):
             self._touched.add(FILL)
+        elif sql.startswith("UPDATE orders"):
+            self._touched.add(ORDER)
         elif sql == "ROLLBACK":
             self._touched.clear()
         if sql != "COMMIT":

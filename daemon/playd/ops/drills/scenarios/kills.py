@@ -1,5 +1,6 @@
 """DRL-01: the daemon is killed before, in and behind every kind of call of every part of its life."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, NoReturn
@@ -9,7 +10,7 @@ import orjson
 
 from playd.ops.drills.bad_host import DEATH
 from playd.ops.drills.invariants import under_stop
-from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, SENT, SOCKET, STATE
+from playd.ops.drills.mortal import AFTER, BEFORE, FILL, JOURNAL, LEDGER, ORDER, PLAN, SENT, SOCKET, STATE
 from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, PLAYS, another, with_trailing_stop
 from playd.ops.drills.programs import START_WITHIN_S, until
 from playd.ops.drills.report import DrillError
@@ -49,7 +50,7 @@ SIDES: Final = (BEFORE, AFTER)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A call of the daemon in a part of its life, and the side of it at which it is killed."""
+    """A call of the daemon in a part of its life (the first one `behind` another), and the side of it at which it is killed."""
 
     part: str
     name: str
@@ -57,26 +58,40 @@ class Moment:
     what: str
     side: str
     nth: int = 1
+    behind: tuple[str, str] | None = None
 
     @property
     def text(self) -> str:
-        return f"killed in {self.name}, {self.side} {'the' if self.side != SENT else 'its'} {self.call} call"
+        behind = f" behind its {self.behind[0]} call" if self.behind is not None else ""
+        return f"killed in {self.name}, {self.side} {'the' if self.side != SENT else 'its'} {self.call} call{behind}"
 
 
-def _of(part: str, name: str, *calls: tuple[str, str], sides: tuple[str, ...] = SIDES, nth: int = 1) -> tuple[Moment, ...]:
-    return tuple(Moment(part, name, call, what, side, nth) for (call, what), side in product(calls, sides))
+def _of(
+    part: str,
+    name: str,
+    *calls: tuple[str, str],
+    sides: tuple[str, ...] = SIDES,
+    nth: int = 1,
+    behind: tuple[str, str] | None = None,
+) -> tuple[Moment, ...]:
+    return tuple(Moment(part, name, call, what, side, nth, behind) for (call, what), side in product(calls, sides))
 
 
 MOMENTS: Final = (
     *_of(START, "a start", (LEDGER, ""), (JOURNAL, ""), (STATE, ""), (SOCKET, ""), nth=2),
     *_of(TRADING, "an entry", (LEDGER, "entry"), (JOURNAL, "entry"), (SOCKET, "entry")),
     *_of(TRADING, "an entry", (SOCKET, "entry"), sides=(SENT,)),
+    *_of(TRADING, "an entry", (LEDGER, ORDER), (STATE, PLAN), behind=(SOCKET, "entry")),
     *_of(TRADING, "a fill", (LEDGER, FILL), (JOURNAL, "fill"), (STATE, "state")),
+    *_of(TRADING, "a fill", (SOCKET, "list"), behind=(LEDGER, FILL)),
     *_of(TRADING, "a stop move", (LEDGER, "protect"), (JOURNAL, "stop"), (SOCKET, "protect")),
     *_of(TRADING, "a stop move", (SOCKET, "protect"), sides=(SENT,)),
+    *_of(TRADING, "a stop move", (STATE, PLAN), behind=(SOCKET, "protect")),
     *_of(TRADING, "an exit", (LEDGER, "exit"), (JOURNAL, "exit"), (SOCKET, "exit")),
     *_of(TRADING, "an exit", (SOCKET, "exit"), sides=(SENT,)),
+    *_of(TRADING, "an exit", (LEDGER, ORDER), (STATE, PLAN), behind=(SOCKET, "exit")),
     *_of(PANIC, "a panic", (LEDGER, "exit"), (JOURNAL, "panic"), (SOCKET, "exit")),
+    *_of(PANIC, "a panic", (STATE, PLAN), behind=(JOURNAL, "panic")),
     *_of(STOP, "a stop of the daemon", (LEDGER, ""), (JOURNAL, ""), (STATE, ""), (SOCKET, "")),
 )
 """In the order in which they come. `make kill-sweep` dies at hundreds more."""
@@ -93,6 +108,8 @@ async def kill_sweep(stage: Stage) -> None:
             await _begun_again(stage, fault)
         if moment.part == PANIC:
             await _panic_lifted(stage, fault)
+    deaths = Counter(moment.name for moment in MOMENTS)
+    stage.report.saw("deaths", ", ".join(f"{name} {count}" for name, count in deaths.items()))
 
 
 async def _panic_lifted(stage: Stage, fault: str) -> None:
@@ -148,7 +165,7 @@ async def _doubts_lifted(stage: Stage) -> NoReturn:
 
 
 async def _brought_to(stage: Stage, moment: Moment, fault: str) -> None:
-    command = {"call": moment.call, "what": moment.what, "side": moment.side, "nth": moment.nth}
+    command = {"call": moment.call, "what": moment.what, "side": moment.side, "nth": moment.nth, "behind": moment.behind}
     if moment.part == START and stage.daemon.alive:
         await stage.daemon.stop()
     elif moment.part == PANIC:
