@@ -204,14 +204,20 @@ def test_an_instance_that_failed(asker: Asker) -> None:
     asker.ask("instance.reset_failed", name="bollinger")
 
 
-def test_a_daemon_behind_a_panic_that_came_past_a_crowd_of_silent_clients(asker: Asker) -> None:
+def test_a_daemon_behind_a_panic_that_came_past_a_crowd_that_is_silent_or_follows(asker: Asker) -> None:
+    following = asker.ask("subscribe", topics=["status"])["id"]
     with ExitStack() as crowd:
         for _ in range(2 * CONTROL_CLIENTS):
             silent = crowd.enter_context(closing(socket.socket(socket.AF_UNIX)))
             silent.connect(str(asker.state / "run" / "control.sock"))
+        places = 0
+        while "result" in crowd.enter_context(closing(Asker(asker.state))).reply("subscribe", topics=["status"]):
+            places += 1
+            assert places < CONTROL_CLIENTS
         late = crowd.enter_context(closing(Asker(asker.state)))
         late.ask("panic.run", scope="all", confirm="PANIC all")
         asker.answered |= late.answered
+    asker.ask("unsubscribe", id=following)
     all_looks(asker)
 
 
