@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
-from playd.control.client import connected
+from playd.control.client import ControlClient, connected
 from playd.control.protocol import Code, RpcError
+from playd.core.limits import CONTROL_CLIENTS
 from playd.world.real import real_world
 from tests.crash.harness import ROOT, wait_for
 
@@ -33,6 +36,7 @@ def test_without_plan_daemon_or_a_journal_it_can_write_it_serves_its_socket_and_
             assert "pid" in second.stderr.splitlines()[-1], "the one that holds the lock"
             assert "Traceback" not in second.stderr
             anyio.run(ask, path)
+            anyio.run(ask_where_every_place_is_taken, path)
             first.terminate()
             assert first.wait(60) == 0
         finally:
@@ -51,6 +55,23 @@ async def ask(path: Path) -> None:
             ("beat", {"protocol": 99}, Code.INVALID_REQUEST),
             ("order", {}, Code.METHOD_NOT_FOUND),
         ):
-            with pytest.raises(RpcError) as refused:
-                await client.call(method, params)
-            assert refused.value.code is code
+            assert await refusal(client, method, params) is code
+
+
+async def ask_where_every_place_is_taken(path: Path) -> None:
+    """By people who type the phrase of a panic. A guardian that heard no beat then would take the daemon for dead."""
+    async with AsyncExitStack() as crowd:
+        for _ in range(CONTROL_CLIENTS):
+            client = await crowd.enter_async_context(connected(real_world().net, path))
+            assert await refusal(client, "panic", {"scope": "all"}) is Code.PHRASE_REQUIRED
+        late = await crowd.enter_async_context(connected(real_world().net, path))
+        assert await refusal(late, "beat", {"protocol": 99}) is Code.INVALID_REQUEST
+        assert await refusal(late, "panic", {"scope": "all"}) is Code.PHRASE_REQUIRED
+        assert await refusal(late, "ping", {}) is Code.BUSY
+
+
+async def refusal(client: ControlClient, method: str, params: dict[str, Any]) -> Code:
+    """The code of an error that is expected."""
+    with pytest.raises(RpcError) as refused:
+        await client.call(method, params)
+    return refused.value.code
