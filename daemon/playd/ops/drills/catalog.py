@@ -86,7 +86,7 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-07", 1, "blind", "all reads fail for 20 s, for 70 s and for ten minutes while exposed",
-        "account paused at 15 s, halted at 60 s, each time with one incident; nothing is assumed; exits still sent",
+        "account paused at 15 s, halted at 60 s with one incident each time; nothing is assumed; exits still sent",
         incident="BLIND", limit_s=65.0, deadline_s=1080.0, waits=True,
         # Its own incident closes as soon as reads are answered; the halt, lifted a second later, need not be told by another.
         halts=("BLIND 1", "BLIND 2"), may_open=("HALTED",),
@@ -94,9 +94,9 @@ DRILLS: Final = (
     Drill(
         "DRL-08", 1, "stale quote",
         "nothing is told of the market; those of one symbol stand still, have an old stamp, come 30 s late, cross, leave mark",
-        "entries refused with the age; exits at the market and stops go on; trading again with the first bar in time",
+        "entries refused with the age; under each an exit at the market; stops go on; trading again with the first bar in time",
         limit_s=60.0, deadline_s=600.0,
-        halts=("MANUAL_STOP 1", "STOP_FLATTEN 4"), opens=("MANUAL_STOP",),
+        halts=("MANUAL_STOP 1",), opens=("MANUAL_STOP",),
     ),
     Drill(
         "DRL-09", 1, "bad bars",
@@ -166,20 +166,21 @@ DRILLS: Final = (
     ),
     Drill(
         "DRL-18", 1, "disk full",
-        "no space for the ledger, for the journal, for states, at any write; each time there is some again",
-        "ballast used, level 2 on everything; an exit and a panic carried out and on record; clean resume",
+        "no space for each kind of file, then for any, for the guardian too; each time there is some again",
+        "ballast used, level 2 on everything; exit, panic and the guardian's stop carried out and on record; clean resume",
         limit_s=30.0, deadline_s=600.0,
-        # Where a line of the log is the first to find no space, lines are lost until the file is tried again.
-        halts=("DISK 2", "KILL_FILE 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",), opens=("GUARDIAN_PLAN", "HALTED"),
-        may_open=("LOG_LOST",),
+        halts=("DISK 2", "KILL_FILE 2", "MANUAL_STOP 1", "OPERATOR 2", "PANIC 4", "STOP_FLATTEN 4"), may_halt=("DISK 1",),
+        opens=("FOREIGN_ORDER", "GUARDIAN_PLAN", "GUARDIAN_STOP", "HALTED", "LOG_LOST", "MANUAL_STOP"),
+        guardian=("stop", "cancel"),
     ),
     Drill(
         "DRL-19", 1, "damaged files",
-        "ledger, journal, state, plan and kill file are damaged while the daemon is down",
-        "refused with a clear word or recovered; nothing damaged counts as empty",
-        incident="STATE_DAMAGED",
+        "ledger, journal, state, plan and kill file are damaged while the daemon is down, the ledger is away",
+        "refused with a clear word or recovered; the guardian covers by the last good plan; nothing damaged counts as empty",
+        incident="STATE_DAMAGED", limit_s=20.0,
         halts=("JOURNAL_BROKEN 2", "KILL_FILE 2", "MANUAL_STOP 1"),
-        opens=("GUARDIAN_PLAN", "HALTED", "INSTANCE_FAILED", "MANUAL_STOP"), guardian=("cancel",), stays=("INSTANCE_FAILED",),
+        opens=("GUARDIAN_PLAN", "GUARDIAN_STOP", "HALTED", "INSTANCE_FAILED", "MANUAL_STOP"), guardian=("stop", "cancel"),
+        stays=("INSTANCE_FAILED",),
     ),
     Drill(
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
@@ -198,7 +199,8 @@ DRILLS: Final = (
     Drill(
         "DRL-22", 1, "hands in the app",
         "a person cancels the stop, moves it, cancels everything, trades, changes the leverage, closes",
-        "each recognised; protection back within 5 s", incident="MANUAL_CLOSE", limit_s=5.0,
+        "each recognised; protection back within 5 s; told within 10 s; no entry beside an order of others",
+        incident="MANUAL_CLOSE", limit_s=5.0,
         halts=("ACCOUNT_MODE 1", "MANUAL_CLOSE 1", "MANUAL_STOP 1"),
         opens=("ACCOUNT_MODE", "FOREIGN_ORDER", "FOREIGN_POSITION", "MANUAL_STOP"), leaves=("MANUAL_CLOSE",),
     ),
@@ -213,10 +215,10 @@ DRILLS: Final = (
     Drill("DRL-24", 2, "rules change", "tick, step or minimum change between bars", "no invalid order sent twice"),
     Drill(
         "DRL-25", 1, "venue down",
-        "the venue, its name and all its answers but 503 are away, in session and at a start; then it announces maintenance",
-        "one life of the daemon, which says what it waits for; paused ahead of maintenance; clean return",
+        "the venue, its name and all its answers but 5xx are away, in session and at a start; then it announces maintenance",
+        "one life of the daemon, degraded, which says what it waits for; paused ahead of maintenance; clean return",
         incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=600.0,
-        halts=("MAINTENANCE_LOCAL 1", "CLOCK_LOCAL 1"), may_halt=("BLIND 1",), guardian=("cancel",),
+        halts=("BLIND 1", "CLOCK_LOCAL 1", "MAINTENANCE_LOCAL 1"), guardian=("cancel",),
     ),
     Drill(
         "DRL-26", 1, "panic under fire",
@@ -244,7 +246,7 @@ DRILLS: Final = (
     Drill("DRL-29", 2, "dead pager", "alerts cannot be delivered", "second route; trading not slowed"),
     Drill(
         "DRL-30", 1, "downtime with position", "the daemon is off for a minute, for 20, for 3 h, for 3 days",
-        "covered; what was due meanwhile is left at its bar; no late entry", limit_s=60.0, deadline_s=720.0,
+        "covered; what was due meanwhile is left first, at its bar; no late entry", limit_s=60.0, deadline_s=720.0,
     ),
     Drill("DRL-31", 2, "bad reload", "a broken or looser configuration while trading", "the old one stays"),
     Drill("DRL-32", 2, "twin", "a shadow twin differs by a planted change", "an alarm at the first differing bar"),

@@ -1,7 +1,7 @@
 """
 DRL-22: hands in the venue's app. Somebody cancels the stop, moves it, cancels everything, trades, changes the leverage, closes.
 
-All of it is recognised for what it is; what protects comes back, what is somebody else's is left alone.
+All of it is recognised for what it is, and told; what protects comes back, what is somebody else's is left alone.
 """
 
 from decimal import Decimal
@@ -9,10 +9,19 @@ from typing import Any, Final
 
 from playd.core.orders import Side
 from playd.ops.drills.local_exchange import ACCOUNT, Hand
-from playd.ops.drills.plays import HELD, HELD_SYMBOL, RESTING_SYMBOL
-from playd.ops.drills.scenarios.steps import arm, holds_still, stop_put_back
-from playd.ops.drills.stage import SPEED, Stage
-from playd.orders.halts import account_scope
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD, HELD_SYMBOL, RESTING_SYMBOL
+from playd.ops.drills.scenarios.steps import (
+    TRADED_S,
+    alerts_to_a_file,
+    arm,
+    bars_after,
+    holds_still,
+    newest_bar,
+    paged,
+    stop_put_back,
+)
+from playd.ops.drills.stage import HURRY, SPEED, Stage
+from playd.orders.halts import account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
 
 PROTECTED_S: Final = 5.0
@@ -22,12 +31,16 @@ FAR_PRICE: Final = Decimal("0.08")
 """Half of what it costs, so that an order to buy waits."""
 
 FOREIGN_QTY: Final = Decimal(1000)
+AGAINST: Final = (Decimal("0.02"), Decimal(1000))
+"""Quantity and price of an order to buy on the symbol that is traded: it waits, too."""
+
 OTHER_LEVERAGE: Final = 5
+PAGED_S: Final = 10.0
 WORKING: Final = ("New", "PartiallyFilled", "Untriggered")
 
 
 async def hands(stage: Stage) -> None:
-    await stage.open()
+    await stage.open(settings=alerts_to_a_file(stage))
     await holds_still(stage, HELD, HELD_SYMBOL)
     planned = await stage.stop_of(HELD_SYMBOL)
     await stop_put_back(stage, HELD_SYMBOL, "stop cancelled by hand", PROTECTED_S)
@@ -39,7 +52,8 @@ async def hands(stage: Stage) -> None:
         await _leverage_changed(stage)
         await _closed(stage, hand)
         await _leverage_set_back(stage, hand)
-    await stage.exchange.release(SPEED)
+        await stage.exchange.release(SPEED)
+        await _order_on_a_traded_symbol(stage, hand)
 
 
 async def _foreign_order(stage: Stage, hand: Hand) -> None:
@@ -51,9 +65,41 @@ async def _foreign_order(stage: Stage, hand: Hand) -> None:
         return stage.incident("FOREIGN_ORDER")
 
     await stage.expect(fault, told, "incident FOREIGN_ORDER", RECOGNISED_S)
+    await paged(stage, fault, "FOREIGN_ORDER", symbol_scope(ACCOUNT, FOREIGN_SYMBOL), PAGED_S)
+    states = [row["state"] for row in stage.table("orders") if row["symbol"] == FOREIGN_SYMBOL and not row["intent"]]
+    stage.report.require(states == ["ORPHAN"], fault, f"in the books as {', '.join(states)}")
     rests = [row["orderLinkId"] for row in (await stage.venue()).newest() if row["orderStatus"] == "New"]
     stage.report.require(link in rests, fault, "left alone")
     await hand.cancel(FOREIGN_SYMBOL, link)
+
+
+async def _order_on_a_traded_symbol(stage: Stage, hand: Hand) -> None:
+    """While somebody's order could add to a position of ours, nothing is entered on its symbol."""
+    fault, newest = "order placed by hand on a symbol that is traded", newest_bar(stage)
+    qty, price = AGAINST
+    stage.report.inject("place", "limit order", symbol=BUSY_SYMBOL)
+    link = await hand.rest_order(BUSY_SYMBOL, Side.BUY, qty, price)
+    await stage.exchange.release(HURRY)
+
+    async def refused() -> Any:
+        own = (row for row in bars_after(stage, newest, BUSY) if row["verdict"] == "UNRESOLVED")
+        return next((row for row in own if "nobody's" in row["detail"]), None)
+
+    seen = "an entry is refused: {verdict} {detail}"
+    row = await stage.expect(fault, refused, lambda row: seen.format(**row), TRADED_S)
+    await stage.exchange.release(SPEED)
+    entered = [each for each in bars_after(stage, newest, BUSY) if each["verdict"] == "ENTERED"]
+    late = [each for each in entered if each["close_ms"] >= row["close_ms"]]
+    stage.report.require(not late, fault, f"{len(late)} entries beside it")
+    await hand.cancel(BUSY_SYMBOL, link)
+    cancelled = newest_bar(stage)
+    await stage.exchange.release(HURRY)
+
+    async def enters() -> bool:
+        return any(each["verdict"] == "ENTERED" for each in bars_after(stage, cancelled, BUSY))
+
+    await stage.expect(f"{fault}, then cancelled", enters, "an entry is sent", TRADED_S)
+    await stage.exchange.release(SPEED)
 
 
 async def _foreign_position(stage: Stage, hand: Hand) -> None:
@@ -114,6 +160,7 @@ async def _closed(stage: Stage, hand: Hand) -> None:
         return stage.incident("MANUAL_CLOSE")
 
     await stage.expect(fault, recognised, "incident MANUAL_CLOSE", RECOGNISED_S)
+    await paged(stage, fault, "MANUAL_CLOSE", symbol_scope(ACCOUNT, HELD_SYMBOL), PAGED_S)
 
     async def booked() -> bool:
         rows = [row for row in stage.table("virtual_positions") if row["symbol"] == HELD_SYMBOL]

@@ -1,5 +1,6 @@
 """
-DRL-25: the venue is away. In session, by its name, with 5xx for everything, at a start; then it announces maintenance.
+DRL-25: the venue is away. In session, by its name, with 5xx for everything, each of them at a start too; then it announces
+maintenance.
 
 The daemon lives on, says what it waits for, and goes on by itself.
 """
@@ -7,9 +8,10 @@ The daemon lives on, says what it waits for, and goes on by itself.
 from typing import Any, Final
 
 from playd.ops.drills.bad_host import NAMES
-from playd.ops.drills.plays import HELD_SYMBOL
+from playd.ops.drills.local_exchange import ACCOUNT
+from playd.ops.drills.plays import HELD_SYMBOL, SHADOW
 from playd.ops.drills.scenarios.sockets import PUBLIC, connects
-from playd.ops.drills.scenarios.steps import TRADED_S, alive, arm, bars_go_on, no_gaps, struck
+from playd.ops.drills.scenarios.steps import TRADED_S, alive, arm, bars_go_on, heal, no_gaps, struck
 from playd.ops.drills.stage import SPEED, Stage
 
 RETURNS_S: Final = 45.0
@@ -18,9 +20,17 @@ NAMELESS_S: Final = 12.0
 """Longer than a name that was looked up is remembered."""
 
 STATUSES: Final = (500, 502, 503, 504)
-ERRORS_S: Final = 4.0
-AT_START_S: Final = 10.0
-"""For which every request of a start is answered with 503."""
+ERRORS_S: Final = 5.0
+"""For which requests are answered with one of them; together longer than a blind account is left at level 0."""
+
+OVERLAP_S: Final = 2.0
+"""So long the next one is armed before the one before it ends: no question in between is answered."""
+
+UNFIT: Final = ("degraded", "paused")
+"""A blind account pauses what was degraded by it."""
+
+NOT_READY: Final = "account_not_ready"
+NAMELESS_AT_START_S: Final = 5.0
 
 AHEAD_S: Final = 90.0
 """Maintenance is announced so long ahead: within the five minutes before it, and behind the start."""
@@ -53,10 +63,11 @@ async def _away_in_session(stage: Stage) -> None:
     await stage.exchange.program.kill()
     await stage.stays(fault, lambda: alive(stage), "the daemon lives", AWAY_S)
     await _says_so(stage, fault)
+    await _degraded(stage, fault)
     stage.host(NAMES, kind="unresolved", name="localhost")
     await stage.exchange.start(SPEED)
     fault = "venue back, its name is not resolved"
-    opened = len(await connects(stage, PUBLIC))  # the guardian, whose host knows the name, has private ones only
+    opened = len(await connects(stage, PUBLIC))
 
     async def unheard() -> bool:
         return await alive(stage) and len(await connects(stage, PUBLIC)) == opened
@@ -68,14 +79,37 @@ async def _away_in_session(stage: Stage) -> None:
 
 
 async def _errors_in_session(stage: Stage) -> None:
-    for status in STATUSES:
-        await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": status}, when={"until_s": ERRORS_S})
+    """Each of them in turn, without a good answer in between, until the account is blind."""
+    for status in STATUSES[:-1]:
+        await _answered_with(stage, status, ERRORS_S + OVERLAP_S)
+        await stage.ctl("reconcile", ACCOUNT)  # by itself a look each half minute
         await stage.stays(f"every request answered with {status}", lambda: alive(stage), "the daemon lives", ERRORS_S)
+    fault = f"every request answered with {STATUSES[-1]}"
+    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": STATUSES[-1]}, name=fault)
+    await stage.ctl("reconcile", ACCOUNT)
+
+    async def paused() -> Any:
+        return stage.halt("BLIND")
+
+    await stage.expect(fault, paused, lambda row: f"level {row['level']} on {row['scope']}", NOTICED_S)
+    await _degraded(stage, fault)
+    healed_s = await heal(stage)
+
+    async def lifted() -> bool:
+        return stage.halt("BLIND") is None
+
+    await stage.expect("requests answered again", lifted, "the pause has lifted itself", RETURNS_S, since_s=healed_s)
     await bars_go_on(stage, "requests answered again", RETURNS_S)
 
 
+async def _answered_with(stage: Stage, status: int, for_s: float, from_s: float = 0.0) -> None:
+    when = {"from_s": from_s, "until_s": from_s + for_s}
+    name = f"every request answered with {status}"
+    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": status}, when=when, name=name)
+
+
 async def _away_at_a_start(stage: Stage) -> None:
-    """First nobody is there, then whoever is there answers with 503."""
+    """First nobody is there, then its name is not known, then whoever is there answers with 5xx."""
     fault = "venue away at a start"
     await stage.daemon.stop()
     stage.report.inject("SIGKILL", "exchange")
@@ -87,17 +121,22 @@ async def _away_at_a_start(stage: Stage) -> None:
 
     await stage.expect(fault, waits, "the daemon waits and says so", TRADED_S)
     await _says_so(stage, fault)
+    stage.host(NAMES, kind="unresolved", name="localhost")
     began_s = stage.world.clock.mono_s()
     await stage.exchange.start(SPEED)
-    await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": 503}, when={"until_s": AT_START_S})
-    fault = "venue back, every request of the start answered with 503"
 
     async def not_ready() -> bool:
         return await alive(stage) and not await stage.ready()
 
-    await stage.stays(fault, not_ready, "the daemon waits on", AT_START_S - 2.0)
+    fault = "venue back at a start, its name is not resolved"
+    await stage.stays(fault, not_ready, "the daemon waits on", NAMELESS_AT_START_S)
+    for place, status in enumerate(STATUSES):
+        await _answered_with(stage, status, ERRORS_S + OVERLAP_S, place * ERRORS_S)
+    stage.host_is_well(NAMES)
+    fault = f"venue back, every request of the start answered with {', '.join(map(str, STATUSES))}"
+    await stage.stays(fault, not_ready, "the daemon waits on", len(STATUSES) * ERRORS_S - 2.0)
     await arm(stage, "maintenance", {}, times=0, when={"from_s": AHEAD_S, "until_s": AHEAD_S + LASTS_S})
-    await stage.expect("requests answered again", stage.ready, "READY", TRADED_S, since_s=began_s)
+    await stage.expect("requests answered again", stage.ready, "READY", TRADED_S + ERRORS_S * len(STATUSES), since_s=began_s)
     stage.report.require(stage.daemon.child is child, "venue away at a start", "one life of the daemon, no restart")
 
 
@@ -133,3 +172,18 @@ async def _says_so(stage: Stage, fault: str) -> None:
     ran = await stage.ctl("status")
     told = next((line for line in ran.text.splitlines() if "account" in line or "wait" in line), ran.text.strip())
     stage.report.require(ran.code == NOT_WELL, fault, f"`playctl status` ends with {ran.code}: {told.strip()[:100]}")
+
+
+async def _degraded(stage: Stage, fault: str) -> None:
+    """Every instance that needs the account says that it is not as it should be."""
+
+    async def degraded() -> Any:
+        rows = [row for row in (await stage.ctl("status", "--json")).data["instances"] if row["name"] != SHADOW]
+        fit = [row for row in rows if row["state"] not in UNFIT or NOT_READY not in {each["code"] for each in row["reasons"]}]
+        return rows if rows and not fit else None
+
+    def told(rows: list[dict[str, Any]]) -> str:
+        why = next(each["text"] for each in rows[0]["reasons"] if each["code"] == NOT_READY)
+        return f"{len(rows)} instances are {' or '.join(sorted({row['state'] for row in rows}))}: {why}"
+
+    await stage.expect(fault, degraded, told, NOTICED_S)

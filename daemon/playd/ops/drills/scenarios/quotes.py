@@ -6,13 +6,15 @@ from typing import Any, Final
 
 import anyio
 
-from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL
+from playd.core.orders import OrderState
+from playd.ops.drills.plays import BUSY, BUSY_SYMBOL, HELD_SYMBOL, PLAYS, another, timed_on
 from playd.ops.drills.scenarios.steps import (
     TRADED_S,
     arm,
     bars_after,
     heal,
     holds_still,
+    is_over,
     newest_bar,
     no_gaps,
     stop_removed,
@@ -28,7 +30,9 @@ max_mark_divergence_pct = 1.0
 RETURNS_S: Final = 45.0
 SILENT_S: Final = 60.0
 COVERED_S: Final = 40.0
-EXIT_S: Final = 30.0
+LEFT_S: Final = 60.0
+"""A quarter of an hour of bars that come a second or two apart."""
+
 DELAY_S: Final = 30.0
 QUOTE_AGE_S: Final = 2.0
 """`gates.quote_max_age_s` as shipped."""
@@ -43,8 +47,13 @@ _VALUE: Final = re.compile(r": ([-\d.]+) against")
 
 
 async def stale_quote(stage: Stage) -> None:
-    """With entries priced by the quote, as at a real venue."""
-    await stage.open(priced=True, settings=SETTINGS)
+    """
+    With entries priced by the quote, as at a real venue. Under each fault a position is left, and nothing is entered.
+
+    The busy instance is in the market for a quarter of an hour at a time, which no price ends before.
+    """
+    busy = another(timed_on(BUSY_SYMBOL), BUSY, BUSY_SYMBOL)
+    await stage.open(priced=True, settings=SETTINGS, plays={**PLAYS, BUSY: busy})
     await _nothing_told(stage)
     began = newest_bar(stage)
     await _asked_for(stage)
@@ -54,7 +63,6 @@ async def stale_quote(stage: Stage) -> None:
     await _not_asked(stage, "late_frames", late, given={"delay_s": DELAY_S}, old_s=DELAY_S - QUOTE_AGE_S)
     await _no_quote(stage, "crossed_book", f"bids of {BUSY_SYMBOL} above its asks", "SPREAD")
     await _no_quote(stage, "wrong_mark", f"last and mark of {BUSY_SYMBOL} 2 % apart", "PRICE_BAND", given={"factor": 1.02})
-    await _exit_without_quote(stage)
     others = [row for row in bars_after(stage, began) if row["instance"] != stage.uid_of(BUSY)]
     wrong = sum(row["verdict"] in QUOTE_VERDICTS for row in others)
     seen = f"{wrong} of {len(others)} bars of other symbols are refused for their quote"
@@ -65,10 +73,13 @@ async def _nothing_told(stage: Stage) -> None:
     """The socket stands and says nothing of the market."""
     fault = "nothing told of the market"
     await stage.until_covered(HELD_SYMBOL)  # nothing is entered any more behind this
-    newest = newest_bar(stage)
-    began_s = stage.world.clock.mono_s()
+    await holds_still(stage, BUSY, BUSY_SYMBOL)
+    newest, known = newest_bar(stage), _orders(stage)
     for topic in ("kline.*", "tickers.*"):
         await arm(stage, "drop_frame", {"socket": "public", "topic": topic}, times=0)
+    await stage.exchange.release(SPEED)
+    await _left(stage, fault, known)
+    began_s = stage.world.clock.mono_s()
 
     async def refused() -> Any:
         return next((row for row in bars_after(stage, newest) if row["verdict"] in STALE_VERDICTS and _value(row)), None)
@@ -115,21 +126,23 @@ async def _no_quote(
     stage: Stage, kind: str, fault: str, verdict: str, *, given: dict[str, Any] | None = None, old_s: float | None = None
 ) -> None:
     """
-    Without a quote that can be believed there is no entry on this symbol, and the refusal says the value; one that is too old
-    has at least the age `old_s`. There is an entry again as soon as the quote is right.
+    Without a quote that can be believed a position is left all the same, and there is no entry on this symbol: the refusal says
+    the value; one that is too old has at least the age `old_s`. There is an entry again as soon as the quote is right.
     """
-    newest = newest_bar(stage)
+    await holds_still(stage, BUSY, BUSY_SYMBOL)
+    newest, known = newest_bar(stage), _orders(stage)
     where = {"symbol": BUSY_SYMBOL, "topic": "tickers.*"}
-    began_s = await arm(stage, kind, where, times=0, given=given)
+    await arm(stage, kind, where, times=0, given=given)
 
     async def refused() -> Any:
         rows = (row for row in bars_after(stage, newest, BUSY) if row["verdict"] == verdict and _value(row))
         return next((row for row in rows if old_s is None or _value(row) >= old_s), None)
 
-    await anyio.sleep(old_s or 0.0)
+    await anyio.sleep(old_s or STALE_AFTER_MS / 1000)
     await stage.exchange.release(HURRY)
+    await _left(stage, fault, known)
     seen = "an entry is refused: {verdict} {detail}"
-    await stage.expect(fault, refused, lambda row: seen.format(**row), TRADED_S + (old_s or 0.0), since_s=began_s)
+    await stage.expect(fault, refused, lambda row: seen.format(**row), TRADED_S)
     healed_s, healed = await heal(stage), newest_bar(stage)
 
     async def entered() -> bool:
@@ -139,27 +152,22 @@ async def _no_quote(
     await stage.exchange.release(SPEED)
 
 
-async def _exit_without_quote(stage: Stage) -> None:
-    """A position is left although nobody says what it is worth: at the market, within a tolerance that the venue applies."""
-    fault = f"no quote of {BUSY_SYMBOL}, its position is to be closed"
-    await holds_still(stage, BUSY, BUSY_SYMBOL)
-    known = {row["link_id"] for row in stage.table("orders")}
-    where = {"path": TICKERS, "symbol": BUSY_SYMBOL}  # an exit at the market may never ask
-    await arm(stage, "answer", where, times=0, given={"http": 503}, name=fault)
-    await arm(stage, "stale_ticker", {"symbol": BUSY_SYMBOL}, times=0, name=fault)
-    await anyio.sleep(STALE_AFTER_MS / 1000)
-    began_s = stage.world.clock.mono_s()
-    ran = await stage.ctl("stop", BUSY, "--flatten", "--json")
-    took_s = stage.world.clock.mono_s() - began_s
-    left = (await stage.venue()).positions[BUSY_SYMBOL]
-    stage.report.require(ran.code == 0 and not left, fault, f"exit {ran.code}, {left} left")
-    stage.report.saw(fault, "flat", recovery_s=took_s, limit_s=EXIT_S)
-    sent = [row for row in stage.table("orders") if row["link_id"] not in known and row["reduce_only"] and row["intent"]]
-    priced = [row for row in sent if row["price"] and Decimal(row["price"])]
-    tolerances = ", ".join(f"{row['tolerance_pct']} %" for row in sent)
-    stage.report.require(sent and not priced, fault, f"{len(sent)} orders at the market, within {tolerances}")
-    await stage.exchange.release(SPEED)
-    await stage.ctl("start", BUSY)
+async def _left(stage: Stage, fault: str, known: frozenset[str]) -> None:
+    """A Play leaves its position although nobody says what it is worth: at the market, within a tolerance of the venue's."""
+    fault = f"{fault}, the time of a position is over"
+
+    async def left() -> Any:
+        new = (row for row in stage.table("orders") if row["symbol"] == BUSY_SYMBOL and row["link_id"] not in known)
+        return next((row for row in new if row["reduce_only"] and row["intent"] and is_over(row)), None)
+
+    seen = "it is left: {state} at {price}, within {tolerance_pct} %"
+    row = await stage.expect(fault, left, lambda row: seen.format(**{**row, "price": row["price"] or "the market"}), LEFT_S)
+    priced = row["price"] and Decimal(row["price"])
+    stage.report.require(row["state"] == OrderState.FILLED and not priced, fault, f"{row['state']}, without a price of ours")
+
+
+def _orders(stage: Stage) -> frozenset[str]:
+    return frozenset(row["link_id"] for row in stage.table("orders"))
 
 
 def _value(row: dict[str, Any]) -> float:

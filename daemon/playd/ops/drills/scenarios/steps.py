@@ -23,6 +23,8 @@ STILL_S: Final = 1.0
 ON_ITS_WAY_S: Final = 1.0
 """An entry that was on its way when a halt was raised may arrive for so long."""
 STILL_TRIES: Final = 10
+ARRIVES_S: Final = 45.0
+"""An alert is handed to a program, on a busy machine."""
 
 
 async def arm(
@@ -240,3 +242,23 @@ async def alerted(
         return words.encode() in alerts(stage)[behind:]
 
     await stage.expect(fault, arrived, f"an alert arrives: {words}", limit_s, since_s=since_s)
+
+
+async def paged(stage: Stage, fault: str, kind: str, scope: str, limit_s: float) -> None:
+    """
+    People were told of the newest incident of a kind on a scope: its alert was taken, so long after it was opened, by stamps of
+    the ledger. When we look is nobody's delay.
+    """
+
+    async def taken() -> Any:
+        found = [row for row in stage.table("incidents") if (row["kind"], row["scope"]) == (kind, scope)]
+        rows = [row for row in stage.table("notifications") if found and row["incident"] == found[-1]["id"]]
+        moments = [int(row["done_ms"]) for row in rows if row["status"] == "sent"]
+        return (int(found[-1]["opened_ms"]), min(moments)) if moments else None
+
+    stamps = await until(taken, ARRIVES_S)
+    if stamps is None:
+        stage.report.missed(fault, f"nobody was told of {kind}", limit_s=limit_s)
+        return
+    opened_ms, taken_ms = stamps
+    stage.report.saw(fault, f"an alert is taken: {kind}", recovery_s=(taken_ms - opened_ms) / 1000, limit_s=limit_s)
