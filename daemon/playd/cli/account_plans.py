@@ -58,18 +58,17 @@ def paper_plan(
             maker_bps=play.account.maker_bps,
             slippage_bps=play.account.slippage_bps,
         )
-        account = venue_account(
-            record.account,
-            Environment.LOCAL,
-            universe.plan.hosts,
-            Secret(key),
-            Secret(secret),
-            lock_step=universe.plan.lock_step,
-        )
+        account = _wallet(universe, record.account, key, secret)
         own = replace(settings(), leverage=Decimal(repr(play.account.max_leverage)), leverage_kept=False)
         return open_account(books, universe, account, own)
 
     return AccountPlan(record.account, Environment.LOCAL, opened)
+
+
+def _wallet(universe: Universe, alias: str, key: str, secret: str) -> VenueAccount:
+    """An account of the embedded exchange."""
+    hosts, lock_step = universe.plan.hosts, universe.plan.lock_step
+    return venue_account(alias, Environment.LOCAL, hosts, Secret(key), Secret(secret), lock_step=lock_step)
 
 
 def watch_plan(books: Books, universe: Universe, exchange: Exchange, record: InstanceRecord, settings: Numbers) -> AccountPlan:
@@ -84,14 +83,7 @@ def watch_plan(books: Books, universe: Universe, exchange: Exchange, record: Ins
         if found is None:
             raise OperatorError(f"the local exchange has no account {record.account}")
         key, secret = found
-        account = venue_account(
-            record.account,
-            Environment.LOCAL,
-            universe.plan.hosts,
-            Secret(key),
-            Secret(secret),
-            lock_step=universe.plan.lock_step,
-        )
+        account = _wallet(universe, record.account, key, secret)
         return open_account(books, universe, account, replace(settings(), leverage=None, leverage_kept=False))
 
     return AccountPlan(record.account, Environment.LOCAL, opened)

@@ -15,11 +15,11 @@ from typing import Final
 from playd import __version__
 from playd.cli.offline_record import record_migration
 from playd.control.render import json_text
-from playd.core.errors import PlaydError, RecordError, SettingsError, StateError
+from playd.core.errors import PlaydError, RecordError, SettingsError
 from playd.ops.backup import FOLDER, LEDGER, make_backup
 from playd.ops.installation import birth
 from playd.orders.fold import fold
-from playd.orders.migration import MIGRATED, bring_up, missing, readable
+from playd.orders.migration import MIGRATED, bring_up, missing, refuse_newer, version_of
 from playd.orders.rows import execution_row
 from playd.orders.schema import SCHEMA_VERSION
 from playd.settings import load
@@ -95,14 +95,8 @@ def _said(state: PurePath, steps: list[str], backup: str) -> str:
 def _steps(world: World, path: PurePath) -> list[str]:
     try:
         with contextlib.closing(world.disk.open_sqlite(path, read_only=True)) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION and not readable(connection, version):
-                raise StateError(
-                    f"{path}: ledger schema {version} is newer than this program's {SCHEMA_VERSION}: start the program that"
-                    " wrote it, or restore a backup from before",
-                    exit_code=80,
-                )
-            return missing(connection) if version <= SCHEMA_VERSION else []
+            refuse_newer(connection, path)
+            return missing(connection) if version_of(connection) <= SCHEMA_VERSION else []
     except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
         raise cannot_open_database(path, error) from error
 

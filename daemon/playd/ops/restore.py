@@ -14,8 +14,7 @@ from typing import Final
 from playd.core.canonical import canonical_json
 from playd.core.errors import StateError
 from playd.ops.backup import LEDGER, BackupError, Manifest, read_manifest, verify_backup
-from playd.orders.migration import missing, readable
-from playd.orders.schema import SCHEMA_VERSION
+from playd.orders.migration import missing, too_new
 from playd.world.ports import Disk
 from playd.world.quarantine import set_aside
 
@@ -44,10 +43,8 @@ def checked(disk: Disk, folder: PurePath) -> tuple[Manifest, bool]:
         raise BackupError(f"{folder}: this backup is not whole: {'; '.join(faults)}")
     manifest = read_manifest(disk, folder)
     with contextlib.closing(disk.open_sqlite(folder / LEDGER, read_only=True)) as connection:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION and not readable(connection, version):
-            found = f"its ledger has schema {version}, this program knows {SCHEMA_VERSION}"
-            raise BackupError(f"{folder}: made by playd {manifest.version}: {found}; restore it with the program that made it")
+        if newer := too_new(connection):
+            raise BackupError(f"{folder}: made by playd {manifest.version}: {newer}; restore it with the program that made it")
         try:
             older = bool(missing(connection))
         except StateError as error:

@@ -23,8 +23,7 @@ from playd.ops.backup import FOLDER as BACKUPS
 from playd.ops.backup import BackupError, read_manifest
 from playd.ops.segments import NotPacked, read_blocks, read_file, read_segment, segment_names
 from playd.orders.guardian.plan import SCHEMA as PLAN
-from playd.orders.migration import missing, readable
-from playd.orders.schema import SCHEMA_VERSION
+from playd.orders.migration import missing, too_new, version_of
 from playd.supervisor.keeper import SCHEMA as STATE
 from playd.world.ports import Disk
 
@@ -77,11 +76,10 @@ def _ledger(disk: Disk, path: PurePath) -> tuple[str, str]:
 
 def _judge_ledger(known_by: Callable[[], str], connection: sqlite3.Connection) -> tuple[str, str]:
     """What a start would say of a ledger whose pages are whole; `known_by` says what shows that there was one."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
+    if version_of(connection) == 0:
         return "", f"no tables in it: a lost ledger; {known}" if (known := known_by()) else ""
-    if version > SCHEMA_VERSION and not readable(connection, version):
-        return "", f"newer than this program, which knows schema {SCHEMA_VERSION}"
+    if newer := too_new(connection):
+        return "", newer
     orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
     damage = "" if orphan is None else f"a row of {orphan[0]} belongs to none of {orphan[2]}"
     return ", playd migrate" if missing(connection) else "", damage

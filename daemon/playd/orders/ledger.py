@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Final
 
 from playd.core.errors import RecordError, StateError
-from playd.orders.migration import OlderState, missing, readable, say_version
-from playd.orders.schema import SCHEMA_VERSION, TABLES
+from playd.orders.migration import OlderState, missing, refuse_newer, say_version, version_of
+from playd.orders.schema import TABLES
 from playd.world.ports import Clock, Disk
 from playd.world.refused import cannot_open_database, medium_refused
 
@@ -98,19 +98,13 @@ class Ledger:
         connection: sqlite3.Connection | None = None
         try:
             connection = disk.open_sqlite(path, synchronous="FULL")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION and not readable(connection, version):
-                raise StateError(
-                    f"{path}: ledger schema {version} is newer than this program's {SCHEMA_VERSION}: start the program that"
-                    " wrote it, or restore a backup from before",
-                    exit_code=80,
-                )
+            refuse_newer(connection, path)
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise StateError(
                     f"{path}: ledger is damaged ({' '.join(str(found).split())}); restore a backup before starting"
                 )
-            if version == 0:
+            if version_of(connection) == 0:
                 if known:
                     raise StateError(f"{path}: found no tables in it, expected a ledger: {known}; {_LOST}")
                 connection.executescript(f"BEGIN IMMEDIATE;{TABLES}")

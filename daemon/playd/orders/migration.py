@@ -8,9 +8,11 @@ So an older program can still read the file; whether it may work on it, and goin
 import re
 import sqlite3
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Final
 
 from playd.core.canonical import canonical_json
+from playd.core.envelope import NEWER_EXIT
 from playd.core.errors import StateError
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 
@@ -53,7 +55,7 @@ def missing(connection: sqlite3.Connection) -> list[str]:
             steps += [_adding(name, column, text) for column, text in _columns(table[2]) if column not in there]
         elif (index := _INDEX.match(statement)) and index[1] not in named:
             steps.append(statement)
-    if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+    if version_of(connection) < SCHEMA_VERSION:
         steps.append(f"PRAGMA user_version = {SCHEMA_VERSION}")  # so that an older program does not work on it
     return steps
 
@@ -91,10 +93,27 @@ def say_version(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (LEAST_READER_KEY, str(LEAST_READER)))
 
 
-def readable(connection: sqlite3.Connection, version: int) -> bool:
-    """Whether this program may work on a ledger of a newer `version`."""
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema version of a ledger, 0 for a file without tables."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def too_new(connection: sqlite3.Connection) -> str:
+    """In words that this program may not work on a ledger, because of the newer one that wrote it; empty where it may."""
+    if (version := version_of(connection)) <= SCHEMA_VERSION:
+        return ""
     found = connection.execute("SELECT value FROM meta WHERE key = ?", (LEAST_READER_KEY,)).fetchone()
-    return found is not None and int(found[0]) <= SCHEMA_VERSION < version
+    if found is not None and int(found[0]) <= SCHEMA_VERSION:
+        return ""
+    return f"ledger schema {version} is newer than this program's {SCHEMA_VERSION}"
+
+
+def refuse_newer(connection: sqlite3.Connection, where: PurePath) -> None:
+    """Raises `StateError` (80) for a ledger that `too_new` speaks of."""
+    if newer := too_new(connection):
+        raise StateError(
+            f"{where}: {newer}: start the program that wrote it, or restore a backup from before", exit_code=NEWER_EXIT
+        )
 
 
 def _statements() -> Iterator[str]:

@@ -7,7 +7,7 @@ candles; only halts stop its entries. Ledger rows say `shadow-<uid>` where other
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,11 +18,12 @@ from playd.core.candles import Candle
 from playd.core.canonical import Json
 from playd.core.errors import Broken, OperatorError
 from playd.core.instrument import Instrument
-from playd.core.orders import Action, Execution, Intent, IntentClass
+from playd.core.orders import Action, Execution, Intent, IntentClass, Side
 from playd.core.units import text_to_units
 from playd.engine.messages import EngineFill, EngineOrder
 from playd.engine.shadow import ShadowBook, ShadowEvent
 from playd.orders.fills import FillEvent, Fills, InstanceEvent, OrderEnded
+from playd.orders.fold import unreported
 from playd.orders.gates import GateInputs
 from playd.orders.gateway import Verdict
 from playd.orders.halts import Halts, Level, scopes_of
@@ -265,26 +266,14 @@ class ShadowPort:
 
     def _execution(self, fill: EngineFill, exec_id: str) -> Execution:
         qty, price = fill.qty_steps * self._instrument.step, fill.price_ticks * self._instrument.tick
-        nothing = Decimal(0)
-        return Execution(
-            exec_id=exec_id,
-            link_id="",
-            venue_order_id="",
-            symbol=self._record.symbol,
-            side=fill.side,
-            qty=qty,
-            price=price,
-            value=qty * price,
+        signed_qty = qty if fill.side is Side.BUY else -qty
+        return replace(
+            unreported(exec_id, self._record.symbol, signed_qty, price, exec_type="Trade", time_ms=fill.time_ms),
             fee=Decimal(repr(fill.fee_usdt)),
-            fee_currency="USDT",
-            exec_type="Trade",
             create_type=SOURCE,
             stop_order_type=_STOP_ORDER_TYPE.get(fill.reason, ""),
-            closed_size=nothing if fill.action is Action.ENTER else qty,
-            exec_pnl=nothing,
+            closed_size=Decimal(0) if fill.action is Action.ENTER else qty,
             is_maker=fill.is_maker,
-            seq=0,
-            time_ms=fill.time_ms,
         )
 
     def _remember_levels(self) -> None:

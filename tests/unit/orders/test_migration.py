@@ -24,7 +24,6 @@ from playd.core.ids import link_id
 from playd.core.orders import Action, OrderRequest, Side
 from playd.ops.backup import BackupError, make_backup
 from playd.ops.restore import checked
-from playd.orders import ledger as ledger_module
 from playd.orders import migration
 from playd.orders.fills import Fills
 from playd.orders.ledger import Ledger
@@ -318,8 +317,7 @@ def test_a_program_that_would_fail_at_its_rows_or_not_see_what_was_opened_does_n
             ledger_at(state)
         assert migrate(MigrateOptions(state=str(state))) == 0
         ledger_at(state).close()
-    for module in (migration, ledger_module):
-        monkeypatch.setattr(module, "SCHEMA_VERSION", old)
+    monkeypatch.setattr(migration, "SCHEMA_VERSION", old)
     with pytest.raises(StateError, match=f"ledger schema {SCHEMA_VERSION} is newer than this program's {old}") as refused:
         ledger_at(state)
     assert refused.value.exit_code == 80
