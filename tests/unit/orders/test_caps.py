@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import PurePath
+from random import Random
 
 import anyio
 import pytest
@@ -162,3 +163,28 @@ def test_what_one_order_does_takes_nothing_from_what_another_has_reserved(
         else:
             order.resize(qty, price)
         assert total(caps.opened(NOON_MS)) == sum(order.counted for order in orders)
+
+
+@pytest.mark.slow
+def test_thousands_of_entries_leave_nothing_reserved() -> None:
+    """Filled, filled in parts and cancelled, changed by hand, and executed behind their end, many of them at once."""
+    ledger, book = opened_ledger()
+    caps, random = Caps(ledger, "main"), Random(1)
+    working, used, most = list[Order](), Decimal(0), Decimal(0)
+    for number in range(3000):
+        working.append(Order(caps, book, f"uid{number:05}", random.choice([None, Decimal(49_000), Decimal(50_100)])))
+        for order in random.sample(working, random.randrange(len(working) + 1)):
+            order.execute(Decimal(random.randint(1, 6)) / 1000, Decimal(random.randint(49_000, 50_500)))
+            order.resize(Decimal(random.randint(5, 15)) / 1000, order.row.price)
+        for order in random.sample(working, len(working) - random.randrange(min(8, len(working) + 1))):
+            order.end()
+            used += order.used
+            working.remove(order)
+        most = max(most, total(caps.opened(NOON_MS)) - used - sum(order.used for order in working))
+    for order in working:
+        order.end()
+        used += order.used
+
+    assert most > 1000
+    assert total(caps.opened(NOON_MS)) == used
+    assert {row["reserved"] for row in ledger.rows("SELECT reserved FROM budgets")} == {"0"}
