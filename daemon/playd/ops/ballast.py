@@ -27,13 +27,19 @@ class Ballast:
         self._disk = disk
         self._path = state_dir / NAME
         self._size_bytes = size_bytes
+        self._refused = ""
+        """What the disk said last of it."""
         self.used = anyio.Event()
         """Set by the next `release` that made room; whoever has seen it puts a new one here."""
 
     @property
     def held(self) -> bool:
-        """Whether it could make room now."""
-        return self._disk.exists(self._path)
+        """Whether it could make room now; what somebody cut short, or put in its place, could not."""
+        try:
+            stat = self._disk.stat(self._path)
+        except OSError:
+            return False
+        return not stat.is_dir and stat.size >= self._size_bytes
 
     def hold(self, free_bytes: int, floor_bytes: int) -> bool:
         """
@@ -48,8 +54,11 @@ class Ballast:
         try:
             self._disk.allocate(self._path, self._size_bytes)
         except OSError as error:
-            _log.warning("disk.ballast", msg=f"{self._path}: not allocated: {error.strerror or error}")
+            if (why := str(error.strerror or error)) != self._refused:
+                _log.warning("disk.ballast", msg=f"{self._path}: not allocated: {why}")
+            self._refused = why
             return False
+        self._refused = ""
         return True
 
     def release(self) -> bool:

@@ -32,6 +32,20 @@ def test_it_is_held_only_where_there_is_plenty_and_makes_room_once() -> None:
     assert world.disk.free_bytes(STATE) == 10 * MIB
 
 
+def test_a_ballast_that_somebody_cut_short_is_none_and_is_held_again() -> None:
+    world = virtual_world()
+    world.disk.mkdir(STATE)
+    ballast = Ballast(world.disk, STATE, 4 * MIB)
+    for _ in range(2):
+        assert ballast.hold(1 << 30, 0)
+        assert ballast.held
+        world.disk.truncate(STATE / ".ballast", MIB)
+        assert not ballast.held
+    world.disk.remove(STATE / ".ballast")
+    world.disk.mkdir(STATE / ".ballast")
+    assert not ballast.held
+
+
 def test_a_released_ballast_halts_everything_at_once_and_comes_back_with_the_space() -> None:
     world, desk = virtual_world(), Desk()
     world.disk.mkdir(STATE)
