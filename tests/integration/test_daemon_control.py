@@ -170,6 +170,13 @@ def test_whatever_is_named_and_is_not_there_ends_with_4(running: DaemonProcess, 
     assert (done.returncode, done.stdout) == (4, ""), done.stderr
 
 
+@pytest.mark.parametrize("command", ["positions", "orders", "fills", "pnl", "logs", "events"])
+def test_a_symbol_by_which_rows_are_filtered_is_warned_of(running: DaemonProcess, command: str) -> None:
+    done = ctl(running.state, command, "--symbol", "NOSUCH")
+    assert done.returncode == 0
+    assert "nothing here has ever traded 'NOSUCH'" in done.stderr
+
+
 def test_every_command_that_names_something_is_asked_for_what_is_not_there() -> None:
     asked = {name for name in COMMANDS for words in UNKNOWN if words == name or words.startswith(f"{name} ")}
     assert asked | NAMES_NOTHING == set(COMMANDS)
