@@ -102,7 +102,7 @@ class Books:
         self.ledger = Ledger.open(world.disk, world.clock, STATE / "ledger.sqlite")
         journal = MemoryJournal()
         self.book, self.fills = OrderBook(self.ledger, world.clock, "main"), Fills(self.ledger, world.clock, "main")
-        caps = Caps(self.ledger, "main", counts=False)
+        caps = Caps(self.ledger, "main")
         incidents = Incidents(self.ledger, world.clock, journal)
         self.booking = Booking(self.ledger, self.book, self.fills, caps, incidents, journal)
 
