@@ -18,6 +18,7 @@ from playd.venues.exchange.floor import Floor
 from playd.venues.exchange.ledger import directory_of, read
 from playd.venues.exchange.minute import close_minute, open_minute
 from playd.venues.exchange.model import Order
+from playd.venues.exchange.records import Records
 from playd.venues.exchange.saved import load
 from playd.world.ports import World
 from playd.world.real import RealDisk
@@ -227,3 +228,13 @@ def test_a_restart_under_other_rules_changes_no_quantity_and_no_price(monkeypatc
             floor = _again(floor)
             assert _seen(floor)[:2] == before
         assert floor.books.listings["ETHUSDT"].instrument.step == rules["step"]
+
+
+@pytest.mark.parametrize("page", [1, 5, 16])
+def test_damaged_records_are_refused_when_they_are_opened_and_not_by_the_first_order(page: int, tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    Records.open(RealDisk(), path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: page * 4096] + b"\xff" * 4096 + whole[(page + 1) * 4096 :])
+    with pytest.raises(StateError, match=r"not readable as records of a local exchange: .*put a copy back, or remove"):
+        Records.open(RealDisk(), path)

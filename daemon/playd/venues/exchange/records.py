@@ -7,6 +7,7 @@ A full disk is asked for room once; what was rolled back is then written again.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import PurePath
@@ -76,14 +77,25 @@ class Records:
 
     @classmethod
     def open(cls, disk: Disk, path: PurePath, make_room: Callable[[], bool] = lambda: False) -> "Records":
-        """Open or create the file. Raises `StateError` when it is not a records file of this version."""
+        """Open or create the file. Raises `StateError` when it is damaged, or no records file of this version."""
+        connection: sqlite3.Connection | None = None
         try:
-            records = cls(disk.open_sqlite(path, synchronous="OFF"), make_room)
+            connection = disk.open_sqlite(path, synchronous="OFF")
+            damage = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if damage != "ok":
+                raise sqlite3.DatabaseError(" ".join(damage.split()))
+            records = cls(connection, make_room)
+            found = records.meta("format")
         except OSError as error:
             raise cannot_open(path, error) from error
-        except sqlite3.DatabaseError as error:
-            raise StateError(f"{path}: not readable as records of a local exchange: {error}") from None
-        found = records.meta("format")
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    connection.close()
+            raise StateError(
+                f"{path}: not readable as records of a local exchange: {error}; put a copy back, or remove {path.parent} for a"
+                " new market (its orders and its money are only played)"
+            ) from None
         if found is not None and found != FORMAT:
             records.close()
             raise StateError(
