@@ -19,7 +19,17 @@ from playd.ops.drills.plays import (
     WHILE_AWAY,
     another,
 )
-from playd.ops.drills.scenarios.steps import TRADED_S, alerted, alerts_to_a_file, arm, bars_go_on, holds_still, is_over, struck
+from playd.ops.drills.scenarios.steps import (
+    TRADED_S,
+    alerted,
+    alerts_to_a_file,
+    arm,
+    bars_go_on,
+    holds_still,
+    is_over,
+    paged,
+    struck,
+)
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import symbol_scope
 
@@ -163,6 +173,7 @@ async def _stopped(stage: Stage) -> None:
         return _rules_changed(stage, STOPPED_SYMBOL)
 
     await stage.expect(fault, known, lambda row: str(row["text"]), FORCED_S, since_s=began_s)
+    await paged(stage, fault, "RULES_CHANGED", symbol_scope(ACCOUNT, STOPPED_SYMBOL), FORCED_S)
     await stage.expect_covered(STOPPED_SYMBOL, fault, COVERED_S)
     began_s = await arm(stage, "change_rules", {"symbol": STOPPED_SYMBOL}, given={"status": "Trading"})
 
@@ -181,7 +192,8 @@ async def _announced(stage: Stage, announced_ms: int) -> None:
 
     row = await stage.expect(fault, known, lambda row: str(row["text"]), 2 * RULES_S)
     took_s = (int(row["opened_ms"]) - announced_ms) / 1000  # much else was done and looked at meanwhile
-    stage.report.saw(fault, "told in time", recovery_s=took_s, limit_s=2 * RULES_S)
+    stage.report.saw(fault, "known in time", recovery_s=took_s, limit_s=2 * RULES_S)
+    await paged(stage, fault, "RULES_CHANGED", symbol_scope(ACCOUNT, ANNOUNCED_SYMBOL), FORCED_S)
 
     async def refused() -> Any:
         own = [row for row in stage.table("bars") if row["instance"] == stage.uid_of(ANNOUNCED)]
