@@ -279,6 +279,22 @@ def test_a_freeze_behind_a_panic_ends_it_and_an_older_one_does_not(is_behind: bo
     in_virtual_time(body)
 
 
+def test_a_freeze_that_was_in_force_stops_no_panic_when_the_wall_clock_was_set_back_since() -> None:
+    async def body() -> None:
+        async with watched(DaemonState.DEAD, SYMBOL) as side:
+            ahead_ms = side.venue.clock.wall_ms() + 3_600_000
+            side.halts = (PlannedHalt(1, "account:main", 5, "FREEZE", "", "uid:0(root)", ahead_ms),)
+            side.venue.script.codes = [NOT_NOW] * 1_000
+            report = await side.watch.panic(PanicScope(), lambda _text: None)
+            side.venue.script.codes = []
+            await anyio.sleep(30.0)
+
+            assert (report.exit_code, side.venue.signed()) == (11, 0)
+            assert "PANIC_UNFINISHED" not in side.told()
+
+    in_virtual_time(body)
+
+
 def test_a_freeze_ends_a_panic_that_goes_on_and_that_is_on_record() -> None:
     async def body() -> None:
         async with watched(DaemonState.DEAD, SYMBOL) as side:

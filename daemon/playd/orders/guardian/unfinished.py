@@ -10,10 +10,14 @@ from playd.orders.panic_report import PanicScope
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What is known of a panic, and when, on the wall clock, a person asked for it: a freeze that is older does not stop it."""
+    """
+    What is known of a panic, and when, on the wall clock, a person asked for it: a freeze that is older does not stop it, nor
+    one of those that the plan told of by then, `before` by their ids, whatever the clock was set to.
+    """
 
     what: str
     asked_ms: int
+    before: frozenset[int] = frozenset()
 
 
 def unfinished_alarms(alias: str, unfinished: Mapping[PanicScope, Unfinished]) -> list[Alarm]:

@@ -77,11 +77,15 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """At one panic: a person's, which `asked_ms` on the wall clock is the time of, or a later try of our own to end it."""
+    """
+    At one panic: a person's, which `asked_ms` on the wall clock is the time of, or a later try of our own to end it. For
+    `before` see `Unfinished`.
+    """
 
     scope: PanicScope
     within_s: float
     asked_ms: int
+    before: frozenset[int]
     is_try: bool = False
 
 
@@ -186,7 +190,8 @@ class AccountWatch:
 
         One that is not done by then is gone on with, unless the scope was frozen since.
         """
-        report = await self._flatten(_Attempt(scope, FLAT_WITHIN_S, self._clock.wall_ms()), on_step)
+        before = frozenset(halt.id for halt in self._outlook().halts)
+        report = await self._flatten(_Attempt(scope, FLAT_WITHIN_S, self._clock.wall_ms(), before), on_step)
         self.wake()
         return report
 
@@ -206,7 +211,7 @@ class AccountWatch:
         finally:
             self._under_way[scope] -= 1
             if left and not self._frozen_since(attempt):
-                self._unfinished[scope] = Unfinished(left, attempt.asked_ms)
+                self._unfinished[scope] = Unfinished(left, attempt.asked_ms, attempt.before)
             else:
                 self._unfinished.pop(scope, None)
         return report
@@ -283,8 +288,9 @@ class AccountWatch:
         scopes = attempt.scope.halt_scope(self.alias), account_scope(self.alias), ALL
         held = [halt for halt in self._outlook().halts if halt.level >= Level.PANIC and halt.scope in scopes]
         newest = max(held, key=lambda halt: halt.id, default=None)
-        is_freeze = newest is not None and newest.level == Level.FREEZE and newest.raised_ms > attempt.asked_ms
-        return newest if is_freeze else None
+        if newest is None or newest.level != Level.FREEZE or newest.id in attempt.before:
+            return None
+        return newest if newest.raised_ms > attempt.asked_ms else None
 
     def _flattener(self, step: Step) -> Flattener:
         plan = self._outlook().plan
@@ -303,7 +309,7 @@ class AccountWatch:
                 left = self._unfinished.get(scope)
                 if left is None or self._under_way[scope]:
                     continue  # a person repeated it meanwhile
-                attempt, heard = _Attempt(scope, TRY_S, left.asked_ms, is_try=True), self._outlook().heard
+                attempt, heard = _Attempt(scope, TRY_S, left.asked_ms, left.before, is_try=True), self._outlook().heard
                 report, is_fresh = None, self._clock.mono_s() - heard.since_s < HEARD_WITHIN_S
                 # One that has just said that it stops may still be closing.
                 if heard.state is DaemonState.DEAD or (heard.state is DaemonState.STOPPED and not is_fresh):
