@@ -49,6 +49,11 @@ def candle(number: int, low: float, high: float) -> Candle:
     return Candle(at_ms(number), low, high, low, high, 1.0)
 
 
+@dataclass(frozen=True)
+class Trade:
+    exit_reason: str
+
+
 class Acts:
     """An engine that holds ten steps from the start on and decides what its script has for the bar; and the bars."""
 
@@ -62,6 +67,8 @@ class Acts:
         self.bars = [ClosedBar(SYMBOL, each, 0.0, Source.REST, late=n < late) for n, each in enumerate(candles)][::-1]
         self.script, self.every = script, every
         self.asked_to_leave = 0
+        self.trades: list[Trade] = []
+        self.heard: list[str] = []
         self.position: EnginePosition | None = EnginePosition(Side.BUY, 10, 50000.0, ticks("49500"), None, 60_000)
         self.columns = SimpleNamespace(newest_bar=lambda: (0, [1.0] * 5))
 
@@ -106,6 +113,8 @@ class Acts:
 
     def on_fill(self, fill: EngineFill) -> None:
         if self.position is not None and fill.side is Side.SELL:
+            self.trades.append(Trade(fill.reason))
+            self.heard.append(fill.reason)
             rest = self.position.qty_steps - fill.qty_steps
             self.position = replace(self.position, qty_steps=rest) if rest else None
             self.leaving = self.leaving and rest > 0
@@ -199,7 +208,7 @@ def test_a_missed_bar_that_touches_a_stop_which_moved_ends_the_position(until: i
 
     assert not seen.signed
     assert (seen.halts, seen.open) == ([], False)
-    assert seen.asked == [("exit", str(at_ms(6)), "sl")]
+    assert seen.asked == [("exit", str(at_ms(6)), "catch_up: sl")]
 
 
 @pytest.mark.parametrize("until", [5, 0], ids=["at a start", "behind a gap"])
@@ -237,7 +246,7 @@ def test_a_position_that_is_being_left_is_not_left_a_second_time() -> None:
     assert not seen.signed
     assert not seen.halts
     assert not stage.asked_to_leave
-    assert seen.asked == [("exit", str(at_ms(5)), "signal")]
+    assert seen.asked == [("exit", str(at_ms(5)), "catch_up: signal")]
 
 
 def test_an_exit_that_a_freeze_refused_is_decided_again_until_it_may_go() -> None:
@@ -245,7 +254,7 @@ def test_an_exit_that_a_freeze_refused_is_decided_again_until_it_may_go() -> Non
 
     assert not seen.signed
     assert not seen.halts
-    assert seen.asked == [("exit", str(at_ms(6)), "sl")]
+    assert seen.asked == [("exit", str(at_ms(6)), "catch_up: sl")]
 
 
 @pytest.mark.parametrize("last", [6, 8])
@@ -255,7 +264,7 @@ def test_a_touched_stop_has_one_exit_in_whichever_life_it_is_decided(last: int) 
     seen = played(Acts(candles, {5: [stop("49900")]}, every=3), last, "50300")
 
     assert not seen.signed
-    assert seen.asked == [("exit", str(at_ms(7)), "sl")]
+    assert seen.asked == [("exit", str(at_ms(7)), "catch_up: sl")]
 
 
 @pytest.mark.parametrize("since", [0, 10])
@@ -267,3 +276,13 @@ def test_a_bar_that_is_decided_again_closes_nothing_that_was_opened_since(since:
 
     assert bool(seen.signed) == (since > 0)
     assert [each[0] for each in seen.asked].count("exit") == (since == 0)
+
+
+def test_an_exit_that_was_due_meanwhile_says_so_to_people_and_its_rule_to_the_engine() -> None:
+    bars = [candle(4, 50300, 50400), candle(5, 50300, 50400)]
+    late, in_time = Acts(bars, {4: [REDUCES]}), Acts(bars, {5: [LEAVES]}, on_time=1)
+    asked = played(late, 5, "50300").asked, played(in_time, 4, "50300").asked
+
+    assert [each[2] for found in asked for each in found] == ["catch_up: signal", "signal"]
+    assert [trade.exit_reason for stage in (late, in_time) for trade in stage.trades] == ["catch_up: signal", "signal"]
+    assert late.heard == in_time.heard == ["signal"]

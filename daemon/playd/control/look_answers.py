@@ -241,6 +241,7 @@ class FillRow(TypedDict):
     link_id: str
     owner: str
     source: str
+    reason: str | None
 
 
 class Fills(TypedDict):

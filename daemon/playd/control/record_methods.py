@@ -23,6 +23,7 @@ from playd.core.orders import Side
 from playd.ops.recon_snapshots import ReconSnapshots
 from playd.orders.recon_rows import Kept
 from playd.orders.views import Wanted, oldest_fills
+from playd.supervisor.translate import CATCH_UP
 
 CAUGHT_UP_BARS: Final = 2
 """An exit fills in the bar behind the one that decided it; one that fills later had to wait for its daemon."""
@@ -100,15 +101,18 @@ def _judged(daemon: Daemon, intent: Any) -> str:
 
 def _caught_up(daemon: Daemon, order: Any, intent: Any, execution: Any) -> str:
     """Of an exit that was due while nobody was there: when, at which price, and what the wait has cost. Else empty."""
-    if intent is None or not order["reduce_only"] or not intent["bar_close_ms"]:
+    if intent is None or not order["reduce_only"] or not intent["cause"].isdecimal():
         return ""
-    clock = daemon.ledger.row("SELECT clock_ms FROM instances WHERE uid = ?", (intent["instance"],))
-    bars = 0 if clock is None else (execution["venue_ms"] - intent["bar_close_ms"]) // clock["clock_ms"]
-    if bars < CAUGHT_UP_BARS:
+    due_ms, clock = (
+        int(intent["cause"]),
+        daemon.ledger.row("SELECT clock_ms FROM instances WHERE uid = ?", (intent["instance"],)),
+    )
+    bars = 0 if clock is None else (execution["venue_ms"] - due_ms) // clock["clock_ms"]
+    if bars < CAUGHT_UP_BARS and not intent["reason"].startswith(CATCH_UP):
         return ""
     due, price = Decimal(intent["price_ref"]), Decimal(execution["price"])
     cost_bps = (price / due - 1) * 10_000 * (1 if order["side"] == Side.BUY else -1)
-    return f"; catch_up: due {bars} bars before, at {rfc3339(intent['bar_close_ms'])} and {due}: {cost_bps:+.1f} bps worse"
+    return f"; catch_up: due {bars} bars before, at {rfc3339(due_ms)} and {due}: {cost_bps:+.1f} bps worse"
 
 
 def _bar(daemon: Daemon, intent: Any) -> Any:

@@ -221,6 +221,7 @@ def fill_row(daemon: Daemon, view: FillView) -> a.FillRow:
         "link_id": execution.link_id or "-",
         "owner": owner_name(daemon, view.owner),
         "source": view.source,
+        "reason": view.reason or None,
     }
 
 

@@ -260,6 +260,7 @@ FILLS: Final = (
     Column("PRICE", number("price"), right=True),
     Column("FEE", number("fee", 6), right=True),
     Column("TYPE", fill_type),
+    Column("REASON", word("reason")),
     Column("LINK_ID", word("link_id")),
     Column("OWNER", word("owner")),
     Column("ACCOUNT", word("account"), wide=True),

@@ -7,6 +7,7 @@ Pure reads: nothing here waits for the venue or changes the ledger.
 import sqlite3
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from playd.core.orders import Execution, OrderState, Side
 from playd.orders.desk import Desk
@@ -87,6 +88,8 @@ class FillView:
     received_ms: int
     source: str
     execution: Execution
+    reason: str = ""
+    """Why it was, as its owner was told; empty for what nobody here owns, and for what was only computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,16 @@ class Wanted:
 def latest_fills(ledger: Ledger, wanted: Wanted, *, limit: int, before_n: int | None = None) -> list[FillView]:
     """Booked executions of every account, open or not, newest first; page with `before_n`."""
     where, values = conditions(wanted, "venue_ms")
-    newest_first = f"SELECT * FROM executions WHERE n < ? AND {where} ORDER BY n DESC LIMIT ?"
+    newest_first = f"SELECT *, {_REASON} FROM executions WHERE n < ? AND {where} ORDER BY n DESC LIMIT ?"
     rows = ledger.rows(newest_first, [before_n if before_n is not None else 1 << 62, *values, limit])
-    return [_fill(row) for row in rows]
+    return [replace(_fill(row), reason=row["reason"] or "") for row in rows]
+
+
+_REASON: Final = (
+    "(SELECT o.reason FROM outbox o WHERE o.account = executions.account AND o.kind = 'fill'"
+    " AND o.link_id = coalesce(executions.link_id, '') AND o.exec_id = executions.exec_id) AS reason"
+)
+"""What the owner of an execution was told of it; along the index that tells it once."""
 
 
 def oldest_fills(ledger: Ledger, wanted: Wanted, *, after_n: int, limit: int) -> list[FillView]:

@@ -35,7 +35,7 @@ from playd.supervisor.corrections import Corrected, Corrections
 from playd.supervisor.counting import RulesMoved, units_of
 from playd.supervisor.inbox import Inbox
 from playd.supervisor.loading import columns_anew
-from playd.supervisor.missed_moves import MissedMoves
+from playd.supervisor.missed_moves import MissedMoves, note_late
 from playd.supervisor.resting_target import RestingTarget
 from playd.supervisor.translate import ADOPTED, Identity, adopted_of, bar_digest, fill_of, intent_of, intent_of_fill
 
@@ -473,6 +473,7 @@ class EngineInstance:
                 self.engine.adopt(adopted_of(self.identity, event))
             case FillEvent():
                 levels = self.engine.on_fill(fill_of(self.identity, event))
+                note_late(self.engine.trades, event)
                 self._missed.held(self.engine.position)
                 self._target.note_fill(event)
                 if levels is not None:

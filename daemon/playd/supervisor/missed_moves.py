@@ -17,10 +17,28 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Action, Intent, Side
 from playd.engine.messages import Decision, EngineOrder, EnginePosition
 from playd.engine.play_engine import PlayEngine
+from playd.engine.trades import TradeRecord
+from playd.orders.fills import FillEvent
+from playd.supervisor.translate import CATCH_UP
 
 EXITED: Final = "EXITED"
 _LEAVES: Final = (Action.EXIT, Action.REDUCE)
 _ENTRIES: Final = (Action.ENTER, Action.ADD)
+
+
+def late(reason: str) -> str:
+    """The reason of what a missed bar decided: the rule that fired while nobody was there, and that it is carried out now."""
+    return reason if reason.startswith(CATCH_UP) else CATCH_UP + reason
+
+
+def note_late(trades: list[TradeRecord], event: FillEvent) -> None:
+    """The engine was told the rule of a fill, by which it decides; the record of its trade says both."""
+    if event.reason.startswith(CATCH_UP):
+        trades[-1] = replace(trades[-1], exit_reason=event.reason)
+
+
+def _late(order: EngineOrder) -> EngineOrder:
+    return replace(order, reason=late(order.reason)) if order.action in _LEAVES else order
 
 
 class MissedMoves:
@@ -55,8 +73,9 @@ class MissedMoves:
     def decided(self, decision: Decision, engine: PlayEngine, *, leaving: bool) -> Decision:
         """
         What becomes of the decision of a missed bar: `hold`, or the exit where a stop was touched and none was under way before
-        it (`leaving`). Beside that exit the position is neither reduced nor added to.
+        it (`leaving`). Beside that exit the position is neither reduced nor added to. What leaves says that it is late.
         """
+        decision = replace(decision, orders=tuple(map(_late, decision.orders)))
         kept = self.hold(decision, engine.position, engine.describe(decision.orders))
         order = engine.on_levels_refused() if self._due is not None and not leaving else None
         if order is None:
@@ -65,7 +84,7 @@ class MissedMoves:
             if each.action in _ENTRIES:
                 engine.on_order_ended(each.action, order.reason)
         others = tuple(each for each in kept.orders if each.action not in (*_LEAVES, *_ENTRIES))
-        return replace(kept, verdict=EXITED, detail="", orders=(*others, order))
+        return replace(kept, verdict=EXITED, detail="", orders=(*others, _late(order)))
 
     def hold(self, decision: Decision, position: EnginePosition | None, told: str) -> Decision:
         """What a missed bar decided, without the move of its stop, which is held back; `told` says it to people."""
@@ -95,7 +114,7 @@ class MissedMoves:
         if self._due is None or intent.action is not Action.EXIT:
             return intent
         price, close_ms = self._due
-        return replace(intent, price_ref=price, cause=str(close_ms))
+        return replace(intent, price_ref=price, cause=str(close_ms), reason=late(intent.reason))
 
     def forget(self) -> None:
         """The venue has the stop, or the position is gone."""

@@ -199,6 +199,9 @@ def adopted_of(identity: Identity, event: FillEvent) -> EnginePosition:
         raise Broken(f"adoption {event.link_id}: {error}") from error
 
 
+CATCH_UP: Final = "catch_up: "
+"""Before the rule, in the reason of an exit that a missed bar decided. An engine hears of the rule alone."""
+
 MANUAL: Final = "manual"
 """Reason of a closing fill that no rule of the Play asked for: panic, flatten, a hand at the venue."""
 
@@ -206,6 +209,7 @@ MANUAL: Final = "manual"
 def fill_of(identity: Identity, event: FillEvent) -> EngineFill:
     """An execution in ticks and steps. Raises `Broken` for a price or quantity off the instrument's grid."""
     execution, instrument = event.execution, identity.instrument
+    rule = event.reason.removeprefix(CATCH_UP)
     try:
         qty_steps = text_to_units(format(execution.qty, "f"), instrument.step)
         price_ticks = text_to_units(format(execution.price, "f"), instrument.tick)
@@ -218,6 +222,6 @@ def fill_of(identity: Identity, event: FillEvent) -> EngineFill:
         price_ticks=price_ticks,
         fee_usdt=float(execution.fee_usdt),
         time_ms=execution.time_ms,
-        reason=event.reason if REASON_CODE.get(event.reason, 0) else MANUAL,
+        reason=rule if REASON_CODE.get(rule, 0) else MANUAL,
         is_maker=execution.is_maker,
     )

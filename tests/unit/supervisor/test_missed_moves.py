@@ -15,6 +15,7 @@ from playd.supervisor.missed_moves import MissedMoves
 UNITS = cast("Any", SimpleNamespace(tick=Decimal("0.5")))
 MOVES = EngineOrder(Action.STOP, Side.SELL, 10, 190, None, 100.0, 100.0, "sl")
 LEAVES = EngineOrder(Action.EXIT, Side.SELL, 10, None, None, 100.0, 100.0, "sl")
+LATE = replace(LEAVES, reason="catch_up: sl")
 REDUCES = replace(LEAVES, action=Action.REDUCE, qty_steps=5)
 ADDS = replace(LEAVES, action=Action.ADD, side=Side.BUY)
 CANCELS = replace(LEAVES, action=Action.CANCEL)
@@ -153,7 +154,7 @@ def test_the_exit_of_a_touched_stop_takes_the_place_of_whatever_changes_the_posi
     missed, engine = touched(held()), Engine()
     found = missed.decided(decided(other), cast("Any", engine), leaving=False)
     assert found.verdict == "EXITED"
-    assert found.orders == ((CANCELS, LEAVES) if other is CANCELS else (LEAVES,))
+    assert found.orders == ((CANCELS, LATE) if other is CANCELS else (LATE,))
     assert engine.ended == ([Action.ADD] if other is ADDS else []), "an entry that is not sent is over"
 
 
@@ -161,9 +162,9 @@ def test_a_position_that_is_being_left_is_left_once_and_again_where_that_was_ref
     missed, engine = touched(held()), Engine()
     assert missed.decided(decided(MOVES), cast("Any", engine), leaving=True).orders == ()
     assert engine.left == 0
-    assert missed.decided(decided(), cast("Any", engine), leaving=False).orders == (LEAVES,)
+    assert missed.decided(decided(), cast("Any", engine), leaving=False).orders == (LATE,)
     assert missed.due, "the position is still there"
-    assert missed.decided(decided(), cast("Any", engine), leaving=False).orders == (LEAVES,)
+    assert missed.decided(decided(), cast("Any", engine), leaving=False).orders == (LATE,)
 
 
 def test_a_move_that_the_venue_refuses_is_left_at() -> None:

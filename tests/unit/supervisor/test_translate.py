@@ -83,6 +83,10 @@ def test_a_close_that_no_rule_asked_for_is_manual() -> None:
     assert fill_of(IDENTITY, FillEvent(7, EXECUTION, Action.FLATTEN, "panic", "l", True)).reason == "manual"
 
 
+def test_an_engine_hears_the_rule_of_an_exit_that_was_due_while_nobody_was_there() -> None:
+    assert fill_of(IDENTITY, FillEvent(7, EXECUTION, Action.EXIT, "catch_up: sl", "l", True)).reason == "sl"
+
+
 def test_a_price_off_the_grid_stops_the_instance() -> None:
     odd = replace(EXECUTION, price=Decimal("48990.25"))
     with pytest.raises(Broken, match="x1"):
