@@ -13,6 +13,7 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, VenueOrder
 from playd.core.reply_codes import ReplyClass
 from playd.orders.halts import Level, account_scope, instance_scope
+from playd.orders.order_book import FOREIGN
 from playd.orders.panic_notes import leave_note
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
 from playd.venues.port import Priority, Reply
@@ -254,6 +255,38 @@ def test_a_position_whose_close_is_put_off_keeps_no_other_open() -> None:
             life.venue.place = take  # type: ignore[method-assign]
             await anyio.sleep(10.0)
             assert life.venue.signed(SYMBOL) == 0
+            group.cancel_scope.cancel()
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("beside", [OTHER_UID, FOREIGN])
+def test_a_share_whose_close_is_put_off_keeps_no_other_share_of_its_position_open(beside: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running(), anyio.create_task_group() as group:
+            await entered(life)
+            if beside == FOREIGN:
+                life.venue.open_foreign(Decimal("0.030"))
+            else:
+                await (await life.register(beside)).submit(entry(uid=beside, qty="0.030"), READY)
+            await anyio.sleep(1.0)
+            take = life.venue.place
+
+            async def putting_off(order: OrderRequest) -> Reply:
+                if order.qty == Decimal("0.010"):
+                    return Reply(ReplyClass.LATER, 10006, "too fast", retry_after_s=0.2)
+                return await take(order)
+
+            life.venue.place = putting_off  # type: ignore[method-assign]
+            group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+            await anyio.sleep(2.0)
+
+            shares = {share.owner: share.position.signed_qty for share in life.account.desk.fills.shares(SYMBOL)}
+            assert (shares[UID], shares[beside], life.venue.signed()) == (Decimal("0.010"), 0, Decimal("0.010"))
+            life.venue.place = take  # type: ignore[method-assign]
+            await anyio.sleep(10.0)
+            assert life.venue.signed() == life.account.desk.fills.position(UID, SYMBOL).signed_qty == 0
             group.cancel_scope.cancel()
 
     in_virtual_time(body)

@@ -27,7 +27,7 @@ from playd.orders.flattening import executed, flatten_intent
 from playd.orders.freezing import unless_frozen
 from playd.orders.gateway import Instance
 from playd.orders.halts import Level, instance_scope
-from playd.orders.order_book import FOREIGN, IntentRow
+from playd.orders.order_book import FOREIGN
 from playd.orders.panic_levels import PanicLevels
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope, slippage_bps
 from playd.orders.room import is_shared
@@ -48,6 +48,7 @@ _READ_RETRY_S: Final = 1.0
 _TRIES_BEHIND: Final = 2
 """So often executions are asked for before positions are closed by what the books say of them."""
 _CLOSED_S: Final = 0.1
+_LAST_S: Final = 0.5  # so long the close of what nobody here holds waits for the answers to those of instances
 _LOOK_S: Final = 0.1
 _NOT_YET: Final = "not yet"
 _REPEAT_S: Final = 5.0
@@ -60,6 +61,9 @@ _BOOKED_WITHIN_MS: Final = 60_000
 _ZERO: Final = Decimal(0)
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
+
+Share = tuple[VenuePosition, str, Decimal]
+"""What an owner has of a position, signed."""
 
 Place = tuple[str, int]
 """Symbol and position index: in hedge mode a symbol has a long one (1) and a short one (2), each closed for itself."""
@@ -269,13 +273,10 @@ class Panic:
     async def _wait_for_closing(self, run: _Run) -> None:
         """Until every intent that closes for this panic is done, at most one pass."""
         with anyio.move_on_after(_PASS_S):
-            while open_intents := self._unfinished(run):
+            while open_intents := [intent for intent in self._desk.book.open_intents() if intent.id in run.intents]:
                 for row in self._desk.book.of_intent(open_intents[0].id)[-1:]:
                     # The order's last change may be over before its intent is closed: nobody wakes us for that.
                     await self._desk.changed(row.link_id, _CLOSED_S)
-
-    def _unfinished(self, run: _Run) -> list[IntentRow]:
-        return [intent for intent in self._desk.book.open_intents() if intent.id in run.intents]
 
     async def _read_orders(self) -> str:
         """
@@ -325,54 +326,57 @@ class Panic:
         return ""
 
     async def _close_all(self, run: _Run, open_now: list[VenuePosition], closing: TaskGroup) -> bool:
-        """Close them side by side, because any may be put off by the venue. False when none of them is being closed."""
-        closes = list[bool]()
+        """
+        Close them share by share and side by side, because any may be put off by the venue. What nobody here holds comes last:
+        should less be open than was read, the venue cuts that and no instance's share. False when nothing is being closed.
+        """
+        closes, ours, others = list[bool](), list[Share](), list[Share]()
+        for position in open_now:
+            parts = self._parts(run.scope, position)
+            driven = self._join(run, position, {owner for owner, _ in parts}, closing)
+            closes += [True] * len(driven)
+            # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
+            for owner, signed in [part for part in parts if part[0] not in driven]:
+                (others if owner == FOREIGN else ours).append((position, owner, signed))
+        answered, expected = anyio.Event(), len(closes) + len(ours)
 
-        async def close(position: VenuePosition) -> None:
-            closes.append(await self._close(run, position, closing))
+        async def close(position: VenuePosition, owner: str, signed: Decimal) -> None:
+            closes.append(await self._close(run, position, owner, signed, closing))
+            if len(closes) == expected:
+                answered.set()
 
         with anyio.move_on_after(_PASS_S) as patience:
             async with anyio.create_task_group() as sending:
-                for position in open_now:
-                    sending.start_soon(close, position)
+                for share in ours:
+                    sending.start_soon(close, *share)
+                if ours and others:
+                    with anyio.move_on_after(_LAST_S):
+                        await answered.wait()
+                for share in others:
+                    sending.start_soon(close, *share)
         return any(closes) or patience.cancelled_caught
 
-    async def _close(self, run: _Run, position: VenuePosition, closing: TaskGroup) -> bool:
-        """
-        One closing intent per owner and per piece of the venue's largest market order, each driven from its birth on. False
-        when nothing of the position is being closed.
-        """
-        desk, rules = self._desk, self._desk.instruments.get(position.symbol)
-        parts = self._parts(run.scope, position)
-        driven = self._join(run, position, {owner for owner, _ in parts}, closing)
-        closes = bool(driven)
-        for owner, signed in parts:
-            # An intent that is not done climbs its own ladder; a second one beside it would only race with it.
-            rest = _ZERO if owner in driven else abs(signed)
-            while rest > 0:
-                piece = rest if rules is None else min(rest, rules.max_market_qty)
-                rest -= piece
-                leg = run.leg = run.leg + 1  # others are closed beside this one, and count on while it is sent
-                intent = flatten_intent(
-                    desk.alias,
-                    owner,
-                    position.symbol,
-                    Side.SELL if signed > 0 else Side.BUY,
-                    piece,
-                    price_ref=position.mark_price,
-                    cause=run.cause,
-                    reason=run.reason,
-                    leg=leg,
-                )
-                whose = Instance(owner, "", position.symbol, 0)
-                # All of a position that daemon and guardian close at once is no more than there is of it.
-                wait_s = WAIT_S if run.scope.instance_uid else None
-                verdict = await self._exits.begin(intent, whose, position_idx=position.position_idx, wait_s=wait_s)
-                if not verdict.has_order:
-                    run.problems.append(f"{position.symbol}: {verdict.text}")
-                    break
-                closes = True
-                self._follow(run, intent_id(owner, run.cause, Action.FLATTEN, leg), (_ZERO, _ZERO), closing)
+    async def _close(self, run: _Run, position: VenuePosition, owner: str, signed: Decimal, closing: TaskGroup) -> bool:
+        """One closing intent per piece of the venue's largest market order, each driven from birth on. False when none is."""
+        symbol, price, side = position.symbol, position.mark_price, Side.SELL if signed > 0 else Side.BUY
+        alias, rules = self._desk.alias, self._desk.instruments.get(symbol)
+        rest, closes = abs(signed), False
+        while rest > 0:
+            piece = rest if rules is None else min(rest, rules.max_market_qty)
+            rest -= piece
+            leg = run.leg = run.leg + 1  # others are closed beside this one, and count on while it is sent
+            intent = flatten_intent(
+                alias, owner, symbol, side, piece, price_ref=price, cause=run.cause, reason=run.reason, leg=leg
+            )
+            whose = Instance(owner, "", symbol, 0)
+            # All of a position that daemon and guardian close at once is no more than there is of it.
+            wait_s = WAIT_S if run.scope.instance_uid else None
+            verdict = await self._exits.begin(intent, whose, position_idx=position.position_idx, wait_s=wait_s)
+            if not verdict.has_order:
+                run.problems.append(f"{symbol}: {verdict.text}")
+                break
+            closes = True
+            self._follow(run, intent_id(owner, run.cause, Action.FLATTEN, leg), (_ZERO, _ZERO), closing)
         return closes
 
     def _join(self, run: _Run, position: VenuePosition, owners: set[str], closing: TaskGroup) -> set[str]:
@@ -385,8 +389,8 @@ class Panic:
         joined = set[str]()
         for intent in found:
             orders = self._desk.book.of_intent(intent.id)
-            if orders and _place(orders[0]) != _place(position):
-                continue  # it closes the other side
+            if not orders or _place(orders[0]) != _place(position):
+                continue  # it waits for its turn, and finds nothing to do then; or it closes the other side
             joined.add(intent.instance)
             if intent.id not in run.intents:
                 self._follow(run, intent.id, executed(orders), closing)
