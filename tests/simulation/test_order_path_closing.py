@@ -6,14 +6,19 @@ from dataclasses import replace
 from decimal import Decimal
 
 import anyio
+import pytest
 
-from playd.core.orders import OrderRequest, VenuePosition
+from playd.core.ids import link_id
+from playd.core.orders import Action, OrderRequest, Side, VenuePosition
 from playd.orders.fills import FillEvent
 from playd.orders.flattening import CLOSED_WITHIN_S
 from playd.orders.halts import Level, account_scope
+from playd.orders.panic import PanicScope
+from playd.orders.strangers import StrangerRefused
+from playd.orders.views import Wanted, latest_fills
 from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entry, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, taken
 from tests.virtual_time import in_virtual_time
 
 
@@ -40,6 +45,8 @@ def test_a_part_is_closed_once_and_what_is_left_keeps_its_stop() -> None:
             assert (await closed(life, "100", "k3"))[1] == life.venue.signed() == 0
             fills = [event for event in taken(port) if isinstance(event, FillEvent)]
             assert [event.reason for event in fills[1:]] == ["closed by hand"] * 3, "its instance hears of it"
+            told = [view.reason for view in latest_fills(life.ledger, Wanted(), limit=9)]
+            assert told == [*["closed by hand"] * 3, entry().reason], "and so does whoever lists fills"
 
     in_virtual_time(body)
 
@@ -173,9 +180,125 @@ def test_what_could_not_be_sent_in_ten_seconds_is_told_with_the_reason_and_sent_
             assert life.world.clock.mono_s() - began_s <= CLOSED_WITHIN_S + 6.0
             assert (after, done) == (Decimal("0.010"), False)
             assert "nothing was sent yet: the venue has banned this address for another 600 s" in refused
+            assert refused.endswith("it is sent then, by the next start if the daemon ends before")
             life.budget.wait_s = life.budget.ban_s = 0.0
             await anyio.sleep(600.0)
             assert life.venue.signed() == 0
+
+    in_virtual_time(body)
+
+
+def closes(life: OrderWorld) -> list[Decimal]:
+    return [order.qty for order in life.venue.placed if order.reduce_only]
+
+
+async def banned(life: OrderWorld, ended_s: float = 600.0) -> None:
+    await anyio.sleep(2.0)
+    life.budget.wait_s = life.budget.ban_s = ended_s
+
+
+@pytest.mark.parametrize("gone", ["0", "0.006", "0.010"])
+def test_a_close_that_waits_for_a_ban_is_on_record_and_sent_once_by_the_next_life(gone: str) -> None:
+    """What is gone of the share by then is closed by nobody a second time."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await banned(life)
+            await closed(life, "60", "k1")
+            assert life.account.desk.book.open_intents()[0].reason == "closed by hand"
+        life = life.crash()
+        if Decimal(gone):
+            life.venue.open_foreign(-Decimal(gone))
+        async with life.running():
+            await anyio.sleep(30.0)
+            left = Decimal("0.010") - Decimal(gone)
+            assert closes(life) == ([min(left, Decimal("0.006"))] if left else [])
+            assert life.venue.signed() == life.account.desk.fills.net(SYMBOL) == max(Decimal(0), left - Decimal("0.006"))
+            assert life.account.desk.book.open_intents() == []
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(30.0)
+            assert len(closes(life)) == (1 if left else 0), "one word of a person, one close"
+
+    in_virtual_time(body)
+
+
+def test_a_close_whose_order_a_restored_ledger_finds_again_is_sent_no_second_time() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await banned(life)
+            await closed(life, "60", "k1")
+        life = life.crash()
+        link = link_id(UID, "close:k1", Action.FLATTEN, 1, 0)
+        life.venue._accept(OrderRequest(link, SYMBOL, Side.SELL, Decimal("0.006"), reduce_only=True))  # by a life that is lost
+        async with life.running():
+            await anyio.sleep(30.0)
+            assert (closes(life), life.account.desk.book.open_intents()) == ([], [])
+            assert life.venue.signed() == life.account.desk.fills.net(SYMBOL) == Decimal("0.004")
+
+    in_virtual_time(body)
+
+
+def test_a_close_of_what_others_hold_that_waited_when_the_daemon_ended_is_dropped_and_may_be_asked_again() -> None:
+    """What stands there at the next start may be another position."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await life.register()
+            life.venue.open_foreign(Decimal("0.010"))
+            await banned(life)
+            await life.account.strangers.close(SYMBOL, key="k1")
+            assert life.account.strangers.waits(SYMBOL).endswith("it is sent then, unless the daemon ends before")
+            with pytest.raises(StrangerRefused, match="another command closes it already; nothing was sent yet"):
+                await life.account.strangers.close(SYMBOL, key="k2")
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(30.0)
+            assert (closes(life), life.venue.signed()) == ([], Decimal("0.010"))
+            assert life.account.strangers.waits(SYMBOL) == ""
+            life.account.desk.put_on_record()
+            assert ("intent.dropped", "withdrawn") in [(kind, data.get("outcome")) for kind, data in life.journal.records]
+            assert await life.account.strangers.close(SYMBOL, key="k3") == life.venue.signed() == 0
+
+    in_virtual_time(body)
+
+
+def test_a_panic_waits_for_no_close_whose_turn_has_not_come() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await banned(life)
+            await closed(life, "60", "k1")
+            life.budget.wait_s = life.budget.ban_s = 0.0
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            assert (report.exit_code, life.venue.signed()) == (0, 0)
+            assert report.duration_s < 5.0
+            await anyio.sleep(700.0)
+            assert closes(life) == [Decimal("0.010")]
+            assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+def test_a_freeze_ends_a_close_whose_turn_has_not_come() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await (await life.register()).submit(entry(), READY)
+            await banned(life, 60.0)
+            await closed(life, "60", "k1")
+            freeze = life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "look", actor="me")
+            life.budget.wait_s = life.budget.ban_s = 0.0
+            await anyio.sleep(90.0)
+            life.halts.lift(freeze.id, by="me", note="seen")
+            await anyio.sleep(90.0)
+            assert (closes(life), life.venue.signed()) == ([], Decimal("0.010"))
 
     in_virtual_time(body)
 

@@ -15,9 +15,9 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id
 from playd.core.orders import Side, VenuePosition
 from playd.orders.desk import Desk
-from playd.orders.exits import Exits
+from playd.orders.exits import BY_HAND, Exits
 from playd.orders.fills import Share
-from playd.orders.flattening import BY_HAND, ByHand, executed, flatten_intent
+from playd.orders.flattening import ByHand, executed, flatten_intent
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic_report import slippage_bps
 from playd.venues.port import Priority
@@ -64,7 +64,7 @@ class Closing:
         Close `pct` percent (above 0, at most 100) of what every instance holds of `symbol`, in whole steps, at least one.
 
         Returns once it is gone or after ten seconds, and at most five more for the stop that is left; what is left is driven on
-        in the background, over restarts too once an order is on record (`refused` says what was not sent by then, and will be).
+        in the background, over restarts too (`refused` says what was not sent by then, and will be).
         A part of a symbol whose rules nobody knows is refused.
         """
         shares = [share for share in self._desk.fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN]

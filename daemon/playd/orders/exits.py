@@ -7,7 +7,7 @@ is final with evidence; an attempt in doubt is looked up and sent again under it
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -24,7 +24,7 @@ from playd.orders.gateway import Gateway, Instance, Verdict, turn_of
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.resolver import Resolver
-from playd.orders.room import held_by, may_repeat, room_for
+from playd.orders.room import foreign_left, held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
 from playd.orders.share_claims import WAIT_S
 from playd.orders.share_turns import ShareTurns
@@ -41,6 +41,12 @@ _LOOK_EVERY_S: Final = 0.5
 """Longest time between two looks at an exit that somebody waits for."""
 
 _ALARM_ATTEMPT: Final = 5
+
+BY_HAND: Final = "closed by hand"
+"""Reason of a close that a person asked for."""
+
+ON_RECORD: Final = "ON_RECORD"
+"""Verdict: the exit is on record and has no order yet; `finish` sends it in its turn."""
 
 FROZEN: Final = "FROZEN"
 """Verdict: a person froze the scope; neither exit nor stop was sent."""
@@ -82,34 +88,41 @@ class Exits:
         self.make_way: Callable[[str, str], Awaitable[None]] = _nothing
         """Takes back the resting target of (owner, symbol) before all of that is closed; set by `Account`."""
 
-    async def submit(
-        self, intent: Intent, instance: Instance, *, wait_s: float = WAIT_S, most: Callable[[], Decimal] | None = None
-    ) -> Verdict:
+    async def submit(self, intent: Intent, instance: Instance, *, wait_s: float = WAIT_S) -> Verdict:
         """
-        Send the first attempt and drive the rest in the background. See `gateway.Verdict`, and of `wait_s` and `most` `begin`.
+        Send the first attempt and drive the rest in the background. See `gateway.Verdict`, and of `wait_s` `begin`.
 
         A quantity above the owner's share is cut to it; `FLAT` means that there is nothing to reduce, `FROZEN` that nothing may
         be sent. The same intent again sends nothing and returns what is known.
         """
-        verdict = await self.begin(intent, instance, wait_s=wait_s, most=most)
+        verdict = await self.begin(intent, instance, wait_s=wait_s)
         if verdict.has_order:
             self._desk.spawn(self.finish, _identity(intent))
         return verdict
 
+    def put_on_record(self, intent: Intent) -> Verdict:
+        """
+        Commit an exit whose order may have to wait for minutes, so that whoever drives it (`finish`), in this life or the next,
+        sends it once. See `ON_RECORD`; every other verdict says that nothing was recorded, or was before.
+        """
+        desk = self._desk
+        known = self._gateway.known(intent)
+        if known is not None:
+            return known
+        if frozen := desk.frozen(intent.symbol, intent.instance_uid):
+            return Verdict(FROZEN, frozen)
+        bounds = desk.bounds(intent.instance_uid)
+        desk.book.insert_intent(intent, bounds)
+        desk.ledger.commit()
+        return Verdict(ON_RECORD)
+
     async def begin(
-        self,
-        intent: Intent,
-        instance: Instance,
-        *,
-        position_idx: int = 0,
-        wait_s: float | None = WAIT_S,
-        most: Callable[[], Decimal] | None = None,
+        self, intent: Intent, instance: Instance, *, position_idx: int = 0, wait_s: float | None = WAIT_S
     ) -> Verdict:
         """
         The first attempt only; whoever calls this must go on with `finish`. `position_idx` names the side that is closed of a
         symbol in hedge mode; every further attempt takes it over. A guardian that is closing the same share is waited for
-        `wait_s` at most, and not at all with None, which is for who closes all of a position. `most` says behind all waits how
-        much there is to close at all, where the share of the owner does not say it.
+        `wait_s` at most, and not at all with None, which is for who closes all of a position.
         """
         desk, identity = self._desk, _identity(intent)
         known = self._gateway.known(intent)
@@ -121,7 +134,7 @@ class Exits:
             await self.make_way(intent.instance_uid, intent.symbol)
         try:
             await self._until_it_may_leave(intent.instance_uid, intent.symbol, intent.action, identity, wait_s)
-            return await self._begin(intent, instance, identity, position_idx, most)
+            return await self._begin(intent, instance, identity, position_idx)
         finally:
             self._let_go(intent.instance_uid, identity)
 
@@ -139,17 +152,12 @@ class Exits:
                 return
             self._turns.done(owner, identity)
 
-    async def _begin(
-        self, intent: Intent, instance: Instance, identity: str, position_idx: int, most: Callable[[], Decimal] | None
-    ) -> Verdict:
+    async def _begin(self, intent: Intent, instance: Instance, identity: str, position_idx: int) -> Verdict:
         desk = self._desk
         # Behind the waits: a person may have frozen the scope meanwhile, and another exit closed some of it.
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
             return self._frozen(intent, instance, frozen)
         qty = self._cut(intent)
-        if most is not None:
-            qty = min(qty, most())
-            intent = replace(intent, qty=qty)  # on record as what is to be closed: further attempts go by it
         if qty <= 0:
             note = "there is nothing to reduce"
             if intent.bar_close_ms:
@@ -202,14 +210,16 @@ class Exits:
         desk = self._desk
         pause_s = desk.settings.exit_rung_s
         while True:
-            intent = desk.book.intent(identity)
+            intent, attempts = desk.book.intent(identity), desk.book.of_intent(identity)
+            if intent is not None and not intent.outcome and not attempts:
+                await self._first_attempt(intent)
+                continue
             if intent is not None:
                 self._let_go(intent.instance, identity)
             if intent is not None and desk.frozen(intent.symbol, intent.instance):
                 await anyio.sleep(_FROZEN_S)
                 continue
-            attempts = desk.book.of_intent(identity)
-            if intent is None or intent.outcome or not attempts:
+            if intent is None or intent.outcome:
                 self._no_alarm(intent, attempts)
                 return
             last = attempts[-1]
@@ -225,6 +235,27 @@ class Exits:
             await self._next_attempt(intent, plan, attempts)
             pause_s = desk.settings.exit_rung_s
 
+    async def _first_attempt(self, intent: IntentRow) -> None:
+        """That of an exit which waited for its turn on record; one that a freeze met, or that has nothing to do, ends here."""
+        desk, owner, symbol, action = self._desk, intent.instance, intent.symbol, Action(intent.action)
+        if intent.qty >= held_by(desk, owner, symbol, Side(intent.side)):
+            await self.make_way(owner, symbol)
+        try:
+            await self._until_it_may_leave(owner, symbol, action, intent.id, WAIT_S)
+            again, frozen = intent.as_intent(desk.alias), desk.frozen(symbol, owner)
+            # A restored ledger has the command and not its order, which it found again: that was sent, and is not sent again.
+            sent = desk.book.find(link_id(owner, intent.cause, action, intent.leg, 0)) is not None
+            qty = Decimal(0) if frozen or sent else self._cut(again)
+            if qty <= 0:
+                desk.book.close_intent(intent.id, "withdrawn" if frozen else "recovered" if sent else "flat")
+                desk.publish()
+                return
+            row = self._insert_attempt(again, intent.id, 0, qty)
+            desk.ledger.commit()
+            await self._send(row)
+        finally:
+            self._let_go(owner, intent.id)
+
     def _no_alarm(self, intent: IntentRow | None, attempts: list[OrderRow]) -> None:
         """Close the incident of an exit that took many attempts, once it is over."""
         if intent is not None and _is_alarming(attempts):
@@ -235,21 +266,31 @@ class Exits:
         """Wait until an exit that is driven elsewhere has its outcome; its orders change on the way."""
         desk = self._desk
         while (intent := desk.book.intent(identity)) is not None and not intent.outcome:
-            orders = desk.book.of_intent(identity)
-            if not orders:
-                return
-            await desk.changed(orders[-1].link_id, _LOOK_EVERY_S)
+            orders, action = desk.book.of_intent(identity), Action(intent.action)
+            link = orders[-1].link_id if orders else link_id(intent.instance, intent.cause, action, intent.leg, 0)
+            await desk.changed(link, _LOOK_EVERY_S)
 
     def is_driven(self, identity: str) -> bool:
         """Whether a task is driving a stored exit intent to its end now."""
         return identity in self._driven
 
     def resume(self) -> None:
-        """Take up every unfinished exit of the ledger again, in the background. Called at start."""
+        """
+        Take up every unfinished exit of the ledger again, in the background. Called at start.
+
+        One without an order is sent now, if it closes an instance's share: nobody has made that larger meanwhile. What others
+        hold may be another position by now than the one that was meant.
+        """
+        desk = self._desk
         self._turns.resume()
-        for intent in self._desk.book.open_intents():
-            if intent.intent_class == IntentClass.EXIT and intent.action != Action.TARGET:
-                self._desk.spawn(self.finish, intent.id)
+        for intent in desk.book.open_intents():
+            if intent.intent_class != IntentClass.EXIT or intent.action == Action.TARGET:
+                continue
+            if intent.instance == FOREIGN and not desk.book.of_intent(intent.id):
+                desk.book.close_intent(intent.id, "withdrawn")
+            else:
+                desk.spawn(self.finish, intent.id)
+        desk.publish()
 
     async def _await_end(self, row: OrderRow, pause_s: float) -> float:
         """Wait for news of one attempt; look it up when there are none. Returns the next pause."""
@@ -382,7 +423,7 @@ class Exits:
         desk = self._desk
         held = room_for(desk, intent.instance_uid, intent.symbol, intent.side)
         if intent.instance_uid == FOREIGN:
-            return intent.qty
+            return min(intent.qty, foreign_left(desk, intent.symbol, intent.side)) if intent.reason == BY_HAND else intent.qty
         qty = min(intent.qty, held)
         rest, rules = held - qty, desk.instruments.get(intent.symbol)  # none of a symbol that is listed no longer
         too_small = rules is not None and (rest < rules.min_qty or rest * intent.price_ref < rules.min_notional_usdt)
@@ -399,6 +440,8 @@ class Exits:
         executed = sum((row.cum_qty for row in attempts), Decimal(0))
         wanted = max(attempts[0].qty, intent.qty) - executed
         held = room_for(self._desk, intent.instance, intent.symbol, Side(intent.side), beside=intent.id)
+        if intent.instance == FOREIGN and intent.reason == BY_HAND:  # they may have closed some of it themselves
+            held = foreign_left(self._desk, intent.symbol, Side(intent.side))
         left, rules = min(wanted, held), self._desk.instruments.get(intent.symbol)
         if executed and rules is not None and left < rules.step:
             left = Decimal(0)  # older than a coarser step: the venue takes no order for it, it stays under its stop

@@ -37,6 +37,12 @@ def room_for(desk: Desk, owner: str, symbol: str, side: Side, *, beside: str = "
     return max(_ZERO, held_by(desk, owner, symbol, side) - asked)
 
 
+def foreign_left(desk: Desk, symbol: str, side: Side) -> Decimal:
+    """How much orders of `side` may close of what others hold, by the books: all that the venue has may be the instances'."""
+    sign = 1 if side is Side.SELL else -1
+    return max(_ZERO, min(desk.fills.position(FOREIGN, symbol).signed_qty * sign, desk.fills.net(symbol) * sign))
+
+
 def may_repeat(desk: Desk, row: OrderRow) -> bool:
     """
     Whether an exit in doubt may be sent again as it is. One that has become larger than its share may not where others would

@@ -148,7 +148,7 @@ class StopRepairs:
         if (share.owner, share.symbol) in self._begun:
             return True
         mine = (each for each in self._desk.book.open_intents() if (each.instance, each.symbol) == (share.owner, share.symbol))
-        found = [each for each in mine if each.action == Action.FLATTEN]
+        found = [each for each in mine if each.action == Action.FLATTEN and self._desk.book.of_intent(each.id)]
         for each in found:
             if not self._exits.is_driven(each.id):
                 self._desk.spawn(self._exits.finish, each.id)

@@ -17,9 +17,9 @@ from playd.core.ids import intent_id
 from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
-from playd.orders.exits import Exits
+from playd.orders.exits import BY_HAND, Exits
 from playd.orders.fill_check import Expected, Fallback, planned_stop
-from playd.orders.flattening import BY_HAND, ByHand, flatten_intent
+from playd.orders.flattening import ByHand, flatten_intent
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
@@ -167,7 +167,7 @@ class Strangers:
         intent = flatten_intent(
             desk.alias, FOREIGN, symbol, side, abs(held), price_ref=price, cause=f"close:{key}", reason=BY_HAND
         )
-        await self._by_hand.close(intent, lambda: self._left_to_close(symbol, side))
+        await self._by_hand.close(intent)
         return desk.fills.position(FOREIGN, symbol).signed_qty
 
     def waits(self, symbol: str) -> str:
@@ -187,18 +187,12 @@ class Strangers:
             raise StrangerRefused("NOT_REDUCIBLE", note)
         if closing := [row for row in desk.book.live(symbol) if row.owner == FOREIGN and row.intent and row.reduce_only]:
             raise StrangerRefused("CLOSING", f"order {closing[0].link_id} closes it already and is {closing[0].state}")
+        if why := self.waits(symbol):
+            raise StrangerRefused("CLOSING", f"another command closes it already; {why}")
         begun = [each.id for each in desk.book.open_intents() if (each.instance, each.symbol) == (FOREIGN, symbol)]
         if begun:  # between two of its orders
             raise StrangerRefused("CLOSING", f"exit {begun[0]} closes it already")
-        if why := self.waits(symbol):
-            raise StrangerRefused("CLOSING", f"another command closes it already; {why}")
         return held
-
-    def _left_to_close(self, symbol: str, side: Side) -> Decimal:
-        """How much orders of `side` may close of what others hold now: they may have closed it themselves while ours waited."""
-        fills, sign = self._desk.fills, 1 if side is Side.SELL else -1
-        held = fills.position(FOREIGN, symbol).signed_qty * sign
-        return max(Decimal(0), min(held, fills.net(symbol) * sign))
 
     async def _load_rules(self, symbol: str) -> None:
         """Rules of a symbol that no instance here trades. Raises `StrangerRefused` for one that the venue does not list."""
