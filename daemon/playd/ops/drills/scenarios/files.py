@@ -4,13 +4,16 @@ from contextlib import closing
 from pathlib import PurePath
 from typing import Any, Final
 
+import orjson
+
 from playd.ops.drills.plays import HELD, HELD_SYMBOL
 from playd.ops.drills.programs import until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.people import HALT_FILE
-from playd.ops.drills.scenarios.protection import COVERED_BY_DAEMON_S
+from playd.ops.drills.scenarios.protection import COVERED_BY_DAEMON_S, COVERED_BY_GUARDIAN_S
 from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person, resume, stop_removed
 from playd.ops.drills.stage import SPEED, Stage
+from playd.ops.segments import segment_names
 from playd.orders.halts import ALL
 
 NOTICED_S: Final = 45.0
@@ -39,10 +42,12 @@ async def damaged_files(stage: Stage) -> None:
 
 
 async def _state_and_tail(stage: Stage) -> None:
-    """The newest state cut in half, the plan too, and half a record at the end of the journal."""
+    """The newest state cut in half, both plans too, and half a record at the end of the journal."""
+    await holds_still(stage, HELD, HELD_SYMBOL)
     await stage.daemon.kill()
+    await _plans(stage)
+    await stage.exchange.release(SPEED)
     _cut(stage, _state(stage))
-    _cut(stage, stage.state / "guardian" / "plan.json")
     journal = _journal_file(stage)
     data = stage.world.disk.read_bytes(journal)
     stage.report.inject("torn record", "journal tail")
@@ -55,8 +60,39 @@ async def _state_and_tail(stage: Stage) -> None:
     await stage.expect("state cut in half", damaged, "READY with the generation before, incident STATE_DAMAGED", NOTICED_S)
     verified = await stage.playd("audit", "verify", str(stage.state))
     stage.report.require(verified.code == 0, "torn record in the journal", f"cut off; `audit verify` ends with {verified.code}")
+    trimmed = [record["data"] for record in _records(stage, journal) if record["kind"] == "journal.trimmed"]
+    stage.report.require(trimmed, "torn record in the journal", f"that it was cut off is on record: {trimmed}")
     await _quarantined(stage, "state cut in half", "state.json")
-    await _quarantined(stage, "plan cut in half", "plan.json")
+    await _quarantined(stage, "both plans cut in half", "plan.json")
+
+
+async def _plans(stage: Stage) -> None:
+    """The daemon is dead: a guardian that begins reads the generation before, one that has read a plan keeps what it has."""
+    plan = stage.state / "guardian" / "plan.json"
+    _cut(stage, plan)
+    stage.report.inject("SIGKILL", "guardian")
+    await stage.guardian.kill()
+    await stage.start_guardian()
+    await _restored(stage, "plan cut in half, the guardian started on it")
+    fault = "both plans cut in half"
+    _cut(stage, plan.with_name("plan.json.prev"))
+    _cut(stage, plan)  # once more, so that it is read again
+
+    async def told() -> Any:
+        alarms = (await stage.guardian_status()).get("alarms", [])
+        return next((alarm for alarm in alarms if alarm["kind"] == "PLAN_UNREADABLE"), None)
+
+    await stage.expect(fault, told, lambda alarm: f"the guardian has the alarm {alarm['kind']}", NOTICED_S)
+    await _restored(stage, fault)
+
+
+async def _restored(stage: Stage, fault: str) -> None:
+    """The guardian puts the planned stop back."""
+    planned = await stage.stop_of(HELD_SYMBOL)
+    removed_s = await stop_removed(stage, HELD_SYMBOL)
+    seen = f"{fault}, stop cancelled"
+    stop = await stage.expect_covered(HELD_SYMBOL, seen, COVERED_BY_GUARDIAN_S, since_s=removed_s)
+    stage.report.require(stop == planned, seen, f"stop {stop}, planned {planned}")
 
 
 async def _both_states(stage: Stage) -> None:
@@ -66,8 +102,8 @@ async def _both_states(stage: Stage) -> None:
     await holds_still(stage, HELD, HELD_SYMBOL)  # whose instance is refused enters nothing any more
     await stage.daemon.kill()
     good = {path: disk.read_bytes(path) for path in (newest, previous)}
-    for path in good:
-        _cut(stage, path)
+    _cut(stage, newest)
+    _flip(stage, previous)
     found = {path: disk.read_bytes(path) for path in good}
     await stage.start_daemon()
     rows = {row["name"]: row for row in (await stage.ctl("status", "--json")).data["instances"]}
@@ -85,7 +121,7 @@ async def _both_states(stage: Stage) -> None:
 
 
 async def _ledger(stage: Stage) -> None:
-    """The ledger's first page, then the one where its orders begin: no start, exit 78, and the file untouched."""
+    """The ledger's first page, then the one where its orders begin, then all of it: no start, exit 78, nothing made anew."""
     # Behind a clean stop: behind a crash the same page may stand in the write-ahead log, and its damage has no effect.
     await stage.start_daemon()
     await stage.daemon.stop()
@@ -97,15 +133,24 @@ async def _ledger(stage: Stage) -> None:
         damaged = good[:at] + b"\xff" * PAGE_BYTES + good[at + PAGE_BYTES :]
         stage.report.inject("overwrite", "ledger page", page=page)
         disk.write_replace(path, damaged, keep_previous=False)
-        await stage.daemon.launch()
-        code = await stage.daemon.ended(REFUSED_S)
-        said = stage.daemon.text()
-        stage.report.require(code == DAMAGED_EXIT, fault, f"the start ends with {code}")
-        stage.report.require("ledger.sqlite" in said and "restore a backup" in said, fault, "it says what to do")
+        await _refused(stage, fault)
         stage.report.require(disk.read_bytes(path) == damaged, fault, "the file is as it was found")
+    stage.report.inject("remove", "ledger")
+    disk.remove(path)
+    await _refused(stage, "ledger away")
+    stage.report.require(not disk.exists(path), "ledger away", "no empty one is made")
     disk.write_replace(path, good, keep_previous=False)
     await stage.start_daemon()
     await stage.expect_covered(HELD_SYMBOL, "ledger put back", NOTICED_S)
+
+
+async def _refused(stage: Stage, fault: str) -> None:
+    """A start ends, with a word about the ledger and what to do."""
+    await stage.daemon.launch()
+    code = await stage.daemon.ended(REFUSED_S)
+    said = stage.daemon.text()
+    stage.report.require(code == DAMAGED_EXIT, fault, f"the start ends with {code}")
+    stage.report.require("ledger.sqlite" in said and "restore a backup" in said, fault, "it says what to do")
 
 
 def _first_page_of(stage: Stage, table: str) -> int:
@@ -136,10 +181,7 @@ async def _journal(stage: Stage) -> None:
     """One byte in the middle of the journal: `audit verify` names it, everything is halted until a person has looked."""
     disk, path = stage.world.disk, _journal_file(stage)
     await stage.daemon.kill()
-    good = disk.read_bytes(path)
-    middle = len(good) // 2
-    stage.report.inject("flip", "journal middle", byte=middle)
-    disk.write_replace(path, good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :], keep_previous=False)
+    _flip(stage, path)
     verified = await stage.playd("audit", "verify", str(stage.state))
     stage.report.require(verified.code == BROKEN_CHAIN_EXIT, BROKEN, f"`audit verify`: {verified.text.strip()}")
     await stage.start_daemon()
@@ -149,6 +191,8 @@ async def _journal(stage: Stage) -> None:
         return stage.halt("JOURNAL_BROKEN")
 
     await stage.expect(BROKEN, halted, "READY, with everything halted at level 2", NOTICED_S)
+    first = _records(stage, _journal_file(stage))[0]["kind"]
+    stage.report.require(first == "journal.break", BROKEN, f"a new file begins with {first}")
     await _quarantined(stage, BROKEN, path.name)
     kill_file = stage.state / HALT_FILE
     stage.report.require(disk.exists(kill_file), BROKEN, f"{HALT_FILE} was written, for a person to remove")
@@ -177,10 +221,24 @@ def _cut(stage: Stage, path: PurePath) -> None:
     stage.world.disk.write_replace(path, data[: len(data) // 2], keep_previous=False)
 
 
+def _flip(stage: Stage, path: PurePath) -> None:
+    """One bit in the middle of a file."""
+    data = stage.world.disk.read_bytes(path)
+    middle = len(data) // 2
+    stage.report.inject("flip", path.name, byte=middle)
+    stage.world.disk.write_replace(path, data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :], keep_previous=False)
+
+
+def _records(stage: Stage, path: PurePath) -> list[dict[str, Any]]:
+    """The records of one file of the journal, which a daemon may be writing."""
+    return [orjson.loads(line) for line in stage.world.disk.read_bytes(path).split(b"\n")[:-1]]
+
+
 def _state(stage: Stage) -> PurePath:
     return stage.state / "instances" / HELD / "state.json"
 
 
 def _journal_file(stage: Stage) -> PurePath:
+    """The newest file of the journal."""
     directory = stage.state / "journal"
-    return directory / max(name for name in stage.world.disk.list(directory) if name.endswith(".jsonl"))
+    return directory / segment_names(stage.world.disk, directory)[-1]
