@@ -81,7 +81,7 @@ async def _away_in_session(stage: Stage) -> None:
 async def _errors_in_session(stage: Stage) -> None:
     """Each of them in turn, without a good answer in between, until the account is blind."""
     for status in STATUSES[:-1]:
-        await _answered_with(stage, status, ERRORS_S + OVERLAP_S)
+        await _answered_with(stage, status, "in session")
         await stage.ctl("reconcile", ACCOUNT)  # by itself a look each half minute
         await stage.stays(f"every request answered with {status}", lambda: alive(stage), "the daemon lives", ERRORS_S)
     fault = f"every request answered with {STATUSES[-1]}"
@@ -102,9 +102,9 @@ async def _errors_in_session(stage: Stage) -> None:
     await bars_go_on(stage, "requests answered again", RETURNS_S)
 
 
-async def _answered_with(stage: Stage, status: int, for_s: float, from_s: float = 0.0) -> None:
-    when = {"from_s": from_s, "until_s": from_s + for_s}
-    name = f"every request answered with {status}"
+async def _answered_with(stage: Stage, status: int, where: str, from_s: float = 0.0) -> None:
+    when = {"from_s": from_s, "until_s": from_s + ERRORS_S + OVERLAP_S}
+    name = f"requests answered with {status} {where}"
     await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": status}, when=when, name=name)
 
 
@@ -131,7 +131,7 @@ async def _away_at_a_start(stage: Stage) -> None:
     fault = "venue back at a start, its name is not resolved"
     await stage.stays(fault, not_ready, "the daemon waits on", NAMELESS_AT_START_S)
     for place, status in enumerate(STATUSES):
-        await _answered_with(stage, status, ERRORS_S + OVERLAP_S, place * ERRORS_S)
+        await _answered_with(stage, status, "at a start", place * ERRORS_S)
     stage.host_is_well(NAMES)
     fault = f"venue back, every request of the start answered with {', '.join(map(str, STATUSES))}"
     await stage.stays(fault, not_ready, "the daemon waits on", len(STATUSES) * ERRORS_S - 2.0)
