@@ -38,6 +38,9 @@ from tests.virtual_time import in_virtual_time
 QUIET_S = 200.0
 """Longer than the slowest repair: 63 s to prove absence, 120 s between reconciliations, 30 s of naked ladder."""
 
+READY_WITHIN_S = 5.0
+"""Before that an entry is refused by the first gate that asks; where reads fail for longer, it may be."""
+
 Step = tuple[str, float]
 
 
@@ -109,6 +112,8 @@ async def one_life(run: Run, life: OrderWorld, crashed: asyncio.Event) -> None:
     async with life.running(connect=False):
         life.venue.connect()
         port = await life.register(after=run.saved_n)
+        with anyio.move_on_after(READY_WITHIN_S):
+            await life.account.wait_ready()
         async with anyio.create_task_group() as watching:
             watching.start_soon(watch_nakedness, run, life)
             while run.steps:
@@ -258,7 +263,7 @@ def test_what_an_entry_reserved_outlives_a_death_until_it_is_used_or_given_back(
     fault: WriteFault, dies_s: float, opened: int
 ) -> None:
     async def body() -> None:
-        run = Run(Script(writes=[fault]), [("wait", 1.0), ("crash", dies_s * 50), ("enter", 0.0)])
+        run = Run(Script(writes=[fault]), [("crash", dies_s * 50), ("enter", 0.0)])
         with suppress(RecordError, sqlite3.ProgrammingError):
             life = await play(run)
         assert run.counted == [0, 500]

@@ -175,7 +175,7 @@ def test_thousands_of_entries_leave_nothing_reserved() -> None:
         working.append(Order(caps, book, f"uid{number:05}", random.choice([None, Decimal(49_000), Decimal(50_100)])))
         for order in random.sample(working, random.randrange(len(working) + 1)):
             order.execute(Decimal(random.randint(1, 6)) / 1000, Decimal(random.randint(49_000, 50_500)))
-            order.resize(Decimal(random.randint(5, 15)) / 1000, order.row.price)
+            order.resize(Decimal(random.randint(5, 15)) / 1000, Decimal(random.randint(49_000, 50_500)))
         for order in random.sample(working, len(working) - random.randrange(min(8, len(working) + 1))):
             order.end()
             used += order.used
