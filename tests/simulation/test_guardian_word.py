@@ -68,11 +68,13 @@ def test_a_panic_of_an_instance_waits_while_the_guardian_claims_its_share_and_go
     held(story)
 
 
-def test_what_the_guardian_has_closed_of_a_share_is_booked_before_anything_more_of_it_is_closed() -> None:
+@pytest.mark.parametrize("ahead_ms", [0, 3_600_000], ids=["", "the clock was set back since the last reading"])
+def test_what_the_guardian_has_closed_of_a_share_is_booked_before_anything_more_of_it_is_closed(ahead_ms: int) -> None:
     """Nobody told of it: the private stream is down, and what the instance decides is as old as its last fill."""
 
     async def story(life: OrderWorld, _reports: list[PanicReport]) -> None:
         port, claims = life.ports[0], guardians(life)
+        life.account.catch_up.complete_ms += ahead_ms
         life.venue.disconnect()
         claims.hold(UID, "panic")
         link = f"pdg{life.account.desk.book.of_intent(f'{UID}/60000/enter/0')[0].link_id[3:9]}-{'a' * 24}"
