@@ -203,6 +203,13 @@ def test_what_a_killed_daemon_left_is_shown_also_where_nothing_can_be_written(tm
         with as_nobody():
             assert all_shown(sealed) == shown
         assert {path: path.stat().st_mtime_ns for path in sealed.rglob("*")} == before
+        sealed.chmod(0o755)
+        (sealed / "ledger.sqlite-shm").unlink()
+        sealed.chmod(0o555)
+        with as_nobody():
+            unread = ctl(sealed, "status")
+        assert (unread.returncode, unread.stdout) == (7, "")
+        assert "could not be read, which says nothing about what is in it" in unread.stderr
         for path in (sealed, *sealed.rglob("*")):
             path.chmod(0o700)
 

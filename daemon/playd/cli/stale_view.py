@@ -25,6 +25,7 @@ from playd.control.tables import FILLS, HALTS, LIST, POSITIONS, Column
 from playd.ops.log_file import log_files
 from playd.ops.segments import NotPacked, read_file, segment_names
 from playd.supervisor.names import not_found, select
+from playd.world.sqlite import why_unread
 
 UNKNOWN: Final = "daemon not running"
 FOREIGN: Final = "foreign"
@@ -237,6 +238,9 @@ def _rows(
         text = f"{error}; {path} has no {missing}: an older program wrote it, see `playd migrate --dry-run`"
         raise LedgerTrouble(text) from None
     except (sqlite3.Error, UnicodeDecodeError) as trouble:  # SQLite's words may hold the damaged bytes
+        if isinstance(trouble, sqlite3.Error) and (why := why_unread(trouble)):
+            text = f"{error}; {path} could not be read, which says nothing about what is in it: {why}"
+            raise LedgerTrouble(text) from None
         text = f"{error}; {path} cannot be read: {trouble}"
         raise LedgerTrouble(f"{text}; `playd state` says what is whole, see the runbook restore-after-a-crash") from None
 

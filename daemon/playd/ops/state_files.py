@@ -26,21 +26,13 @@ from playd.orders.guardian.plan import SCHEMA as PLAN
 from playd.orders.migration import missing, too_new, version_of
 from playd.supervisor.keeper import SCHEMA as STATE
 from playd.world.ports import Disk
+from playd.world.sqlite import why_unread
 
 Check = Callable[[Disk, PurePath], tuple[str, str]]
 """Version and damage of a file, each empty when there is nothing to say. Raises `OSError`."""
 
 WHOLE: Final = "whole"
 NOT_CHECKED: Final = "-"
-
-_UNREAD: Final = (
-    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
-    *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH),
-)
-"""Answers of SQLite by which a file was not read: rights, room, a disk that fails, somebody who writes."""
-
-_NO_ROOM: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
-_BESIDE: Final = "; its readers share 32 KiB beside it: is there room for them, and the right to make them?"
 
 
 def _sqlite(
@@ -58,16 +50,9 @@ def _sqlite(
     except (UnicodeDecodeError, StateError) as error:  # SQLite's words may hold the damaged bytes
         return "", str(error)
     except sqlite3.Error as error:
-        if _is_unread(error):
-            wants = _BESIDE if error.sqlite_errorcode & 0xFF in _NO_ROOM else ""
-            raise OSError(f"{error} ({error.sqlite_errorname}){wants}") from error
+        if why := why_unread(error):
+            raise OSError(why) from error
         return "", str(error)
-
-
-def _is_unread(error: sqlite3.Error) -> bool:
-    """Whether SQLite did not get to read, which says nothing about what is there. Half a page is damage."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    return code & 0xFF in _UNREAD and code not in (sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
 
 
 def _ledger(disk: Disk, path: PurePath) -> tuple[str, str]:

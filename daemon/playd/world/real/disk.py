@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from playd.world.ports import Column, FileStat, Synchronous
 from playd.world.real.files import RealAppender, RealLock, is_locked, replacing, sync_dir, write_new
-from playd.world.sqlite import configure
+from playd.world.sqlite import configure, needs_room
 
 
 class RealDisk:
@@ -181,7 +181,7 @@ def _needs_room(connection: sqlite3.Connection) -> bool:
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.DatabaseError as error:
-        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+        return needs_room(error)
     return False
 
 
