@@ -26,8 +26,10 @@ class Owners:
         An execution in a part for each whom it concerns; empty when that is the owner of its order `row`, or nobody known.
         """
         held = [share for share in self._fills.shares(execution.symbol) if share.position.signed_qty]
+        if row is not None and row.intent is not None and row.reduce_only:
+            return self._beyond(execution, row, held)
         if row is not None and row.intent is not None:
-            return self._beyond(execution, row, held) if row.reduce_only else self._netted(execution, row, held)
+            return self._netted(execution, row, held)
         if is_guardians(execution.link_id):  # also where a report of its order came first, which the ledger has as nobody's
             first = next((share.owner for share in held if instance_tag(share.owner) == tag_of(execution.link_id)), "")
         elif row is not None:
