@@ -24,11 +24,17 @@ CONTROL_REQUESTS_PER_S: Final = 50
 CONTROL_WRITE_TIMEOUT_S: Final = 5.0
 CONTROL_IDLE_S: Final = 300.0
 
-PLAY_FILE_BYTES: Final = 1024 * 1024
-"""Largest Play file that is read; the largest real one is below 50 KiB."""
+PLAY_FILE_BYTES: Final = 64 * 1024
+"""Largest Play file that is read; the largest real one is below 50 KiB. What one of its bars costs all others grows with it."""
 
-PLAY_CONDITIONS: Final = 10_000
-"""Conditions of one rule with its setups written out; the largest real one has some hundred."""
+PLAY_VALUE_CHARS: Final = 16 * 1024
+"""Longest text in a Play, and longest stretch of comments and blank lines: YAML is read in steps, and each is one, of 10 ms."""
+
+PLAY_CONDITIONS: Final = 4_000
+"""Conditions of all rules of one Play with their setups written out; one of the largest real rules has some hundred."""
+
+PLAY_PARTS: Final = 200
+"""Parts of one `all` or `any`, cases of one block, places that emit one action: machine code is made for each such number."""
 
 PLAY_RULE_DEPTH: Final = 100
 """Levels of one rule with its setups written out: four calls a level stay below half of Python's thousand."""

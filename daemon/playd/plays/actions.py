@@ -2,7 +2,7 @@
 
 from typing import Final, cast, get_args
 
-from playd.core.limits import PLAY_SETUPS
+from playd.core.limits import PLAY_PARTS, PLAY_SETUPS
 from playd.plays.conditions import Expr, Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.expressions import LOGIC, ExpressionReader
@@ -58,9 +58,8 @@ def read_setups(item: Item | None, reader: ExpressionReader, report: Report) -> 
         path = f"setups.{entry.key}"
         if not IDENTIFIER.match(entry.key):
             report.add("E107", entry.mark, path, f"found a name {strange(entry.key)}")
-        yield
         before, reader.used_setups = reader.used_setups, {}
-        expr = reader.read(entry.value, path)
+        expr = yield from reader.read(entry.value, path)
         uses[entry.key] = reader.used_setups
         reader.used_setups = {**reader.used_setups, **before}
         if expr is not None:
@@ -98,20 +97,20 @@ class ActionReader:
         self._expressions = expressions
         self._report = report
 
-    def read(self, item: Item | None) -> tuple[Block, ...]:
-        """Blocks of either form."""
+    def read(self, item: Item | None) -> Steps[tuple[Block, ...]]:
+        """Blocks of either form, in steps."""
         if item is None or (isinstance(item, Leaf) and item.reported):
             return ()
         if isinstance(item, Map):
-            return self._mapping(item)
+            return (yield from self._mapping(item))
         if isinstance(item, Sequence):
-            return self._blocks(item)
+            return (yield from self._blocks(item))
         self._report.add(
             "E107", item.mark, "actions", f"found {kind_of(item)}, expected a map of action to expression, or a list"
         )
         return ()
 
-    def _mapping(self, item: Map) -> tuple[Block, ...]:
+    def _mapping(self, item: Map) -> Steps[tuple[Block, ...]]:
         if not item.entries:
             self._report.add("E402", item.mark, "actions", f"found no action, expected at least one of {one_of(ACTIONS)}")
         blocks: dict[str, Block] = {}
@@ -120,7 +119,7 @@ class ActionReader:
             if not self._is_action(entry.key, entry.mark, path):
                 continue
             body, percent, metadata = self._split(entry, path)
-            expr = self._expressions.read(body, path)
+            expr = yield from self._expressions.read(body, path)
             if expr is not None:
                 emit = Emit(cast(ActionName, entry.key), percent, metadata)
                 blocks[entry.key] = Block(entry.key, (Case(expr, (emit,)),))
@@ -181,37 +180,47 @@ class ActionReader:
                 self._report.add("E107", entry.value.mark, where, text)
         return tuple(sorted(values.items()))
 
-    def _blocks(self, item: Sequence) -> tuple[Block, ...]:
+    def _blocks(self, item: Sequence) -> Steps[tuple[Block, ...]]:
         if not item.items:
             self._report.add("E402", item.mark, "actions", "found an empty list, expected at least one block")
         blocks: list[Block] = []
+        ids: set[str] = set()
         for i, one in enumerate(item.items):
-            block = self._block(one, f"actions[{i}]")
-            if block.id and block.id in [other.id for other in blocks]:
+            block = yield from self._block(one, f"actions[{i}]")
+            if block.id and block.id in ids:
                 text = f"found the block id `{block.id}` a second time, expected unique ids"
                 self._report.add("E203", one.mark, f"actions[{i}].id", text)
+            ids.add(block.id)
             blocks.append(block)
         return tuple(blocks)
 
-    def _block(self, item: Item, path: str) -> Block:
+    def _block(self, item: Item, path: str) -> Steps[Block]:
         section = Section(item, BLOCK, path, self._report, mark=item.mark)
         cases = section.list_of("cases")
         if section.has("cases") and not cases:
             self._report.add(
                 "E402", section.mark_of("cases"), f"{path}.cases", "found an empty list, expected at least one case"
             )
+        if len(cases) > PLAY_PARTS:
+            text = f"found {len(cases)} cases, expected at most {PLAY_PARTS}"
+            self._report.add("E106", section.mark_of("cases"), f"{path}.cases", text)
+            cases = ()
         otherwise = section.section("else", ELSE) if section.has("else") else None
+        read: list[Case] = []
+        for i, one in enumerate(cases):
+            case = yield from self._case(one, f"{path}.cases[{i}]")
+            read += [case] if case is not None else []
         return Block(
             section.text("id"),
-            tuple(case for i, one in enumerate(cases) if (case := self._case(one, f"{path}.cases[{i}]")) is not None),
+            tuple(read),
             self._emits(otherwise) if otherwise else (),
         )
 
-    def _case(self, item: Item, path: str) -> Case | None:
+    def _case(self, item: Item, path: str) -> Steps[Case | None]:
         section = Section(item, CASE, path, self._report, mark=item.mark)
         when = section.item("when")
         emits = self._emits(section)
-        expr = self._expressions.read(when, f"{path}.when") if when is not None else None
+        expr = None if when is None else (yield from self._expressions.read(when, f"{path}.when"))
         return Case(expr, emits) if expr is not None else None
 
     def _emits(self, parent: Section) -> tuple[Emit, ...]:

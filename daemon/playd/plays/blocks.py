@@ -17,6 +17,7 @@ import numpy as np
 from playd.kernels import certain, chosen
 from playd.plays.graph import Graph
 from playd.plays.model import ActionName, Block, Emit
+from playd.plays.steps import Steps
 from playd.plays.truths import TruthCompiler
 
 _NO_PARAMS = np.empty(0)
@@ -35,15 +36,16 @@ class BlockCompiler:
         self._decisions = decisions
         self._names = names
 
-    def signals(self, blocks: Sequence[Block], truths: Sequence[TruthCompiler]) -> dict[str, int]:
+    def signals(self, blocks: Sequence[Block], truths: Sequence[TruthCompiler]) -> Steps[dict[str, int]]:
         """
-        Column of each action that is emitted, of each side's share that changes from exit to exit, and of the short's turn
-        where it may come first (`program.SIGNALS`).
+        In steps: column of each action that is emitted, of each side's share that changes from exit to exit, and of the
+        short's turn where it may come first (`program.SIGNALS`).
 
         `truths`: per block, what compiles its conditions.
         """
-        pairs = enumerate(zip(blocks, truths, strict=True))
-        emissions = [emission for i, (block, clock) in pairs for emission in self._emissions(block, i, clock)]
+        emissions: list[tuple[Emit, int]] = []
+        for i, (block, clock) in enumerate(zip(blocks, truths, strict=True)):
+            emissions += yield from self._emissions(block, i, clock)
         actions = dict.fromkeys(emit.action for emit, _ in emissions)
         signals = {str(action): self._signal(action, emissions) for action in actions}
         return signals | self._shares(emissions) | self._short_first(emissions)
@@ -60,16 +62,18 @@ class BlockCompiler:
                 found[label] = self._graph.node(clock, "chosen", load, columns, params, size, 0, (0,), (0,), (label,))[0]
         return found
 
-    def _emissions(self, block: Block, number: int, truths: TruthCompiler) -> list[tuple[Emit, int]]:
+    def _emissions(self, block: Block, number: int, truths: TruthCompiler) -> Steps[list[tuple[Emit, int]]]:
         """What the block emits with the column that is true when it does, in order."""
         path = f"actions[{number}]"
         if len(block.cases) == 1 and not block.otherwise:
             case = block.cases[0]
             own_name = len(case.emit) == 1 and block.id == case.emit[0].action
-            when = truths.truth(case.when, f"actions.{block.id}" if own_name else f"{path}.cases[0].when")
+            when = yield from truths.truth(case.when, f"actions.{block.id}" if own_name else f"{path}.cases[0].when")
             fired = self._due(when, f"{path}.cases[0]")
             return [(emit, fired) for emit in case.emit]
-        whens = [truths.truth(case.when, f"{path}.cases[{k}].when") for k, case in enumerate(block.cases)]
+        whens: list[int] = []
+        for k, case in enumerate(block.cases):
+            whens.append((yield from truths.truth(case.when, f"{path}.cases[{k}].when")))
         emissions: list[tuple[Emit, int]] = []
         for k, case in enumerate(block.cases):
             place = f"{path}.cases[{k}]"

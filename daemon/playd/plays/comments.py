@@ -1,5 +1,6 @@
 """Comments of a YAML text, and which value each belongs to: the one on its line, or the one below it."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,9 +10,13 @@ from ruamel.yaml.tokens import Token
 
 from playd.plays.document import Item, Map, Sequence
 from playd.plays.findings import Mark
+from playd.plays.steps import Steps, whole
 
 _END: Final = Mark(10**9, 1)
 """Behind everything, in the first column."""
+
+_TOKENS_A_STEP: Final = 100
+"""Tokens that are scanned in one step: about two milliseconds."""
 
 
 @dataclass(slots=True)
@@ -124,21 +129,33 @@ def _leading_column(line: str, column: int) -> int:
     return ahead.rfind("-") + 1 or column
 
 
-def comment_lines(text: str) -> Iterator[tuple[Mark, str]]:
-    """Every comment with its place: what stands between the tokens of a document and is no white space."""
+def comment_lines(text: str) -> list[tuple[Mark, str]]:
+    """`comment_steps`, all at once."""
+    return whole(comment_steps(text))
+
+
+def comment_steps(text: str) -> Steps[list[tuple[Mark, str]]]:
+    """Every comment with its place, in steps: what stands between the tokens of a document and is no white space."""
+    starts = [0]
+    while (end := text.find("\n", starts[-1])) >= 0:
+        starts.append(end + 1)
+    yield
+    found: list[tuple[Mark, str]] = []
     end = 0
     tokens: Iterator[Token] = YAML(typ="safe", pure=True).scan(text)
-    for token in tokens:
-        yield from _gap(text, end, token.start_mark.index)
+    for number, token in enumerate(tokens):
+        if number % _TOKENS_A_STEP == 0:
+            yield
+        found += _gap(text, starts, end, token.start_mark.index)
         end = max(end, token.end_mark.index)
-    yield from _gap(text, end, len(text))
+    return [*found, *_gap(text, starts, end, len(text))]
 
 
-def _gap(text: str, start: int, stop: int) -> Iterator[tuple[Mark, str]]:
+def _gap(text: str, starts: list[int], start: int, stop: int) -> Iterator[tuple[Mark, str]]:
+    """`starts`: where each line begins."""
     at = text.find("#", start, stop)
     while at >= 0:
-        line_start = text.rfind("\n", 0, at) + 1
-        line_end = text.find("\n", at)
-        line_end = len(text) if line_end < 0 else line_end
-        yield Mark(text.count("\n", 0, at) + 1, at - line_start + 1), text[at:line_end].rstrip()
+        line = bisect_right(starts, at)
+        line_end = starts[line] - 1 if line < len(starts) else len(text)
+        yield Mark(line, at - starts[line - 1] + 1), text[at:line_end].rstrip()
         at = text.find("#", line_end, stop)

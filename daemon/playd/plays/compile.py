@@ -19,6 +19,7 @@ from playd.plays.model import AtrDistance, AtrTrailing, Feature, LevelStop, Play
 from playd.plays.names import MINUTE_PRICES, OF_THE_MARKET, REFERENCE_ID
 from playd.plays.program import PRICE_FIELDS, Clock, FreeText, Meaning, Program
 from playd.plays.rule_tree import action_rules
+from playd.plays.steps import Steps, whole
 from playd.plays.structure_nodes import StructureCompiler
 from playd.plays.truths import TruthCompiler
 
@@ -35,15 +36,22 @@ _BASE: Final = 0
 
 
 def compile_program(play: Play, base_step_ms: int, *, unreferenced: bool = False) -> Program:
+    """`compile_steps`, all at once."""
+    return whole(compile_steps(play, base_step_ms, unreferenced=unreferenced))
+
+
+def compile_steps(play: Play, base_step_ms: int, *, unreferenced: bool = False) -> Steps[Program]:
     """
-    The Program of `play` over candles of `base_step_ms`.
+    In steps: the Program of `play` over candles of `base_step_ms`.
 
     Only what actions and risk refer to is computed; with `unreferenced` also every other feature and structure, for people to
     look at: decisions, warm-up and anchor are the same. Raises `PlayError` when bars of a clock are no whole number of candles.
     """
     steps = {play.timeframes.exec_ms, *(one.step_ms for one in play.features), *(one.step_ms for one in play.structures)}
     _refuse_unfit(play, steps, base_step_ms)
-    return _Compiler(play, base_step_ms).program(unreferenced=unreferenced)
+    compiler = _Compiler(play, base_step_ms)
+    yield
+    return (yield from compiler.program(unreferenced=unreferenced))
 
 
 def _refuse_unfit(play: Play, steps: Iterable[int], base_step_ms: int) -> None:
@@ -73,16 +81,19 @@ class _Compiler:
         setups = {name: (self._clocks.path_of_setup(name, step_ms), expr) for name, expr in self._play.setups}
         return TruthCompiler(self._graph, self._graph.clock(step_ms), setups, self._column, self._names)
 
-    def program(self, *, unreferenced: bool) -> Program:
+    def program(self, *, unreferenced: bool) -> Steps[Program]:
         """Compile everything that decisions read, and what they do not if that is wanted."""
         for name in PRICE_FIELDS:
             self._names[name] = self._graph.candle(self._exec, name)
-        signals = self._actions() | self._levels()
+        signals = (yield from self._actions()) | self._levels()
         prices = [self._names[name] for name in PRICE_FIELDS]
         # Metadata must not change a decision: neither warm-up nor anchor know of what only it refers to.
         anchor_step_ms = math.lcm(*(clock.step_ms for clock in self._graph.clocks))
+        yield
         extra = [*self._metadata(), *(self._everything() if unreferenced else ())]
-        columns, nodes, new = self._graph.ordered((*signals.values(), *prices, *extra))
+        yield
+        columns, nodes, new = yield from self._graph.ordered((*signals.values(), *prices, *extra))
+        yield
         return Program(
             clocks=tuple(self._graph.clocks),
             exec_clock=self._exec,
@@ -96,11 +107,11 @@ class _Compiler:
             anchor_step_ms=anchor_step_ms,
         )
 
-    def _actions(self) -> dict[str, int]:
+    def _actions(self) -> Steps[dict[str, int]]:
         """Columns of the actions, and of the shares that exits close."""
         truths = [self._truths[step_ms] for step_ms in self._clocks.blocks_ms]
         blocks = BlockCompiler(self._graph, self._exec, self._decisions, self._names)
-        signals = blocks.signals(self._play.actions, truths)
+        signals = yield from blocks.signals(self._play.actions, truths)
         actions = {emit.action for emit in self._play.emits}
         return {name: self._name(f"actions.{name}", one) if name in actions else one for name, one in signals.items()}
 

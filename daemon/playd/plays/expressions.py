@@ -3,6 +3,7 @@
 import re
 from typing import Final, cast
 
+from playd.core.limits import PLAY_PARTS
 from playd.core.timeframes import DAY_MS, MINUTE_MS, NAME_OF_MS
 from playd.plays.comparisons import ComparisonReader, as_list_form, is_condition
 from playd.plays.conditions import All, AnyOf, Expr, Not, UseSetup, Window, WindowKind
@@ -13,6 +14,7 @@ from playd.plays.names import Names
 from playd.plays.older_names import is_older_condition
 from playd.plays.operands import is_arithmetic
 from playd.plays.reader import Key, Section, Table
+from playd.plays.steps import Steps
 from playd.plays.suspicions import Placed
 from playd.plays.timeframe_words import read_role
 
@@ -68,16 +70,17 @@ class ExpressionReader:
         self.used_setups: dict[str, Mark] = {}
         self.placed: list[Placed] = []
 
-    def read(self, item: Item, path: str) -> Expr | None:
-        """An expression, or None with findings. What is read is kept with its place, parts before the whole."""
-        expr = self._read(item, path)
+    def read(self, item: Item, path: str) -> Steps[Expr | None]:
+        """An expression, or None with findings, in steps. What is read is kept with its place, parts before the whole."""
+        yield
+        expr = yield from self._read(item, path)
         if expr is not None:
             self.placed.append(Placed(expr, item.mark, path))
         return expr
 
-    def _read(self, item: Item, path: str) -> Expr | None:
+    def _read(self, item: Item, path: str) -> Steps[Expr | None]:
         if isinstance(item, Map):
-            return self._map(item, path)
+            return (yield from self._map(item, path))
         if isinstance(item, Sequence):
             if is_condition(item):
                 return self._comparisons.from_list(item, path)
@@ -86,7 +89,7 @@ class ExpressionReader:
                     "E401", item.mark, path, 'found arithmetic, expected a condition that compares it: [[a, "-", b], ">", c]'
                 )
                 return None
-            return self._list(item, path)
+            return (yield from self._list(item, path))
         if not item.reported:
             meant = as_list_form(item.value) if isinstance(item.value, str) else ""
             self._add(
@@ -98,21 +101,28 @@ class ExpressionReader:
             )
         return None
 
-    def _list(self, item: Sequence, path: str) -> Expr | None:
+    def _list(self, item: Sequence, path: str) -> Steps[Expr | None]:
         """A list of expressions means all of them; of one element, that element."""
-        children = self._children(item, path)
+        children = yield from self._children(item, path)
         if children is None:
             return None
         return children[0] if len(children) == 1 else All(children)
 
-    def _children(self, item: Sequence, path: str) -> tuple[Expr, ...] | None:
+    def _children(self, item: Sequence, path: str) -> Steps[tuple[Expr, ...] | None]:
         if not item.items:
             self._add("E402", item.mark, path, "found an empty list, expected at least one expression")
             return None
-        children = [self.read(child, f"{path}[{i}]") for i, child in enumerate(item.items)]
+        if len(item.items) > PLAY_PARTS:
+            self._add(
+                "E106", item.mark, path, f"found {len(item.items)} expressions, expected at most {PLAY_PARTS} side by side"
+            )
+            return None
+        children: list[Expr | None] = []
+        for i, child in enumerate(item.items):
+            children.append((yield from self.read(child, f"{path}[{i}]")))
         return None if None in children else cast(tuple[Expr, ...], tuple(children))
 
-    def _map(self, item: Map, path: str) -> Expr | None:
+    def _map(self, item: Map, path: str) -> Steps[Expr | None]:
         if is_older_condition(item.keys):
             self._add("E901", item.mark, path, "found the older spelling of a condition, expected [left, op, right]")
             return None
@@ -142,9 +152,9 @@ class ExpressionReader:
             self._add("E401", item.mark, path, f"found an empty map, expected {one_of(LOGIC)}")
         if len(known) != 1:
             return None
-        return self._logic(known[0].key, known[0].value, f"{path}.{known[0].key}")
+        return (yield from self._logic(known[0].key, known[0].value, f"{path}.{known[0].key}"))
 
-    def _logic(self, key: str, body: Item, path: str) -> Expr | None:
+    def _logic(self, key: str, body: Item, path: str) -> Steps[Expr | None]:
         if key in ("all", "any"):
             if not isinstance(body, Sequence) or is_condition(body):
                 found = "a condition" if isinstance(body, Sequence) else kind_of(body)
@@ -152,16 +162,16 @@ class ExpressionReader:
                 text = f"found {found}, expected a list of expressions: [[left, op, right], …]{older}"
                 self._add("E401", body.mark, path, text)
                 return None
-            children = self._children(body, path)
+            children = yield from self._children(body, path)
             if children is None:
                 return None
             return All(children) if key == "all" else AnyOf(children)
         if key == "not":
-            child = self.read(body, path)
+            child = yield from self.read(body, path)
             return Not(child) if child is not None else None
         if key == "setup":
             return self._setup(body, path)
-        return self._window(key, body, path)
+        return (yield from self._window(key, body, path))
 
     def _setup(self, body: Item, path: str) -> Expr | None:
         name = body.value if isinstance(body, Leaf) else None
@@ -180,11 +190,11 @@ class ExpressionReader:
         self.used_setups.setdefault(name, body.mark)
         return UseSetup(name)
 
-    def _window(self, key: str, body: Item, path: str) -> Expr | None:
+    def _window(self, key: str, body: Item, path: str) -> Steps[Expr | None]:
         section = Section(body, WINDOWS[key], path, self._report, mark=body.mark)
         expr_item = section.item("expr")
         anchor_ms = self._anchor_ms(section)
-        child = self._sampled(expr_item, anchor_ms, path) if expr_item is not None else None
+        child = None if expr_item is None else (yield from self._sampled(expr_item, anchor_ms, path))
         min_true = section.integer("min_true") if key.startswith("count_true") else 0
         if key.endswith("_duration"):
             bars, duration_ms = 0, self._duration_ms(section)
@@ -212,10 +222,10 @@ class ExpressionReader:
             text = f"found `min_true` {min_true} of a window of {bars} closes, expected 1…{bars}"
             self._add("E106", section.mark_of("min_true"), section.path_of("min_true"), text)
 
-    def _sampled(self, item: Item, anchor_ms: int, path: str) -> Expr | None:
+    def _sampled(self, item: Item, anchor_ms: int, path: str) -> Steps[Expr | None]:
         """The expression of a window that looks at it on the clock of `anchor_ms` alone, if that is not 0."""
         before, self._names.sampled_ms = self._names.sampled_ms, anchor_ms
-        child = self.read(item, f"{path}.expr")
+        child = yield from self.read(item, f"{path}.expr")
         self._names.sampled_ms = before
         return child
 

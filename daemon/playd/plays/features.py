@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, cast
 
+from playd.core.limits import PLAY_RULE_DEPTH
 from playd.core.timeframes import NAME_OF_MS
 from playd.kernels.catalog import CATALOG
 from playd.kernels.spec import ColumnType, IndicatorSpec, Scalar
@@ -15,6 +16,7 @@ from playd.plays.names import BUILT_IN, REFERENCE_ID, Names
 from playd.plays.older_names import OTHER_INDICATORS, SPLIT_PARAMS
 from playd.plays.params import ParamReader, with_flat
 from playd.plays.reader import Section, Table
+from playd.plays.steps import Steps
 from playd.plays.tables import DERIVED_PRICES, FEATURE, PRICES
 from playd.plays.timeframe_words import read_clock
 
@@ -44,9 +46,9 @@ class _Draft:
     source: Item | None
 
 
-def read_features(item: Item | None, timeframes: Timeframes, names: Names, report: Report, mark: Mark) -> tuple[Feature, ...]:
+def read_features(item: Item | None, timeframes: Timeframes, names: Names, report: Report) -> Steps[tuple[Feature, ...]]:
     """
-    Features sorted by id; fills `names.features` with every declared id, also of features that are wrong.
+    Features sorted by id, in steps; fills `names.features` with every declared id, also of features that are wrong.
 
     Their sources count as used; whether a feature is used at all is known only once the rules are read.
     """
@@ -57,6 +59,7 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
         names.features.update(dict.fromkeys(listed))
     drafts: dict[str, _Draft] = {}
     for entry in item if isinstance(item, Map) else ():
+        yield
         path = f"features.{entry.key}"
         if not IDENTIFIER.match(entry.key):
             report.add("E107", entry.mark, path, f"found an id {strange(entry.key)}")
@@ -68,8 +71,11 @@ def read_features(item: Item | None, timeframes: Timeframes, names: Names, repor
         names.features[entry.key] = (draft.spec, draft.step_ms) if draft else None
         if draft:
             drafts[entry.key] = draft
-    sources = {draft.id: _source(draft, names, report) for draft in drafts.values()}
-    _refuse_cycles(drafts, sources, report)
+    sources: dict[str, str | Ref | None] = {}
+    for draft in drafts.values():
+        yield
+        sources[draft.id] = _source(draft, names, report)
+    _refuse_chains(drafts, sources, report)
     return tuple(
         Feature(draft.id, draft.spec.name, draft.step_ms, draft.params, sources[draft.id])
         for draft in sorted(drafts.values(), key=lambda draft: draft.id)
@@ -189,15 +195,27 @@ def _source(draft: _Draft, names: Names, report: Report) -> str | Ref | None:
     return ref
 
 
-def _refuse_cycles(drafts: dict[str, _Draft], sources: dict[str, str | Ref | None], report: Report) -> None:
+def _refuse_chains(drafts: dict[str, _Draft], sources: dict[str, str | Ref | None], report: Report) -> None:
+    """E304 once per circle of sources, and for a chain of more of them than whoever reads it follows (`PLAY_RULE_DEPTH`)."""
+    levels: dict[str, int] = {}
     for start in drafts:
-        chain = [start]
-        source = sources.get(start)
-        while isinstance(source, Ref) and source.id not in chain:
-            chain.append(source.id)
-            source = sources.get(source.id)
-        if isinstance(source, Ref) and source.id == start:
-            item = drafts[start].source
-            assert item is not None
-            circle = " → ".join((*chain, start))
-            report.add("E304", item.mark, f"features.{start}.source", f"found a cycle of sources, {circle}, expected none")
+        chain: dict[str, None] = {}
+        one = start
+        while one in drafts and one not in levels and one not in chain:
+            chain[one] = None
+            source = sources.get(one)
+            one = source.id if isinstance(source, Ref) else ""
+        if one in chain:
+            circle = " → ".join((*list(chain)[list(chain).index(one) :], one))
+            _refuse_source(drafts[one], f"found a cycle of sources, {circle}, expected none", report)
+        level = levels.get(one, 0)
+        for each in reversed(chain):
+            level = levels[each] = level + 1
+            if level == PLAY_RULE_DEPTH + 1 and one not in chain:
+                text = f"found a chain of more than {PLAY_RULE_DEPTH} sources, expected at most {PLAY_RULE_DEPTH}"
+                _refuse_source(drafts[each], text, report)
+
+
+def _refuse_source(draft: _Draft, text: str, report: Report) -> None:
+    assert draft.source is not None
+    report.add("E304", draft.source.mark, f"features.{draft.id}.source", text)

@@ -66,6 +66,8 @@ class Report:
     source: str
     findings: list[Finding] = field(default_factory=list)
     _unusable: set[Mark] = field(default_factory=set)
+    _known: set[Finding] = field(default_factory=set)
+    """The findings once more: a large file may have thousands."""
 
     def add_unusable(self, code: str, mark: Mark, path: str, text: str) -> None:
         """Record that the value at `mark` cannot be used at all; what else is wrong with it is not worth a line."""
@@ -75,12 +77,14 @@ class Report:
     def add(self, code: str, mark: Mark, path: str, text: str) -> None:
         """Record a finding. The same finding at the same place is kept once (a setup used twice is one setup)."""
         finding = Finding(code, mark, path, text + IMPORTABLE if code == "E901" else text)
-        if finding not in self.findings and mark not in self._unusable:
+        if finding not in self._known and mark not in self._unusable:
+            self._known.add(finding)
             self.findings.append(finding)
 
     def withdraw(self, code: str) -> None:
         """Forget the findings of a code."""
         self.findings = [finding for finding in self.findings if finding.code != code]
+        self._known = set(self.findings)
 
     @property
     def errors(self) -> int:
@@ -127,10 +131,13 @@ def nearest_name(word: str, names: Iterable[str]) -> str | None:
     as near, one of the same letters: `=>` is `>=`.
     """
     folded = word.lower()
+    letters = set(folded)
     best: tuple[int, bool, str] | None = None
-    for name in sorted(names):
+    for name in names:
         if abs(len(name) - len(folded)) > _NEAR_EDITS:
             continue
+        if len(letters.symmetric_difference(name.lower())) > 2 * _NEAR_EDITS:
+            continue  # each edit changes two letters at most; of thousands of names most are left out like this
         edits = _edit_distance(folded, name.lower())
         # A short word is all edits: `x` is not a misspelt `c`.
         if edits <= min(_NEAR_EDITS, max(len(name), len(folded)) // 2):
@@ -141,6 +148,8 @@ def nearest_name(word: str, names: Iterable[str]) -> str | None:
 
 def _edit_distance(a: str, b: str) -> int:
     """Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`."""
+    alike = next((i for i, (one, other) in enumerate(zip(a, b, strict=False)) if one != other), min(len(a), len(b)))
+    a, b = a[alike:], b[alike:]
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):

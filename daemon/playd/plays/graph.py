@@ -8,9 +8,13 @@ from typing import Final
 from playd.kernels import asof, offset
 from playd.kernels.compiled import Load, Row
 from playd.plays.program import DERIVED_FIELDS, NUMBERS, Clock, Column, Meaning, Node
+from playd.plays.steps import Steps
 
 Ordered = tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]
 """Columns, nodes, and old to new column numbers."""
+
+_NODES_A_STEP: Final = 500
+"""Nodes or columns that are put into their order in one step: about two milliseconds."""
 
 NEVER_STALE_MS: Final = 2**50
 """A bar length so large that alignment never calls a value stale."""
@@ -123,18 +127,20 @@ class Graph:
         if known.node >= 0 and not known.name.startswith(("actions.", "setups.")):
             self.columns[column] = replace(known, name=name)
 
-    def ordered(self, wanted: Sequence[int]) -> Ordered:
+    def ordered(self, wanted: Sequence[int]) -> Steps[Ordered]:
         """
-        What `wanted` needs, and nothing else: columns, nodes in execution order, and old to new column numbers.
+        In steps: what `wanted` needs, and nothing else: columns, nodes in execution order, and old to new column numbers.
 
         Nodes of one clock stand together as far as their inputs allow, so that a block of bars stays in the cache.
         """
         needed = self._needed(wanted)
+        yield
         missing = {node: len(self._depends_on(node)) for node in needed}
         followers: dict[int, list[int]] = {node: [] for node in needed}
         for node in needed:
             for one in self._depends_on(node):
                 followers[one].append(node)
+        yield
         ready: dict[int, list[int]] = {clock: [] for clock in range(len(self.clocks))}
         for node in sorted(node for node in needed if not missing[node]):
             ready[self.nodes[node].clock].append(node)  # sorted, so a heap
@@ -145,11 +151,13 @@ class Graph:
                 clock = max((each for each, nodes in ready.items() if nodes), key=self._step_ms)
             node = heappop(ready[clock])
             order.append(node)
+            if len(order) % _NODES_A_STEP == 0:
+                yield
             for one in followers[node]:
                 missing[one] -= 1
                 if not missing[one]:
                     heappush(ready[self.nodes[one].clock], one)
-        return self._renumbered(order, wanted)
+        return (yield from self._renumbered(order, wanted))
 
     def _step_ms(self, clock: int) -> int:
         return self.clocks[clock].step_ms
@@ -169,7 +177,7 @@ class Graph:
 
     def _renumbered(
         self, order: list[int], wanted: Sequence[int]
-    ) -> tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]:
+    ) -> Steps[tuple[tuple[Column, ...], tuple[Node, ...], dict[int, int]]]:
         found: dict[int, None] = {}
         for node in order:
             fields = [one for one in self.nodes[node].inputs if self.columns[one].node < 0]
@@ -177,16 +185,18 @@ class Graph:
         kept = [*(found | dict.fromkeys(wanted))]
         new = {old: number for number, old in enumerate(kept)}
         place = {old: number for number, old in enumerate(order)}
-        columns = tuple(replace(self.columns[one], node=place.get(self.columns[one].node, -1)) for one in kept)
-        nodes = tuple(
-            replace(
-                self.nodes[i],
-                inputs=tuple(new[one] for one in self.nodes[i].inputs),
-                outputs=tuple(new[one] for one in self.nodes[i].outputs),
-            )
-            for i in order
-        )
-        return columns, nodes, new
+        columns: list[Column] = []
+        for one in kept:
+            if len(columns) % _NODES_A_STEP == 0:
+                yield
+            columns.append(replace(self.columns[one], node=place.get(self.columns[one].node, -1)))
+        nodes: list[Node] = []
+        for i in order:
+            if len(nodes) % _NODES_A_STEP == 0:
+                yield
+            inputs, outputs = (tuple(new[one] for one in each) for each in (self.nodes[i].inputs, self.nodes[i].outputs))
+            nodes.append(replace(self.nodes[i], inputs=inputs, outputs=outputs))
+        return tuple(columns), tuple(nodes), new
 
 
 def derived_fields(columns: Sequence[Column], clock: int) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from playd.plays.normal_form import (
 )
 from playd.plays.older_names import is_this_version
 from playd.plays.policy import read_policy
-from playd.plays.questions import Question, questions_of
+from playd.plays.questions import Question, question_steps
 from playd.plays.reader import Section
 from playd.plays.risk import has_risk, read_risk
 from playd.plays.risk_sense import RiskSense
@@ -99,7 +99,9 @@ def _check_steps(text: str, source: str, overrides: Mapping[str, Scalar] | None)
     root = yield from document_steps(text, report)
     if root is None or not _version_fits(root, report):
         return None, report
-    waiting = [one for one in questions_of(text, root) if not one.answered]  # sealed as written, variables and all
+    waiting = [
+        one for one in (yield from question_steps(text, root)) if not one.answered
+    ]  # sealed as written, variables and all
     yield
     root, _ = yield from substitute(root, overrides or {}, report)
     yield
@@ -164,16 +166,16 @@ def _read(top: Section, text: str, source: str, report: Report) -> Steps[Play]:
     reference = _reference(top, report)
     # One that is written and wrong is named once, and not again by everything that reads it.
     names = Names(timeframes.exec_ms, reference or (REFERENCE_ID if top.has(REFERENCE_ID) else ""))
-    features = read_features(top.item("features"), timeframes, names, report, top.mark)
+    features = yield from read_features(top.item("features"), timeframes, names, report)
     yield
     structure_reader = StructureReader(timeframes, names, report)
-    structures = structure_reader.read(top.item("structures"))
+    structures = yield from structure_reader.read(top.item("structures"))
     yield
     features = with_swings(features, structures, top.item("features"), names, report)
     setups_item = top.item("setups")
     expressions = ExpressionReader(names, timeframes, setups_item.keys if isinstance(setups_item, Map) else (), report)
     setups = yield from read_setups(setups_item, expressions, report)
-    actions = ActionReader(names, expressions, report).read(top.item("actions"))
+    actions = yield from ActionReader(names, expressions, report).read(top.item("actions"))
     yield
     endless = refuse_endless(setups, actions, (top.mark_of("setups"), top.mark_of("actions")), report)
     clocks = evaluation(timeframes.exec_ms, () if endless else setups, () if endless else actions)

@@ -9,17 +9,22 @@ that they are answered, or which of them is.
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from playd.plays.comments import comment_lines, places
+from playd.plays.comments import comment_steps, places
 from playd.plays.document import Item, Map, Sequence
 from playd.plays.findings import Mark
 from playd.plays.formatting import one_line
+from playd.plays.steps import Steps, whole
 
 MARKER: Final = "# import:"
 """What a comment begins with that asks the author for a decision."""
+
+_SHOWN_A_STEP: Final = 1000
+"""Values whose places are noted in one step: about two milliseconds."""
 
 _PARTS: Final = re.compile(rf"{MARKER} *(?P<text>.*?)(?: \[(?P<seal>[0-9a-f]{{6}})\])? *$")
 
@@ -59,17 +64,32 @@ class Question:
 
 
 def questions_of(text: str, root: Map) -> list[Question]:
-    """The questions in `text`, whose document is `root`."""
+    """`question_steps`, all at once."""
+    return whole(question_steps(text, root))
+
+
+def question_steps(text: str, root: Map) -> Steps[list[Question]]:
+    """The questions in `text`, whose document is `root`, in steps."""
     if MARKER not in text:
         return []
-    asked = [(mark, line) for mark, line in comment_lines(text) if line.startswith(MARKER)]
-    shown = sorted(dict(reversed(list(_shown(root)))).items(), key=lambda one: one[0])
+    lines = yield from comment_steps(text)
+    asked = [(mark, line) for mark, line in lines if line.startswith(MARKER)]
+    shown: dict[Mark, tuple[str, Item]] = {}
+    for number, (mark, key, item) in enumerate(_shown(root)):
+        if number % _SHOWN_A_STEP == 0:
+            yield
+        shown.setdefault(mark, (key, item))
+    marks = sorted(shown)
     found = []
     for mark, line in asked:
+        yield
         parts = _PARTS.match(line)
         assert parts is not None, "every line behind the marker has this form"
-        place, (below, item) = next(((place, one) for place, one in shown if place > mark), (mark, ("", None)))
-        about = frozenset((place, *places(item))) if item is not None else frozenset()
+        at = bisect_right(marks, mark)
+        place, below, about = mark, "", frozenset[Mark]()
+        if at < len(marks):
+            place, (key, item) = marks[at], shown[marks[at]]
+            below, about = key + one_line(item), frozenset((place, *places(item)))
         found.append(Question(mark, line, parts["text"], parts["seal"], _digest(below), place, about))
     return found
 
@@ -90,13 +110,13 @@ def sealed(text: str, root: Map) -> str:
     return "\n".join(lines)
 
 
-def _shown(item: Item) -> Iterator[tuple[Mark, tuple[str, Item]]]:
-    """Every key with its value and every list item, in one spelling, by its place: what is around stands first."""
+def _shown(item: Item) -> Iterator[tuple[Mark, str, Item]]:
+    """Place of every key and list item, what stands before its value there, and the value; what is around stands first."""
     if isinstance(item, Map):
         for entry in item:
-            yield entry.mark, (f"{entry.key}: {one_line(entry.value)}", entry.value)
+            yield entry.mark, f"{entry.key}: ", entry.value
             yield from _shown(entry.value)
     elif isinstance(item, Sequence):
         for child in item.items:
-            yield child.mark, (one_line(child), child)
+            yield child.mark, "", child
             yield from _shown(child)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from playd.core.limits import PLAY_PARTS
 from playd.plays.core_schema import core_value
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.findings import IMPORTABLE, Mark, Report, did_you_mean, nearest_name, one_of
@@ -110,6 +111,11 @@ class Section:
         self._table = table
         self._map = item if isinstance(item, Map) else Map((), self.mark)
         self._strange = [entry for entry in self._map if entry.key not in table.names and entry.key not in table.older]
+        self._is_another_map = len(self._strange) > PLAY_PARTS
+        if self._is_another_map:  # for none of so many anybody looks what it might have been meant to be
+            first, self._strange = self._strange[0], []
+            text = f"found more than {PLAY_PARTS} unknown keys, `{first.key}` first, expected {one_of(table.names)}"
+            report.add("E102", first.mark, self.path_of(first.key), text)
         if item is None or isinstance(item, Map):
             self._check_keys()
         elif not (isinstance(item, Leaf) and item.reported):
@@ -121,6 +127,8 @@ class Section:
             path = self.path_of(entry.key)
             if entry.key in names:
                 self._look_for_nothing(entry, path)
+                continue
+            if self._is_another_map:
                 continue
             if entry.key in self._table.older:
                 instead = self._table.older[entry.key]
@@ -135,7 +143,9 @@ class Section:
         # An absent map is reported where it is missing, not once more for each of its keys.
         for key in self._table.keys if self._present else ():
             if key.required and key.name not in self._map.keys:
-                if any(self._means(entry.key, key.name) for entry in self._map if entry.key not in names):
+                if self._is_another_map or any(
+                    self._means(entry.key, key.name) for entry in self._map if entry.key not in names
+                ):
                     continue  # the misspelt key, or the older one, was named already
                 self.report.add(
                     "E103", self.mark, self.path_of(key.name), f"found no key `{key.name}`, expected {describe(key)}"

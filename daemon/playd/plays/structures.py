@@ -18,6 +18,7 @@ from playd.plays.names import BUILT_IN, Names
 from playd.plays.older_names import OTHER_DETECTORS
 from playd.plays.params import ParamReader, with_flat
 from playd.plays.reader import Section, Table
+from playd.plays.steps import Steps
 from playd.plays.tables import STRUCTURE
 from playd.plays.timeframe_words import read_clock
 
@@ -76,8 +77,8 @@ class StructureReader:
         self._report = report
         self._drafts: dict[str, _Draft] = {}
 
-    def read(self, item: Item | None) -> tuple[Structure, ...]:
-        """Structures sorted by clock and id."""
+    def read(self, item: Item | None) -> Steps[tuple[Structure, ...]]:
+        """Structures sorted by clock and id, in steps."""
         if item is not None and not isinstance(item, Map):
             older = IMPORTABLE if isinstance(item, Sequence) else ""
             self._add(
@@ -85,10 +86,14 @@ class StructureReader:
             )
             self._declare_older(item)
         for entry in item if isinstance(item, Map) else ():
-            self._read_clock(entry)
+            yield from self._read_clock(entry)
         in_circle = self._refuse_circles()
-        found = [self._structure(draft) for draft in self._drafts.values() if draft.id not in in_circle]
-        return tuple(sorted((one for one in found if one), key=lambda one: (one.step_ms, one.id)))
+        found: list[Structure] = []
+        for draft in self._drafts.values():
+            yield
+            structure = self._structure(draft) if draft.id not in in_circle else None
+            found += [structure] if structure is not None else []
+        return tuple(sorted(found, key=lambda one: (one.step_ms, one.id)))
 
     def warn_of_unused(self) -> None:
         """W602 for structures that nothing has named; call it when everything else is read."""
@@ -96,7 +101,7 @@ class StructureReader:
             if id not in self._names.used:
                 self._add("W602", draft.key_mark, f"{draft.path}.key", "found a name that nothing uses")
 
-    def _read_clock(self, entry: Entry) -> None:
+    def _read_clock(self, entry: Entry) -> Steps[None]:
         path = f"structures.{entry.key}"
         if entry.key in STRUCTURES:
             text = f"found the older spelling `{entry.key}`, expected a clock with a list of {{type: {entry.key}, key: …}}"
@@ -113,6 +118,7 @@ class StructureReader:
             self._add("E107", entry.value.mark, path, f"found {kind_of(entry.value)}, expected a list of detectors")
             return
         for i, item in enumerate(entry.value.items):
+            yield
             self._read_one(item, step_ms, f"{path}[{i}]")
 
     def _declare_older(self, item: Item) -> None:
@@ -228,9 +234,9 @@ class StructureReader:
     def _refuse_circles(self) -> set[str]:
         """E313 once per circle; returns everyone in one."""
         in_circle: set[str] = set()
-        for start in self._drafts:
-            chain = self._way_back(start)
-            if chain and start not in in_circle:
+        for start in self._linked():
+            chain = self._way_back(start) if start not in in_circle else []
+            if chain:
                 in_circle |= set(chain)
                 used = next(use for use in self._drafts[start].uses if use.id in chain)
                 circle = " → ".join((*chain, start))
@@ -238,6 +244,22 @@ class StructureReader:
         for id in in_circle:
             self._names.structures[id] = None
         return in_circle
+
+    def _linked(self) -> list[str]:
+        """Ids that may be in a circle: those that are left when whoever uses nobody of these is taken away, again and again."""
+        uses = {draft.id: {use.id for use in draft.uses if use.id in self._drafts} for draft in self._drafts.values()}
+        users: dict[str, list[str]] = {id: [] for id in uses}
+        for id, used in uses.items():
+            for other in used:
+                users[other].append(id)
+        free = [id for id, used in uses.items() if not used]
+        while free:
+            gone = free.pop()
+            for user in users[gone]:
+                uses[user].discard(gone)
+                if not uses[user]:
+                    free.append(user)
+        return [id for id, used in uses.items() if used]
 
     def _way_back(self, start: str) -> list[str]:
         """Ids from `start` along `uses` until one uses `start`; empty if none does."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from playd.core.timeframes import NAME_OF_MS
 from playd.kernels import duration
@@ -9,8 +10,12 @@ from playd.kernels.catalog import OPERATORS
 from playd.plays.conditions import All, Between, Compare, Expr, Member, Not, Number, Operand, Ref, UseSetup, Window
 from playd.plays.graph import Graph
 from playd.plays.normal_form import window_key
+from playd.plays.steps import Steps
 
 _MS_PER_S = 1000.0
+
+_TRUTHS_A_STEP: Final = 64
+"""Conditions that are compiled in one step: about two milliseconds."""
 
 
 class TruthCompiler:
@@ -33,6 +38,7 @@ class TruthCompiler:
         self._setups = setups
         self._column = column
         self._names = names
+        self._compiled = 0
 
     def seen(self, ref: Ref) -> int:
         """The column of a reference as of this clock's closes. `timestamp` is the close itself, in epoch seconds."""
@@ -44,9 +50,12 @@ class TruthCompiler:
             column = self._column(ref)
         return self._graph.aligned(self._graph.shifted(column, ref.offset), self.clock)
 
-    def truth(self, expr: Expr, path: str) -> int:
-        """The truth of an expression, known as `path`."""
-        column = self._truth(expr, path)
+    def truth(self, expr: Expr, path: str) -> Steps[int]:
+        """The truth of an expression, known as `path`, in steps."""
+        self._compiled += 1
+        if self._compiled % _TRUTHS_A_STEP == 0:
+            yield
+        column = yield from self._truth(expr, path)
         self._names.setdefault(path, column)
         self._graph.rename(column, path)
         return column
@@ -102,7 +111,7 @@ class TruthCompiler:
         numbers = [None if isinstance(value, int) else value for value in values]
         return self._operator(op, columns, numbers, extra, path)
 
-    def _truth(self, expr: Expr, path: str) -> int:
+    def _truth(self, expr: Expr, path: str) -> Steps[int]:
         if isinstance(expr, Compare):
             extra = (expr.tolerance,) if expr.op.startswith("near") else ()
             return self._apply(expr.op, (expr.left, expr.right), extra, path, (f"{path}.lhs", f"{path}.rhs"))
@@ -113,18 +122,21 @@ class TruthCompiler:
             return self._apply("in", (expr.value,), expr.values, path, (f"{path}.lhs",))
         if isinstance(expr, UseSetup):
             place, inner = self._setups[expr.name]
-            return self.truth(inner, place)
+            return (yield from self.truth(inner, place))
         if isinstance(expr, Not):
-            return self._operator("not", (self.truth(expr.child, f"{path}.not"),), (), (), path)
+            child = yield from self.truth(expr.child, f"{path}.not")
+            return self._operator("not", (child,), (), (), path)
         if isinstance(expr, Window):
-            return self._window(expr, path)
+            return (yield from self._window(expr, path))
         word = "all" if isinstance(expr, All) else "any"
-        children = [self.truth(child, f"{path}.{word}[{i}]") for i, child in enumerate(expr.children)]
+        children: list[int] = []
+        for i, part in enumerate(expr.children):
+            children.append((yield from self.truth(part, f"{path}.{word}[{i}]")))
         return self.combined(word, children, path)
 
-    def _window(self, window: Window, path: str) -> int:
+    def _window(self, window: Window, path: str) -> Steps[int]:
         """A window counts closes of this clock, or of a slower one on which the truth is sampled."""
-        child = self.truth(window.child, f"{path}.{window_key(window)}.expr")
+        child = yield from self.truth(window.child, f"{path}.{window_key(window)}.expr")
         if window.duration_ms:
             return self._span(window, child, path)
         extra = (window.bars, window.min_true) if window.kind == "count_true" else (window.bars,)

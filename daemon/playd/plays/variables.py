@@ -17,6 +17,9 @@ from playd.plays.steps import Steps
 KEPT: Final = frozenset({"version", "name", "variables"})
 """Keys at the top whose values are never substituted."""
 
+_LEAVES_A_STEP: Final = 500
+"""Values of one list or map that are looked at in one step: about a millisecond."""
+
 
 def substitute(root: Map, overrides: Mapping[str, Scalar], report: Report) -> Steps[tuple[Map, dict[str, Scalar]]]:
     """
@@ -65,15 +68,17 @@ def _declared(root: Map, report: Report) -> dict[str, tuple[Scalar, Mark]]:
 
 def _replaced(item: Item, path: str, values: Mapping[str, Scalar], used: set[str], report: Report) -> Steps[Item]:
     if isinstance(item, Sequence):
-        yield
         items: list[Item] = []
         for i, child in enumerate(item.items):
+            if i % _LEAVES_A_STEP == 0:
+                yield
             items.append((yield from _replaced(child, f"{path}[{i}]", values, used, report)))
         return Sequence(tuple(items), item.mark)
     if isinstance(item, Map):
-        yield
         entries: list[Entry] = []
-        for entry in item:
+        for i, entry in enumerate(item):
+            if i % _LEAVES_A_STEP == 0:
+                yield
             value = yield from _replaced(entry.value, f"{path}.{entry.key}", values, used, report)
             entries.append(Entry(entry.key, entry.mark, value))
         return Map(tuple(entries), item.mark)

@@ -82,9 +82,18 @@ class Judge:
     setups: Mapping[str, Expr]
     why: str = ""
     _open: list[str] = field(default_factory=list)
+    _known: dict[int, tuple[Expr, Verdict, str]] = field(default_factory=dict)
+    """Verdicts with what they rest on, by the identity of what was judged: who judges a rule has judged its parts before."""
 
     def verdict(self, expr: Expr) -> Verdict:
         """`NEVER` true, `ALWAYS` true once everything is known, or None."""
+        if id(expr) not in self._known:
+            self.why = ""
+            self._known[id(expr)] = expr, self._verdict(expr), self.why
+        _, verdict, self.why = self._known[id(expr)]
+        return verdict
+
+    def _verdict(self, expr: Expr) -> Verdict:
         match expr:
             case Compare():
                 return self._compare(expr)

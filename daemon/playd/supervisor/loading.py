@@ -13,12 +13,16 @@ from playd.core.candles import Candles
 from playd.engine.play_engine import PlayEngine
 from playd.plays.column_image import ColumnImage
 from playd.plays.columns import NEVER, Columns
-from playd.plays.compile import compile_program
+from playd.plays.compile import compile_steps
 from playd.plays.model import Play
 from playd.plays.program import Program
+from playd.plays.steps import Steps, T
 
 WARM_SPAN: Final = 10_000
-"""Candles warmed in one step: a week of minutes, some milliseconds of work."""
+"""Candles warmed in one step: a week of minutes, of a Program of up to `NODES_AT_ONCE`."""
+
+NODES_AT_ONCE: Final = 25
+"""With `WARM_SPAN` candles ten milliseconds of work; one of more nodes is warmed by fewer candles in a step."""
 
 Turn = Callable[[], Awaitable[None]]
 """Returns when the loop is free for one step of work."""
@@ -26,17 +30,21 @@ Turn = Callable[[], Awaitable[None]]
 
 async def load_program(play: Play, base_step_ms: int, turn: Turn) -> Program:
     """The Program of a Play whose kernels were compiled before. Raises `PlayError` as `compile_program` does."""
-    await turn()
-    program = compile_program(play, base_step_ms)
+    program = await _in_turns(compile_steps(play, base_step_ms), turn)
     for node in program.nodes:
         await turn()
         _ = node.kernel  # asking for it loads it, which takes some milliseconds
     return program
 
 
+def span_of(program: Program) -> int:
+    """Candles that a Program is warmed by in one step."""
+    return WARM_SPAN * NODES_AT_ONCE // max(NODES_AT_ONCE, len(program.nodes))
+
+
 async def warm_up(engine: PlayEngine, candles: Candles, turn: Turn) -> None:
     """Extend the columns of an engine by closed candles, without decisions."""
-    await _take(candles, engine.warm, turn)
+    await _take(candles, engine.columns.program, engine.warm, turn)
 
 
 async def columns_anew(columns: Columns, candles: Candles, image: ColumnImage | None, turn: Turn) -> ColumnImage:
@@ -49,12 +57,23 @@ async def columns_anew(columns: Columns, candles: Candles, image: ColumnImage | 
     if image is not None:
         fresh.resume(image)
         candles = candles.places(1, len(candles))
-    await _take(candles, fresh.extend_many, turn)
+    await _take(candles, fresh.program, fresh.extend_many, turn)
     await turn()
     return fresh.image(NEVER)
 
 
-async def _take(candles: Candles, take: Callable[[Candles], None], turn: Turn) -> None:
-    for first in range(0, len(candles), WARM_SPAN):
+async def _in_turns(steps: Steps[T], turn: Turn) -> T:
+    while True:
         await turn()
-        take(candles.places(first, first + WARM_SPAN))
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+async def _take(candles: Candles, program: Program, take: Callable[[Candles], None], turn: Turn) -> None:
+    span = span_of(program)
+    for first in range(0, len(candles), span):
+        await turn()
+        take(candles.places(first, first + span))

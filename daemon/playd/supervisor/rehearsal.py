@@ -23,7 +23,12 @@ EQUITY_USDT: Final = 10_000.0
 
 
 BARS_A_STEP: Final = 16
-"""Bars between two points at which whoever rehearses may let others go on: some milliseconds."""
+"""
+Bars between two points at which whoever rehearses may let others go on: some milliseconds; fewer of a Program of more nodes
+than `NODES_AT_ONCE`.
+"""
+
+NODES_AT_ONCE: Final = 100
 
 
 def rehearse(program: Program, play: Play, instrument: Instrument, history: Candles) -> None:
@@ -40,12 +45,14 @@ def rehearsal(program: Program, play: Play, instrument: Instrument, history: Can
     tail = EXEC_BARS * program.exec_step_ms // program.base_step_ms
     if len(history) <= tail:
         return
+    bars = max(1, BARS_A_STEP * NODES_AT_ONCE // max(NODES_AT_ONCE, len(program.nodes)))
+    yield
     engine = PlayEngine(program, play, instrument, EQUITY_USDT)
     first = int(history.open_time_ms[-tail])
     yield
     engine.warm(history.between(first - 2 * tail * program.base_step_ms, first))
     for number, index in enumerate(range(len(history) - tail, len(history))):
-        if number <= 1 or index % BARS_A_STEP == 0:
+        if number <= 1 or index % bars == 0:
             yield
         for step in _bar(engine, instrument, history.at(index)):
             step()

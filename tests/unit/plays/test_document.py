@@ -5,7 +5,7 @@ import re
 import pytest
 
 from playd.core.errors import PlayError
-from playd.core.limits import PLAY_FILE_BYTES
+from playd.core.limits import PLAY_FILE_BYTES, PLAY_VALUE_CHARS
 from playd.plays.comparisons import as_list_form
 from playd.plays.core_schema import core_value
 from playd.plays.importing.importer import import_play
@@ -80,6 +80,15 @@ def test_a_file_that_is_too_large_is_not_parsed() -> None:
     assert "expected at most" in findings("a" * (PLAY_FILE_BYTES + 1))[0]
 
 
+@pytest.mark.parametrize(
+    "long", ["x" * 17_000, "'" + "x y " * 4_500 + "'", "|\n" + "  word\n" * 2_500, "\n" * 17_000, "1\n" + "# no\n" * 4_000]
+)
+def test_a_value_that_would_be_read_for_longer_than_a_step_is_refused_and_so_is_nothing_for_as_long(long: str) -> None:
+    (line,) = findings(f"a: 1\nb: {long}\nc: 2\n")
+    assert f"E100: found more than {PLAY_VALUE_CHARS} characters" in line
+    assert findings(f"a: 1\nb: {long[:15_000]}\n") != [line], "a shorter one may be wrong, and is read"
+
+
 def test_an_alias_bomb_is_refused() -> None:
     levels = "\n".join(f"l{i + 1}: &l{i + 1} [{', '.join([f'*l{i}'] * 9)}]" for i in range(8))
     assert any("values" in line for line in findings(f"l0: &l0 [x]\n{levels}\n"))
@@ -122,7 +131,7 @@ def test_nothing_that_stands_in_a_file_can_do_more_than_be_refused() -> None:
 
 
 def test_nesting_without_end_is_refused_at_once() -> None:
-    for text in ("[" * 100_000, "{" * 100_000, "[\n" * 5000):
+    for text in ("[" * 60_000, "{" * 60_000, "[\n" * 5000, "[" * 101 + " " * 60_000):
         (line,) = findings("a: " + text)
         assert line.startswith("f.yml:1:4: E100: found more than 100 levels")
 

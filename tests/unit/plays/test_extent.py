@@ -2,7 +2,7 @@
 
 import pytest
 
-from playd.core.limits import PLAY_CONDITIONS, PLAY_RULE_DEPTH, PLAY_SETUPS
+from playd.core.limits import PLAY_CONDITIONS, PLAY_PARTS, PLAY_RULE_DEPTH, PLAY_SETUPS
 from playd.plays.load import check_play
 from tests.unit.plays.plays_of import play_text
 
@@ -34,9 +34,47 @@ def test_a_chain_that_doubles_is_refused_at_once_with_its_size() -> None:
     assert f"conditions once its setups are written out, expected at most {PLAY_CONDITIONS} conditions" in refusal(30, TWICE)
 
 
-@pytest.mark.parametrize("step", [ONCE, TWICE])
-def test_a_chain_that_is_too_deep_is_refused_by_its_levels(step: str) -> None:
-    assert f"more than {PLAY_RULE_DEPTH} levels once its setups are written out" in refusal(PLAY_SETUPS, step)
+def test_a_chain_that_is_too_deep_is_refused_by_its_levels() -> None:
+    assert f"more than {PLAY_RULE_DEPTH} levels once its setups are written out" in refusal(PLAY_SETUPS, ONCE)
+
+
+def refusals(actions: str) -> list[str]:
+    text = play_text("[close, '>', open]").replace("actions:", "was:", 1)
+    head, _, rest = text.partition("was:")
+    after = rest[rest.index("\nposition_policy") :]
+    _, report = check_play(f"{head}actions:\n{actions}{after}", "small.yml")
+    return [finding.text for finding in report.ordered() if finding.code == "E106"]
+
+
+def test_what_machine_code_is_made_for_by_its_number_has_a_bound() -> None:
+    """A kernel of a thousand inputs cannot be compiled, and each number of inputs is one of its own."""
+    one, most = "[close, '>', open]", f"expected at most {PLAY_PARTS}"
+    parts = ", ".join([one] * (PLAY_PARTS + 1))
+    assert refusals(f"  entry_long: {{any: [{parts}]}}\n") == [f"found {PLAY_PARTS + 1} expressions, {most} side by side"]
+    cases = ", ".join([f"{{when: {one}, emit: [entry_long]}}"] * (PLAY_PARTS + 1))
+    assert refusals(f"  - {{id: a, cases: [{cases}]}}\n") == [f"found {PLAY_PARTS + 1} cases, {most}"]
+    blocks = "".join(f"  - {{id: b{k}, cases: [{{when: {one}, emit: [entry_long]}}]}}\n" for k in range(PLAY_PARTS + 1))
+    assert refusals(blocks) == [f"found entry_long at {PLAY_PARTS + 1} places, {most}"]
+
+
+def test_all_rules_together_have_a_bound_and_a_case_brings_the_earlier_ones_along() -> None:
+    cases = ", ".join(["{when: [close, '>', open], emit: [entry_long]}"] * 100)
+    assert "found 5050 conditions in all rules" in refusals(f"  - {{id: a, cases: [{cases}]}}\n")[0]
+
+
+def chained(features: str) -> list[str]:
+    _, report = check_play(play_text("[close, '>', open]", features=f"{{{features}}}"), "small.yml")
+    return [f"{finding.path} {finding.text}" for finding in report.ordered() if finding.code == "E304"]
+
+
+def test_a_chain_of_sources_has_as_many_levels_as_a_rule_and_a_circle_is_named_once() -> None:
+    link = "f{0}: {{indicator: ema, params: {{length: 3}}, source: f{1}}}"
+    first = "f0: {indicator: ema, params: {length: 3}}"
+    assert chained(", ".join([first, *(link.format(k, k - 1) for k in range(1, PLAY_RULE_DEPTH))])) == []
+    (found,) = chained(", ".join([first, *(link.format(k, k - 1) for k in range(1, 400))]))
+    assert found.startswith(f"features.f{PLAY_RULE_DEPTH}.source found a chain of more than {PLAY_RULE_DEPTH} sources")
+    (circle,) = chained(", ".join([link.format(9, 1), link.format(0, 2), link.format(1, 0), link.format(2, 1)]))
+    assert "found a cycle of sources, f1 → f0 → f2 → f1" in circle
 
 
 def test_more_setups_than_anybody_writes_are_refused_by_their_number() -> None:

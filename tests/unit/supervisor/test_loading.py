@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from playd.core.timeframes import MINUTE_MS
 from playd.engine.play_engine import PlayEngine
 from playd.plays.keep import Keep
 from playd.plays.load import load_play
-from playd.supervisor.loading import WARM_SPAN, columns_anew, load_program, warm_up
+from playd.supervisor.loading import WARM_SPAN, columns_anew, load_program, span_of, warm_up
+from tests.unit.supervisor.test_reading_in_turns import large_play
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +29,20 @@ def candles(count: int) -> Candles:
     closes = 4.0 + np.sin(np.arange(count) / 50.0) + np.cos(np.arange(count) / 7.0) / 10
     times = np.arange(count, dtype=np.int64) * MINUTE_MS
     return Candles("DOTUSDT", MINUTE_MS, times, closes, closes * 1.001, closes * 0.999, closes, np.ones(count))
+
+
+async def test_a_program_of_more_nodes_is_made_and_warmed_in_more_steps() -> None:
+    small, turns = load_play(PLAY.read_text(), str(PLAY)), list[str]()
+    large = load_play(large_play(100), "large")
+
+    async def turn(which: str) -> None:
+        turns.append(which)
+
+    programs = [await load_program(play, MINUTE_MS, partial(turn, play.name)) for play in (small, large)]
+    spans = [span_of(program) for program in programs]
+    assert spans[1] < 300 < 5_000 < spans[0]
+    made = [turns.count(each.name) - len(program.nodes) for each, program in zip((small, large), programs, strict=True)]
+    assert made[0] < 10 < 20 < made[1], "its kernels apart"
 
 
 @pytest.mark.slow
@@ -59,8 +75,9 @@ async def test_columns_warmed_in_steps_are_those_warmed_at_once_and_others_run_b
         group.cancel_scope.cancel()
 
     steps = [each for each in order if each != "others"]
-    assert steps == [WARM_SPAN] * 6 + [7]
-    assert all("others" in pair for pair in pairwise(order[order.index(WARM_SPAN) :]))
+    span = span_of(program)
+    assert steps == [span] * (len(history) // span) + [len(history) % span]
+    assert all("others" in pair for pair in pairwise(order[order.index(span) :]))
     seen, expected = (engine._columns.last_signals() for engine in (in_steps, at_once))
     assert seen.keys() == expected.keys()
     assert all(seen[name] == expected[name] or (math.isnan(seen[name]) and math.isnan(expected[name])) for name in seen)
@@ -97,7 +114,7 @@ async def test_columns_made_anew_in_steps_are_those_made_at_once_and_the_old_one
         await checkpoint()
 
     built = await columns_anew(corrected, known, image, turn)
-    assert turns == 2 + math.ceil(len(known.places(1 if image else 0, len(known))) / WARM_SPAN)
+    assert turns == 2 + math.ceil(len(known.places(1 if image else 0, len(known))) / span_of(program))
     engines[0].rewarm(right.places(len(right) - 1, len(right)), built)
     anew = engines[0].columns
     assert anew is not corrected

@@ -10,6 +10,8 @@ import anyio.lowlevel
 import pytest
 
 from playd.core.errors import PlayError
+from playd.core.limits import PLAY_FILE_BYTES
+from playd.plays.compile import compile_steps
 from playd.plays.load import load_play, load_steps
 from playd.supervisor.plays import STEP_S, read_in_turns, read_play
 from playd.world.ports import Clock
@@ -90,9 +92,39 @@ def test_no_step_of_reading_a_large_play_is_a_tenth_of_it() -> None:
 
 def test_a_step_of_a_play_of_many_times_the_size_is_no_longer() -> None:
     """A long list of what nothing looks into: it is read, taken over and searched for variables a part at a time."""
-    notes = ", ".join(f"{{of: {i}, by: [a, b]}}" for i in range(3_000))
+    notes = ", ".join(f"{{of: {i}, by: [a, b]}}" for i in range(2_000))
     calls = calls_of(cast("Iterator[None]", load_steps(f"{large_play(1)}notes: [{notes}]\n", "long")))
     assert max(calls) < sum(calls) / 100
+
+
+def largest(shape: str) -> str:
+    """A Play of nearly the largest size, most of it in one place."""
+    if shape == "rules":
+        return large_play(110)
+    if shape == "typos":
+        return large_play(110).replace("[rsi_", "[rsy_")
+    if shape == "questions":
+        return large_play(96).replace("\n      - [close,", "\n      # import: what? [aaaaaa]\n      - [close,")
+    one, line = large_play(1), "      - {any: [[rsi_0, '<', 70], [ema_0, '>', {feature_id: ema_0, offset: 1}]]}\n"
+    if shape == "one action":
+        return one.replace("exit_long: {all: [[close, '<', ema_0]]}", f"exit_long:\n    all:\n{line * 190}").replace(
+            "    all:\n", "    all:\n" + f"      - any:\n{line.replace('      -', '        -') * 190}" * 3, 1
+        )
+    features = "".join(f"  e{i}: {{indicator: ema, params: {{length: 9}}, source: e{i // 2}}}\n" for i in range(1, 900))
+    return one.replace("features:\n", f"features:\n  e0: {{indicator: ema}}\n{features}")
+
+
+@pytest.mark.parametrize("shape", ["rules", "typos", "questions", "one action", "features"])
+def test_no_step_of_reading_or_of_making_a_program_of_the_largest_play_is_longer_than_sixty_thousand_calls(shape: str) -> None:
+    """Which are twenty milliseconds at most; where a large Play had all in one place it was a third of a second and more."""
+    text = largest(shape)
+    assert PLAY_FILE_BYTES * 0.7 < len(text) < PLAY_FILE_BYTES
+    calls = calls_of(cast("Iterator[None]", load_steps(text, shape)))
+    assert max(calls) < 60_000
+    assert sum(calls) > 1_000_000, "the measure sees the work"
+    if shape in ("rules", "one action"):
+        calls = calls_of(cast("Iterator[None]", compile_steps(load_play(text, shape), 60_000)))
+        assert max(calls) < 60_000
 
 
 @pytest.mark.anyio
