@@ -129,7 +129,7 @@ async def _at_a_stop_that_moved(stage: Stage, fault: str, gone_ms: int, back_ms:
     seen = (
         f"{TRAILED} is left for {intent['reason']} at {theory:f}, its stop after {len(moves)} moves at {stop}: due {late} bars"
     )
-    stage.report.require((intent["reason"], theory) == ("sl", stop), fault, f"{seen} before, at {filled:f}")
+    stage.report.require((intent["reason"], theory) == ("catch_up: sl", stop), fault, f"{seen} before, at {filled:f}")
     told = (await stage.ctl("why", closing["link_id"])).text
     stage.report.require("catch_up: due" in told, fault, "`playctl why` tells when it was due, and what the wait has cost")
     return {TRAILED}
@@ -217,6 +217,7 @@ async def _left_in_time(stage: Stage, fault: str, entered_ms: int, gone_ms: int)
     seen = f"left for {intent['reason']} of the bar that was due, {(closing['venue_ms'] - due_ms) // BAR_MS} bars later"
     paid = f"at {filled:f} instead of {theory:f}, {(filled / theory - 1) * 10_000:+.0f} bps"
     right = intent["bar_close_ms"] == due_ms and float(theory) == float(bar.close[-1])
+    right = right and intent["reason"] == "catch_up: time"
     stage.report.require(
         right, fault, f"{seen}, {paid}" if right else f"{intent['reason']} of {intent['bar_close_ms']}, {paid}"
     )
