@@ -262,10 +262,10 @@ class GuardianLink:
             for path in paths:
                 if parts.world.disk.exists(path):
                     moved.append(str(move_aside(parts.world.disk, parts.state_dir, path, self._clock.wall_ms())))
-            aside = f"set aside as {', '.join(moved)}"
+            aside = f"set aside as {', '.join(moved)}" if moved else "with nothing to set aside"
         except OSError as error:
             aside = f"and cannot be set aside ({error.strerror or error})"
-        parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, f"the guardian's plan was damaged, {aside}: {why}")
+        parts.incidents.open("GUARDIAN_PLAN", "critical", ALL, f"the guardian's plan was not whole, {aside}: {why}")
 
     async def _beats(self) -> None:
         """One connection while it lasts; a guardian that is away is tried again with every beat."""

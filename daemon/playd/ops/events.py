@@ -162,7 +162,7 @@ EVENTS: Final[dict[str, Event]] = {
             "the venue changed tick, step or funding times of an instance's symbol, its next life goes by them",
             OF_INSTANCE,
         ),
-        state_damaged=("warning", "the newest state of an instance was damaged, or all of it is gone", OF_INSTANCE),
+        state_damaged=("warning", "a state of an instance was damaged, or all of it is gone", OF_INSTANCE),
         state_anew=(
             "info",
             "an older or newer program wrote the state of an instance, which is made anew from the ledger",

@@ -6,7 +6,7 @@ in `quarantine/` before anything may take its place.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ IMAGE_NAME: Final = "columns.bin"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A state that was read back. `damage` says why the newest generation could not be used, when it could not."""
+    """A state that was read back. `damage` says which generation was damaged and which one this is, empty for none."""
 
     payload: dict[str, Any]
     written_ms: int
@@ -100,14 +100,14 @@ class Keeper:
         """
         newest = self._read(self.path)
         if isinstance(newest, Kept):
-            return newest
+            return replace(newest, damage=self._damage_before(wall_ms))
         if newest is not None and newest.exit_code == NEWER_EXIT:
             raise newest
         self._newest_is_damaged = newest is not None
         older = self._read(self.previous_path)
         if isinstance(older, Kept):
             why = self._set_aside(self.path, newest, wall_ms) if newest else f"{self.path}: missing, .prev used"
-            return Kept(older.payload, older.written_ms, why)
+            return replace(older, damage=f"{why}; the generation before is used")
         if newest is None and older is None:
             return None
         found = ((self.path, newest), (self.previous_path, older))
@@ -145,8 +145,15 @@ class Keeper:
         try:
             copy = set_aside(self._disk, self._dir.parent.parent, path, wall_ms)
         except OSError as error:
-            raise StateError(f"{problem}; it cannot be set aside: {error.strerror or error}") from error
+            raise StateError(f"{problem}; it cannot be set aside ({error.strerror or error}): move it away") from error
         return f"{problem}; set aside as {copy}" if copy is not None else str(problem)
+
+    def _damage_before(self, wall_ms: int) -> str:
+        """In words that the generation before a whole one is damaged: the next one that is written would take its place."""
+        older = self._read(self.previous_path)
+        if not isinstance(older, StateError) or older.exit_code == NEWER_EXIT:
+            return ""
+        return f"{self._set_aside(self.previous_path, older, wall_ms)}; the newest is whole"
 
     def _read(self, path: PurePath) -> Kept | StateError | None:
         try:

@@ -250,7 +250,7 @@ def lost_of(keeper: Keeper, record: InstanceRecord, records: RecordStore) -> str
     text = f"{keeper.path}: found neither it nor {keeper.previous_path.name}, though the ledger knows what {record.name} did"
     if record.mode is Mode.SHADOW:
         raise StateError(f"{text}; its book stood nowhere else: put the file back, or remove {record.name} and add it again")
-    return text
+    return f"{text}; everything since its first bar is decided again"
 
 
 def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | None) -> Kept | None:
@@ -267,14 +267,12 @@ def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | 
 
 
 def _tell_damage(slot: Slot, parts: LifeParts, place: Place, kept: Kept | None, lost: str) -> None:
-    """That the generation before had to be used, or that both are `lost`, is on record: log, ledger and journal."""
+    """That a generation was damaged, or that both are `lost`, is on record: log, ledger and journal."""
     if kept is not None:
         parts.records.expect_a_state(slot.record.uid)
-    if not (damage := kept.damage if kept is not None else lost):
-        return
-    then = "the generation before is used" if kept is not None else "everything since its first bar is decided again"
-    parts.report("instance.state_damaged", slot, {"msg": f"{then}: {damage}"})
-    place.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), f"{damage}; {then}")
+    if damage := kept.damage if kept is not None else lost:
+        parts.report("instance.state_damaged", slot, {"msg": damage})
+        place.incidents.open("STATE_DAMAGED", "warning", instance_scope(slot.record.uid), damage)
 
 
 def _image_of(slot: Slot, parts: LifeParts, images: ColumnKeeper, kept: Kept | None) -> ColumnImage | None:

@@ -189,6 +189,24 @@ async def test_a_start_that_finds_only_a_damaged_generation_before_goes_on_and_s
     assert file.load() is not None
 
 
+async def test_a_plan_that_somebody_removed_is_told_where_the_generation_before_shows_that_there_was_one() -> None:
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    world.disk.mkdir(STATE)
+    for written_ms in (1, 2):
+        file.save(Plan(accounts=(account(planned()),)), written_ms)
+    world.disk.remove(file.path)
+    async with daemon_side(world) as side, side.link.running():
+        (incident,) = side.ledger.rows("SELECT kind, text FROM incidents")
+        assert (incident["kind"], "plan.json: missing; the generation before is used" in incident["text"]) == (
+            "GUARDIAN_PLAN",
+            True,
+        )
+        found = file.load()
+        assert found is not None
+        assert found.plan.accounts[0].positions == (planned(),)
+
+
 async def test_a_damaged_plan_that_the_disk_does_not_let_be_moved_stops_no_start_and_is_told() -> None:
     world = virtual_world()
     file = PlanFile(world.disk, STATE)

@@ -158,6 +158,20 @@ def test_a_damaged_generation_is_set_aside_as_found_before_anything_takes_its_pl
     assert world.disk.read_bytes(ASIDE / "state.json") == found
 
 
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_generation_before_a_whole_one_is_set_aside_before_the_next_takes_its_place(
+    damage: Callable[[bytes], bytes],
+) -> None:
+    world = virtual_world()
+    keeper = kept(world)
+    found = damage(world.disk.read_bytes(keeper.previous_path)).replace(b'"n":1', b'"n":7')
+    world.disk.write_replace(keeper.previous_path, found, keep_previous=False)
+    loaded = Keeper(world.disk, DIR, "alpha").load(NOW_MS)
+    assert loaded is not None
+    assert (loaded.payload, "the newest is whole" in loaded.damage) == ({"n": 2}, True)
+    assert world.disk.read_bytes(ASIDE / "state.json.prev") == found
+
+
 def test_two_damaged_generations_stay_and_are_set_aside_both() -> None:
     world = virtual_world()
     keeper = kept(world)

@@ -61,10 +61,11 @@ class PlanFile:
     def load(self) -> ReadPlan | None:
         """The newest readable generation, None when there never was one. Raises `StateError` when none is readable."""
         problems: list[str] = []
+        gone = "" if self._disk.exists(self.path) else f"{self.path}: missing"
         for path in (self.path, self.previous_path):
             try:
                 payload, written_ms = envelope.unseal(SCHEMA, self._disk.read_bytes(path), str(path))
-                return ReadPlan(from_payload(payload, str(path)), digest(payload), written_ms, "; ".join(problems))
+                return ReadPlan(from_payload(payload, str(path)), digest(payload), written_ms, "; ".join(problems) or gone)
             except FileNotFoundError:
                 continue
             except (OSError, StateError) as error:
