@@ -38,11 +38,13 @@ class Cancels:
                 instance.uid, instance.clock_ms, intent.bar_close_ms, "CANCELLED", intent.reason, intents=identity
             )
         desk.ledger.commit()
-        working = self._working(intent.instance_uid, intent.symbol)
+        is_asked = False
         try:
-            await self._withdrawals.ask(working)
-        finally:  # whoever stops the instance meanwhile waits for no ban: the cancel was decided all the same
-            self._withdrawals.drive(working)
+            await self._withdrawals.ask(self._working(intent.instance_uid, intent.symbol))
+            is_asked = True
+        finally:
+            if not is_asked:  # its instance is stopped meanwhile, and waits for no ban: the cancel was decided all the same
+                self._withdrawals.drive(self._working(intent.instance_uid, intent.symbol))
             desk.spawn(self._finish, identity)
         return Verdict(CANCELLING)
 
