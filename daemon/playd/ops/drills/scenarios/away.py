@@ -81,6 +81,7 @@ async def _away(stage: Stage, minutes: int) -> set[str]:
     await bars_go_on(stage, fault, CAUGHT_UP_S)
     no_gaps(stage, fault)
     await _no_late_entry(stage, fault, before, back_ms)
+    await _exits_first(stage, fault, before, gone_ms, back_ms)
     if entered_ms is not None and entered_ms + TIMED_BARS * BAR_MS < back_ms - BAR_MS:
         await _left_in_time(stage, fault, entered_ms, gone_ms)
     if entered_ms is None:
@@ -196,6 +197,20 @@ async def _no_late_entry(stage: Stage, fault: str, before: int, back_ms: int) ->
         row["params"]["orderLinkId"] for row, bar_ms in decided if bar_ms <= back_ms and row["market_ms"] - bar_ms > 2 * BAR_MS
     ]
     stage.report.require(not late, fault, f"entries on bars of the downtime: {', '.join(late) or 'none'}")
+
+
+async def _exits_first(stage: Stage, fault: str, before: int, gone_ms: int, back_ms: int) -> None:
+    """What was due meanwhile is sent ahead of the first order that opens anything on its symbol."""
+    intents = {row["id"]: row for row in stage.table("intents")}
+    causes = {row["link_id"]: intents.get(row["intent"]) for row in stage.table("orders")}
+    opened, due, late = set[str](), 0, 0
+    for row in [row for row in await stage.exchange.entries("request") if row["path"] == CREATE][before:]:
+        params, cause = row["params"], causes.get(row["params"]["orderLinkId"])
+        if not params.get("reduceOnly"):
+            opened.add(params["symbol"])
+        elif cause is not None and gone_ms < (cause["bar_close_ms"] or 0) <= back_ms:
+            due, late = due + 1, late + (params["symbol"] in opened)
+    stage.report.require(not late, fault, f"{due} exits that were due, {late} of them behind an entry")
 
 
 async def _left_in_time(stage: Stage, fault: str, entered_ms: int, gone_ms: int) -> None:
