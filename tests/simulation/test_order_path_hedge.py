@@ -173,8 +173,7 @@ def test_nothing_of_a_symbol_in_hedge_mode_is_adopted_or_closed_as_though_it_wer
     async def story(life: OrderWorld, venue: HedgeVenue) -> None:
         strangers = life.account.strangers
         venue.sides[SHORT] = Decimal(0)
-        for _ in range(2):  # no execution tells of it
-            await life.account.reconcile("test")
+        await life.account.reconcile("test")
         asked = strangers.close(HEDGED, key="k") if what == "close" else strangers.adopt(HEDGED, UID, **ADOPTED)
         with pytest.raises(StrangerRefused) as refused:
             await asked
@@ -269,7 +268,7 @@ def test_a_second_look_counts_both_sides_that_a_hand_holds(monkeypatch: pytest.M
     told(story, RiskLimits(gross_pct=Decimal(25)))
 
 
-def test_no_instance_enters_a_symbol_of_which_a_hand_holds_both_sides_alike() -> None:
+def test_what_a_hand_holds_of_both_sides_alike_is_listed_and_keeps_instances_off_its_symbol() -> None:
     async def story(life: OrderWorld, venue: HedgeVenue) -> None:
         venue.sides[SHORT] = -venue.sides[LONG]
         for _ in range(2):
@@ -277,5 +276,10 @@ def test_no_instance_enters_a_symbol_of_which_a_hand_holds_both_sides_alike() ->
         facts = life.account.gateway._facts.gather(entry(symbol=HEDGED), 60_000, intent_exists=False)
 
         assert facts.unresolved == "0.040 and -0.040 on ETHUSDT is nobody's here"
+        listed = [(each.side, each.qty, each.price) for each in life.account.strangers.listed()]
+        assert listed == [(Side.BUY, Decimal("0.040"), venue.price), (Side.SELL, Decimal("0.040"), venue.price)]
+        with pytest.raises(StrangerRefused) as refused:
+            await life.account.strangers.close(HEDGED, key="k")
+        assert refused.value.code == "HEDGE_MODE"
 
     told(story)

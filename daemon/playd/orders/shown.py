@@ -50,6 +50,14 @@ class Shown:
         """The mark with which a position of the symbol was last shown, whoever holds it; None where none was."""
         return max((each.mark_price for each in self._seen.get(symbol, {}).values() if each.mark_price > 0), default=None)
 
+    def side(self, symbol: str, idx: int) -> VenuePosition | None:
+        """The newest reading of one position; None where there is none."""
+        return self._seen.get(symbol, {}).get(idx)
+
+    def hedged(self, symbol: str) -> bool:
+        """Whether a side of the symbol was last shown open in hedge mode."""
+        return any(idx and each.signed_qty for idx, each in self._seen.get(symbol, {}).items())
+
     def sides(self, symbol: str, booked: Decimal) -> dict[int, Decimal]:
         """
         What others hold of a symbol, signed, by position index; `booked` is what the books have left of it. What is booked and

@@ -20,6 +20,7 @@ from playd.orders.desk import Desk
 from playd.orders.exits import BY_HAND, Exits
 from playd.orders.fill_check import Expected, Fallback, planned_stop
 from playd.orders.flattening import ByHand, flatten_intent
+from playd.orders.fold import VirtualPosition
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.protection import Protection
@@ -80,21 +81,20 @@ class Strangers:
         self._protection = protection
 
     def listed(self) -> list[Stranger]:
-        """Every foreign position and every foreign order that still works, by symbol. Reads the ledger only."""
+        """
+        Every foreign position and every foreign order that still works, by symbol; of one in hedge mode both sides, as the
+        venue last showed them. Asks nobody.
+        """
         desk = self._desk
-        positions = [
-            Stranger(
-                f"{desk.alias}/{share.symbol}",
-                "position",
-                share.symbol,
-                share.position.side or Side.BUY,
-                abs(share.position.signed_qty),
-                share.position.avg_price,
-                share.position.opened_ms,
-            )
-            for share in desk.fills.shares()
-            if share.owner == FOREIGN and share.position.signed_qty
-        ]
+        theirs = {share.symbol: share.position for share in desk.fills.shares() if share.owner == FOREIGN}
+        positions = []
+        for symbol, idx, signed in desk.shown.held({symbol: held.signed_qty for symbol, held in theirs.items()}):
+            booked, seen = theirs.get(symbol, VirtualPosition()), desk.shown.side(symbol, idx)
+            price, since_ms = booked.avg_price, booked.opened_ms
+            if idx and seen is not None:
+                price, since_ms = seen.entry_price, seen.updated_ms
+            side = Side.BUY if signed > 0 else Side.SELL
+            positions.append(Stranger(f"{desk.alias}/{symbol}", "position", symbol, side, abs(signed), price, since_ms))
         orders = [
             Stranger(
                 row.link_id,
@@ -120,10 +120,11 @@ class Strangers:
         Raises `StrangerRefused`; `VenueError` and `LinkError` when the venue cannot be read.
         """
         desk = self._desk
+        self._refuse_hedged(symbol, desk.shown.hedged(symbol))
         self._refuse_unless_free(symbol, to)
         await self._load_rules(symbol)
         seen = await self._read(symbol)
-        self._refuse_hedged(seen)
+        self._refuse_hedged(symbol, seen.position_idx)
         wanted = self._stop_for(seen, stop)
         desk.journal.append(
             "position.adopted",
@@ -152,6 +153,7 @@ class Strangers:
         hedge mode, and while an order closes it already: of two in doubt the second would close what instances hold.
         """
         desk = self._desk
+        self._refuse_hedged(symbol, desk.shown.hedged(symbol))
         self._to_close(symbol)
         price = desk.fills.position(FOREIGN, symbol).avg_price
         with (
@@ -160,7 +162,7 @@ class Strangers:
         ):  # what is not told now can be closed all the same
             await self._load_rules(symbol)
             for seen in await desk.port.positions(symbol, priority=Priority.EXIT):
-                self._refuse_hedged(seen)
+                self._refuse_hedged(symbol, seen.position_idx)
                 price = seen.mark_price or price
         held = self._to_close(symbol)  # behind the waits: another command may close it by now, and executions have come
         side = Side.SELL if held > 0 else Side.BUY
@@ -203,11 +205,11 @@ class Strangers:
         if symbol not in desk.instruments:
             raise StrangerRefused("NO_SYMBOL", f"the venue does not list {symbol}")
 
-    def _refuse_hedged(self, seen: VenuePosition) -> None:
+    def _refuse_hedged(self, symbol: str, is_hedged: int) -> None:
         """The books have one position of a symbol, and what hangs on one side of two is not its stop."""
-        if seen.position_idx:
-            close_it = f"`playctl panic symbol:{self._desk.alias}/{seen.symbol}` closes both sides"
-            raise StrangerRefused("HEDGE_MODE", f"{seen.symbol} is in hedge mode at the venue: {close_it}")
+        if is_hedged:
+            close_it = f"`playctl panic symbol:{self._desk.alias}/{symbol}` closes both sides"
+            raise StrangerRefused("HEDGE_MODE", f"{symbol} is in hedge mode at the venue: {close_it}")
 
     def _refuse_unless_free(self, symbol: str, to: str) -> None:
         """The whole position must be nobody's, and nothing of ours may be on its way there: the venue knows one position."""
