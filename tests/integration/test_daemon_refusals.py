@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
 from playd.orders.ledger import Ledger
 from playd.world.real import RealDisk, real_world
 from tests.integration.daemon_kit import ROOT, ctl, ctl_json, daemon, run, settings
+from tests.integration.exchange_server import exchange_server
 
 pytestmark = pytest.mark.slow
 
@@ -169,6 +171,27 @@ def test_a_signal_during_the_start_still_ends_clean(tmp_path: Path, event: str) 
         else:
             process.wait_for("daemon.starting")
         assert process.stop(signal.SIGTERM) == 0
+
+
+def test_a_symbol_that_the_venue_does_not_list_fails_its_instance_at_once_and_raises_no_level(tmp_path: Path) -> None:
+    """No restart mends it: it took four of them, a quarantine and a level that a person has to lift."""
+    play = tmp_path / "play.yml"
+    play.write_text(re.sub(r"(?m)^symbol:.*$", "symbol: NOSUCHUSDT", EMA.read_text()))
+    with exchange_server(PurePath(tmp_path)) as server:
+        key = tmp_path / "key"
+        key.write_text(f"api_key={server.access['key']}\napi_secret={server.access['secret']}\n")
+        key.chmod(0o600)
+        extra = f'[accounts.lab]\nenvironment = "local"\ncredential_file = "{key}"\nrest_url = "{server.rest_url}"\n'
+        for name, path in (("here", BOLLINGER), ("nowhere", play)):
+            extra += f'[instances.{name}]\nplay = "{path}"\nmode = "paper"\naccount = "lab"\n'
+        with daemon(tmp_path / "state", config=settings(tmp_path / "config", {}, extra)) as running:
+            running.wait_for("daemon.ready")
+            row = ctl_json(running.state, "show", "nowhere")
+            assert (row["state"], row["reasons"][0]["code"]) == ("failed", "refused")
+            assert "the venue lists no NOSUCHUSDT" in row["reasons"][0]["text"]
+            assert not any(line["event"] == "instance.restart" for line in running.lines)
+            assert ctl_json(running.state, "halts") == []
+            assert running.stop() == 0
 
 
 def test_a_refused_account_costs_its_instances_and_no_view_of_the_others(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ from playd.supervisor.arming_records import Armings
 from playd.supervisor.arming_watch import ArmingWatch
 from playd.supervisor.life import LifeParts, live
 from playd.supervisor.loading import Turn
-from playd.supervisor.places import AccountPlace, Place
+from playd.supervisor.places import AccountPlace, Place, need_listed
 from playd.supervisor.reads import overdrawn
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.supervisor.restart import RestartBudget
@@ -214,13 +214,16 @@ class Runtime:
         return admit(record, self._circumstances(record))
 
     async def place_of(self, record: InstanceRecord, play: Play) -> Place:
-        """Where the orders of an instance go. Raises `OperatorError` when its account is refused."""
-        if record.mode is not Mode.SHADOW:
-            return AccountPlace(await self.accounts.ready(self.plan_of(record, play)))
-        incidents = Incidents(self.ledger, self.world.clock, self.journal)
+        """Where the orders of an instance go. Raises `OperatorError` for an account that is refused, a symbol not listed."""
         environment = self.environment_of(record)
+        if record.mode is not Mode.SHADOW:
+            place = AccountPlace(await self.accounts.ready(self.plan_of(record, play)))
+            await need_listed(self.universes[environment].market.instruments, record, play)
+            return place
+        incidents = Incidents(self.ledger, self.world.clock, self.journal)
         note_market(self.ledger, record.uid, environment, self.world.clock.wall_ms())
         market = self.universes[environment].market
+        await need_listed(market.instruments, record, play)
         return ShadowPlace(play, self.world.clock, self.ledger, self.halts, incidents, market.instruments)
 
     def watch(self, record: InstanceRecord) -> None:

@@ -1,15 +1,32 @@
 """Where the orders of a life go: an account, or the book of shadow mode. A life opens either in the same way."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from playd.core.errors import OperatorError
 from playd.core.instrument import Instrument
 from playd.orders.account import Account
 from playd.orders.halts import Halts
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
+from playd.plays.model import Play
 from playd.supervisor.instance import OrderPort
 from playd.supervisor.records import InstanceRecord
+
+
+async def need_listed(
+    instruments: Callable[[list[str]], Awaitable[Mapping[str, Instrument]]], record: InstanceRecord, play: Play
+) -> None:
+    """
+    Before a first life: raise `OperatorError` for a symbol, traded or read, that the venue does not list: no restart mends it.
+
+    One that has run was listed once: a slip of the list is no reason to give it up.
+    """
+    wanted = [record.symbol, *([play.reference] if play.reference is not None else [])]
+    found = await instruments(wanted) if not record.anchor_ms else dict.fromkeys(wanted)
+    if missing := [symbol for symbol in wanted if symbol not in found]:
+        raise OperatorError(f"the venue lists no {', '.join(missing)}: name another symbol in {play.source}")
 
 
 class LifePort(OrderPort, Protocol):
