@@ -309,7 +309,8 @@ class Booking:
                 self._fills.set_protection(owner, execution.symbol, stop=row.stop, target=row.target)
             done = row.cum_qty >= row.qty
         else:
-            done = held.signed_qty == 0 or self._intent_done(row)
+            is_own = row is not None and row.owner == owner  # of another's the end is not its business
+            done = held.signed_qty == 0 or (is_own and self._intent_done(row))
         if held.signed_qty == 0:
             self._fills.set_protection(owner, execution.symbol, stop=None, target=None)
         self._fills.post(
