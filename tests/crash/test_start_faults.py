@@ -145,6 +145,31 @@ def test_two_damaged_generations_fail_the_instance_and_are_left_as_found(scene: 
     check_safety(exchange, daemon)
 
 
+def test_a_ledger_whose_log_is_gone_halts_everything_and_no_state_that_knows_more_is_believed(scene: Scene) -> None:
+    exchange, daemon = scene
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    assert daemon.stop() == 0  # which folds the log back
+    daemon.start()
+    until_position(exchange, daemon)
+    exchange.step()
+    wait_for(lambda: daemon.kept()["event_n"] > 0, "a state that knows of a fill")
+    daemon.kill()
+    state, held = daemon.state / "instances" / NAME / "state.json", exchange.position()["steps"]
+    (daemon.state / "ledger.sqlite-wal").unlink()
+    daemon.start()
+    assert daemon.ready(), daemon.log.read_text()
+    assert [row["level"] for row in daemon.rows("SELECT level FROM halts WHERE code = 'LEDGER_BEHIND'")] == [2]
+    check_agreement(exchange, daemon)
+    assert exchange.position()["steps"] == held
+    (aside,) = (daemon.state / "quarantine").glob(f"*/instances/{NAME}/state.json")
+    wait_for(state.exists, "a state that the ledger knows")
+    newest = daemon.rows("SELECT coalesce(max(n), 0) AS n FROM outbox")[0]["n"]
+    assert daemon.kept()["event_n"] <= newest
+    assert unseal(SCHEMA, aside.read_bytes(), "")[0]["event_n"] > 0
+    assert daemon.stop() == 0
+
+
 def test_a_state_directory_that_cannot_be_written_is_refused(scene: Scene, tmp_path: Path) -> None:
     _, daemon = scene
     closed = tmp_path / "closed"

@@ -11,6 +11,7 @@ from playd import __version__
 from playd.cli.offline_record import tell_migration
 from playd.core.envelope import NEWER_EXIT
 from playd.core.errors import CredentialError, PlaydError, RecordError, StateError, is_full
+from playd.core.modes import Mode
 from playd.ops.ballast import Ballast
 from playd.ops.chain_watch import missing_tail
 from playd.ops.installation import name_of
@@ -23,7 +24,9 @@ from playd.orders.ledger import Ledger
 from playd.orders.migration import OlderState
 from playd.settings import Loaded
 from playd.supervisor.edge import first_of
+from playd.supervisor.keeper import Keeper
 from playd.supervisor.record_modes import RecordModes
+from playd.supervisor.records import RecordStore
 from playd.world.ports import Disk, World
 from playd.world.quarantine import set_aside
 from playd.world.refused import cannot_open
@@ -116,6 +119,8 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 halts = Halts(ledger, world.disk, world.clock, journal, state, extra, ballast.release)
                 if damage := damage or missing_tail(ledger, journal.begun_behind):
                     halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
+                if behind := ledger_behind(world, instances_dir(state), ledger):
+                    halts.raise_level(ALL, Level.HALT, "LEDGER_BEHIND", behind)
                 await tell_migration(ledger, journal)
                 yield Records(ledger, journal, halts, ballast)
         except BaseException as error:
@@ -126,6 +131,30 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
             ledger.close()
     finally:
         lock.release()
+
+
+def ledger_behind(world: World, directory: PurePath, ledger: Ledger) -> str:
+    """
+    In words that states of instances know events which the ledger does not; empty when it has them all. A state is written
+    behind the commit of what it knows, so the end of the ledger is lost: its log was removed, or damaged.
+
+    Those states are set aside, and everything is decided again from what the venue still tells: the ledger gives the same
+    numbers to other events, which would be taken for known. Raises `StateError` when that is refused.
+    """
+    row = ledger.row("SELECT coalesce(max(n), 0) AS newest FROM outbox")
+    newest, found = 0 if row is None else int(row["newest"]), []
+    for record in RecordStore(ledger).load():
+        if record.mode is Mode.SHADOW:  # it counts for itself
+            continue
+        keeper = Keeper(world.disk, directory, record.name)
+        try:
+            kept = keeper.load(world.clock.wall_ms())
+        except StateError:  # told by its life
+            continue
+        if kept is not None and kept.payload.get("uid") == record.uid and (known := int(kept.payload["event_n"])) > newest:
+            copies = ", ".join(keeper.set_all_aside(world.clock.wall_ms()))
+            found.append(f"{record.name} knows event {known} (set aside as {copies})")
+    return f"the ledger ends at event {newest}, and {'; '.join(found)}: what it committed last is lost" if found else ""
 
 
 def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordError) -> None:

@@ -13,12 +13,16 @@ from playd.cli.start_barrier import make_directories, open_records
 from playd.core.errors import CredentialError, PlaydError, RecordError, StateError
 from playd.ops.ballast import NAME
 from playd.ops.state_files import look
+from playd.orders.fills import Fills
 from playd.orders.halts import ALL, Level
 from playd.orders.migration import MIGRATED
 from playd.settings import load
+from playd.supervisor.keeper import Keeper
+from playd.supervisor.records import RecordStore
 from playd.world.ports import World
 from playd.world.real import RealDisk
 from playd.world.virtual import virtual_world
+from tests.unit.supervisor.test_admission import RECORD
 
 STATE, CONFIG = PurePath("/state"), PurePath("/config")
 
@@ -48,6 +52,27 @@ def test_a_disk_that_refuses_is_74_and_a_person_is_77(number: int, kind: type[Pl
     with pytest.raises(kind) as caught:
         make_directories(world, loaded)
     assert caught.value.exit_code == exit_code
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("known", "is_behind"), [(1, False), (2, True)])
+async def test_a_state_that_knows_more_than_the_ledger_is_set_aside_and_halts_everything_once(
+    known: int, is_behind: bool
+) -> None:
+    world = virtual_world()
+    make_directories(world, loaded := load(world))
+    keeper = Keeper(world.disk, STATE / "instances", RECORD.name)
+    async with open_records(world, loaded) as records:
+        RecordStore(records.ledger).put(RECORD)
+        event = {"link": "pde", "exec_id": "", "action": "enter", "reason": "x", "order_done": True}
+        Fills(records.ledger, world.clock, RECORD.account).post("ended", RECORD.uid, **event)  # type: ignore[arg-type]
+    keeper.save({"uid": RECORD.uid, "event_n": known}, 1)
+    for _ in range(2):
+        async with open_records(world, loaded) as records:
+            found = [halt for halt in records.halts.in_force(ALL) if halt.code == "LEDGER_BEHIND"]
+            assert [halt.level for halt in found] == [Level.HALT] * is_behind
+            assert (keeper.load(1) is None) == is_behind
+    assert world.disk.exists(STATE / "quarantine") == is_behind
 
 
 @pytest.mark.anyio

@@ -33,6 +33,24 @@ def test_rows_are_durable_after_the_commit_and_not_before(tmp_path: Path) -> Non
     ledger.close()
 
 
+@pytest.mark.parametrize("kind", ["", "-wal", "-shm"])
+def test_a_directory_in_the_place_of_one_of_its_files_is_named_and_no_disk_that_refuses(kind: str, tmp_path: Path) -> None:
+    open_ledger(tmp_path).close()
+    there = tmp_path / f"ledger.sqlite{kind}"
+    there.unlink(missing_ok=True)
+    there.mkdir()
+    asked = list[int]()
+    with pytest.raises(IsADirectoryError) as refused:
+        Ledger.open(
+            RealDisk(),
+            ManualClock(),
+            PurePath(tmp_path / "ledger.sqlite"),
+            make_room=lambda: bool(asked.append(1)),
+            known="yes",
+        )
+    assert (refused.value.filename, asked) == (str(there), [])
+
+
 def test_the_writer_syncs_fully_and_keeps_foreign_keys(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
 
