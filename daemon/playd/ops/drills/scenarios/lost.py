@@ -25,6 +25,7 @@ QUIET_MOMENTS: Final = 6
 VERIFIED_S: Final = 30.0
 """Ten seconds after its last fill a position is verified, whatever was told of it; and a look."""
 
+DOUBLED: Final = "duplicate_frame order*"
 BEHIND_S: Final = 0.3
 """So much later than its reports an answer comes."""
 
@@ -203,23 +204,28 @@ async def scrambled_stream(stage: Stage) -> None:
     """
     await stage.open()
     where = {"socket": "private"}
-    for kind in ("duplicate_frame", "reorder_frames", "drop_frame"):
-        for seed, topic in ((7, "execution*"), (8, "order*")):
+    kinds, topics = ("duplicate_frame", "reorder_frames", "drop_frame"), ("execution*", "order*")
+    for place, kind in enumerate(kinds):
+        for seed, topic in enumerate(topics, 7 + place * len(topics)):  # one seed for all would drop whatever it doubles
             when = {"probability": 0.4, "seed": seed}
-            await arm(stage, kind, {**where, "topic": topic}, times=0, when=when, name=f"{kind} of the private socket")
+            await arm(stage, kind, {**where, "topic": topic}, times=0, when=when, name=f"{kind} {topic}")
     given = {"delay_s": BEHIND_S}
     await arm(
-        stage, "delay_reply", {"path": CREATE, "account": ACCOUNT}, times=0, given=given, when={"probability": 0.5, "seed": 9}
+        stage, "delay_reply", {"path": CREATE, "account": ACCOUNT}, times=0, given=given, when={"probability": 0.5, "seed": 13}
     )
     fault = "reports before the answer, doubled, reordered, lost"
     fills = len(stage.table("executions"))
     for number in range(QUIET_MOMENTS):
-        await stage.exchange.release(SPEED)
+        await stage.exchange.release(HURRY)
         await anyio.sleep(SCRAMBLED_S / QUIET_MOMENTS)
         await stage.exchange.hold()
         await _books_agree(stage, f"{fault}, {number + 1}. quiet moment")
     traded = len(stage.table("executions")) - fills
     stage.report.require(traded > 0, fault, f"{traded} executions booked meanwhile")
+    hits = [row for row in await stage.exchange.entries("fault") if row["name"] == DOUBLED]
+    doubled = {link for row in hits for link in row.get("link_ids", ())}
+    filled = {row["link_id"] for row in stage.table("orders") if row["state"] == OrderState.FILLED}
+    stage.report.require(doubled & filled, fault, f"{len(doubled & filled)} filled orders were told twice")
     await _funded(stage, fault)
     await heal(stage)
 
