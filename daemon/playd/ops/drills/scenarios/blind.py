@@ -60,6 +60,8 @@ async def _short(stage: Stage) -> None:
     await stage.exchange.release(SPEED)
     halted = [row for row in stage.table("halts") if row["code"] == "BLIND" and row["level"] > 1]
     stage.report.require(not halted, fault, "never more than a pause")
+    told = [row for row in stage.table("incidents") if row["kind"] == "BLIND"]
+    stage.report.require(not told, fault, f"{len(told)} incidents: nobody is called for a pause that ends by itself")
 
 
 async def _long(stage: Stage) -> None:
