@@ -401,5 +401,24 @@ def test_what_an_entry_fills_behind_the_verified_flat_of_its_scope_is_closed_and
         assert (report.exit_code, len(filled)) == (0, 1)
         assert (life.venue.signed(), life.venue.signed(OTHER)) == (0, Decimal("0.007"))
         assert life.halts.highest(instance_scope(UID)) is not None
+        assert life.ledger.rows("SELECT 1 FROM halts WHERE lifted_ms IS NOT NULL") == []
+
+    in_virtual_time(body)
+
+
+def test_what_an_entry_fills_behind_a_freeze_that_came_after_the_panic_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake_venue, "ARRIVES_S", 30.0)
+
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.DELAYED]))
+        async with life.running():
+            port = await life.register()
+            await port.submit(entry(), READY)
+            await life.account.panic(PanicScope(), actor="me", reason="test")
+            life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "mine now", actor="me")
+            await anyio.sleep(60.0)
+
+            assert life.venue.signed() == Decimal("0.010")
+            assert len(life.venue.placed) == 1
 
     in_virtual_time(body)

@@ -157,14 +157,12 @@ class Panic:
                 self._go_on(_Run(scope, f"panic:{halt.id}:{self._desk.clock.wall_ms()}"))
 
     def entry_filled(self, row: OrderRow) -> None:
-        """
-        An order changed. What an entry of an instance fills behind the verified flat of its scope (the venue may have kept it
-        for longer than it says) is closed by a panic of that instance: level 4 means flat, and nothing else is touched.
-        """
+        """Close what an entry, kept by the venue for longer than it says, fills behind the verified flat of its scope."""
         filled = row.fills_missing or (row.cum_qty and self._share(row.owner, row.symbol))
         if filled and row.intent and not row.reduce_only and self._levels.found_flat(row.owner, row.symbol):
             why = f"entry {row.link_id} filled behind the panic that had found it flat"
-            self._desk.halts.raise_level(instance_scope(row.owner), Level.PANIC, PANIC_CODE, why, anew=True)
+            self._desk.halts.raise_level(instance_scope(row.owner), Level.PANIC, PANIC_CODE, why)
+            self._levels.keep_whether_flat(PanicScope(instance_uid=row.owner), flat=False)
             self.resume()
 
     def _go_on(self, run: _Run) -> None:

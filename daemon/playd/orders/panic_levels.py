@@ -24,7 +24,9 @@ class PanicLevels:
                 yield halt, scope
 
     def found_flat(self, owner: str, symbol: str) -> bool:
-        """Whether panics are in force over an owner's share of a symbol, and each was verified flat here."""
+        """Whether panics are in force over an owner's share of a symbol that nobody froze, and each was verified flat here."""
+        if self._desk.frozen(symbol, owner):
+            return False
         over = [
             halt for halt in self._desk.halts.in_force(*scopes_of(owner, self._desk.alias, symbol)) if halt.level is Level.PANIC
         ]
