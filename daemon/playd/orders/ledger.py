@@ -7,7 +7,6 @@ cannot be recorded must not be done. A full disk is the exception as long as roo
 which SQLite may have rolled back, is written once more from its statements.
 """
 
-import errno
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -97,8 +96,8 @@ class Ledger:
         if known and not disk.exists(path):
             raise StateError(f"{path}: found nothing there, expected a ledger: {known}; {_LOST}")
         for beside in (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm")):
-            if disk.exists(beside) and disk.stat(beside).is_dir:  # SQLite would call it a disk that refuses
-                raise IsADirectoryError(errno.EISDIR, "Is a directory", str(beside))
+            if disk.exists(beside):
+                disk.read_from(beside, 0, 1)  # of what it may not open SQLite says that the disk refuses
         connection: sqlite3.Connection | None = None
         try:
             connection = disk.open_sqlite(path, synchronous="FULL")

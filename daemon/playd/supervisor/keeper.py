@@ -16,7 +16,7 @@ from playd.core.envelope import NEWER_EXIT
 from playd.core.errors import RecordError, StateError, is_full
 from playd.core.limits import STATE_BYTES
 from playd.world.ports import Disk
-from playd.world.quarantine import set_aside
+from playd.world.quarantine import move_aside, set_aside
 
 SCHEMA: Final = "instance-state/1"
 
@@ -106,7 +106,7 @@ class Keeper:
         self._newest_is_damaged = newest is not None
         older = self._read(self.previous_path)
         if isinstance(older, Kept):
-            why = self._set_aside(self.path, newest, wall_ms) if newest else f"{self.path}: missing, .prev used"
+            why = self._moved_aside(self.path, newest, wall_ms) if newest else f"{self.path}: missing, .prev used"
             return replace(older, damage=f"{why}; the generation before is used")
         if newest is None and older is None:
             return None
@@ -153,7 +153,22 @@ class Keeper:
         older = self._read(self.previous_path)
         if not isinstance(older, StateError) or older.exit_code == NEWER_EXIT:
             return ""
-        return f"{self._set_aside(self.previous_path, older, wall_ms)}; the newest is whole"
+        try:
+            said = self._moved_aside(self.previous_path, older, wall_ms)
+        except StateError as error:
+            said = str(error)  # nobody needs it
+        return f"{said}; the newest is whole"
+
+    def _moved_aside(self, path: PurePath, problem: StateError, wall_ms: int) -> str:
+        """A damage in words, beside a generation that is whole: what nobody can copy (a directory, no rights) is moved."""
+        try:
+            return self._set_aside(path, problem, wall_ms)
+        except StateError as refused:
+            try:
+                moved = move_aside(self._disk, self._dir.parent.parent, path, wall_ms)
+            except OSError:
+                raise refused from None
+            return f"{problem}; moved to {moved}"
 
     def _read(self, path: PurePath) -> Kept | StateError | None:
         try:

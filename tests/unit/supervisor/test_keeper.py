@@ -172,6 +172,22 @@ def test_a_damaged_generation_before_a_whole_one_is_set_aside_before_the_next_ta
     assert world.disk.read_bytes(ASIDE / "state.json.prev") == found
 
 
+@pytest.mark.parametrize(("name", "left"), [("state.json", 1), ("state.json.prev", 2)])
+def test_what_nobody_can_copy_is_moved_where_the_other_generation_is_whole(name: str, left: int, tmp_path: Path) -> None:
+    keeper = Keeper(real_world().disk, PurePath(tmp_path / "instances"), "alpha")
+    for n in (1, 2):
+        keeper.save({"n": n}, 1000 * n)
+    there = tmp_path / "instances" / "alpha" / name
+    there.unlink()
+    there.mkdir()
+    loaded = keeper.load(NOW_MS)
+    assert loaded is not None
+    assert (loaded.payload, "Is a directory; moved to" in loaded.damage) == ({"n": left}, True)
+    (moved,) = (tmp_path / "quarantine").glob(f"*/instances/alpha/{name}")
+    assert moved.is_dir()
+    assert keeper.save({"n": 3}, 3000)
+
+
 def test_two_damaged_generations_stay_and_are_set_aside_both() -> None:
     world = virtual_world()
     keeper = kept(world)
