@@ -10,15 +10,17 @@ from playd.ops.drills.scenarios.steps import (
     CREATE,
     TRADED_S,
     arm,
+    bars_after,
     bars_go_on,
     heal,
     holds_still,
     lifted_by_a_person,
+    newest_bar,
     stop_removed,
     struck,
 )
 from playd.ops.drills.stage import SPEED, Stage
-from playd.orders.halts import account_scope
+from playd.orders.halts import Level, account_scope
 
 CODES: Final = (33004, 10003, 10004, 10005, 10010)
 READBACK: Final = "/v5/user/query-api"
@@ -68,13 +70,17 @@ async def _in_session(stage: Stage, code: int) -> None:
     stage.report.require((found["level"], found["scope"]) == (2, account_scope(ACCOUNT)), fault, "level 2 on the account")
     told = stage.incident("ACCOUNT_REFUSED")  # one that was there before is seen again
     stage.report.require(told and int(told["last_ms"]) >= hit_ms, fault, "incident ACCOUNT_REFUSED")
+    await _keeps_its_stop(stage, fault)
+    await heal(stage)
+    await stage.ctl("creds", "reload", ACCOUNT)  # it would be looked at again in half a minute
+    await lifted_by_a_person(stage, account_scope(ACCOUNT), f"{fault}, then taken again", RETURNS_S)
+
+
+async def _keeps_its_stop(stage: Stage, fault: str) -> None:
     async with stage.exchange.hand() as hand:
         held = await hand.position(HELD_SYMBOL)
     covered = "keeps its stop" if held.signed_qty else "is flat, by its stop or target"
     stage.report.require(held.stop or not held.signed_qty, fault, f"{HELD_SYMBOL} {covered}")
-    await heal(stage)
-    await stage.ctl("creds", "reload", ACCOUNT)  # it would be looked at again in half a minute
-    await lifted_by_a_person(stage, account_scope(ACCOUNT), f"{fault}, then taken again", RETURNS_S)
 
 
 async def _at_an_exit(stage: Stage) -> None:
@@ -124,7 +130,10 @@ async def _next_key(stage: Stage, fault: str) -> float:
 
 
 async def _private_login(stage: Stage) -> None:
-    """The private socket is cut and refused: the account polls, and trades again when it is let in."""
+    """
+    The private socket is cut and refused: the account polls and enters nothing, and trades again when it is let in. That a key
+    holds no longer is said by a request, and those are answered here.
+    """
     fault = "private login refused"
     await holds_still(stage, HELD, HELD_SYMBOL)  # nothing is entered any more while the account is polled
     await arm(stage, "refuse_authentication", {"socket": "private"}, times=0)
@@ -134,10 +143,14 @@ async def _private_login(stage: Stage) -> None:
         return await struck(stage, "refuse_authentication")
 
     await stage.expect(fault, refused, "it is cut off and tries again", RETURNS_S)
+    newest = newest_bar(stage)
     removed_s = await stop_removed(stage, HELD_SYMBOL)
     await stage.expect_covered(HELD_SYMBOL, f"{fault}, stop cancelled", RETURNS_S, since_s=removed_s)
     await stage.exchange.release(SPEED)
     await bars_go_on(stage, fault, RETURNS_S)
+    of_account = [row for row in bars_after(stage, newest) if row["instance"] != stage.uid_of(SHADOW)]
+    entered = sum(row["verdict"] == "ENTERED" for row in of_account)
+    stage.report.require(of_account and not entered, fault, f"{entered} entries on {len(of_account)} bars")
     await heal(stage)
 
 
@@ -164,6 +177,10 @@ async def _at_start(stage: Stage, code: int) -> None:
     accounts = (await stage.ctl("status", "--json")).data["daemon"]["accounts"]
     said = str(next((row["not_ready"] for row in accounts if row["alias"] == ACCOUNT), ""))
     stage.report.require(str(code) in said, fault, f"the account says: {said}")
+    halts = [row for row in stage.table("halts") if row["scope"] == account_scope(ACCOUNT) and row["lifted_ms"] is None]
+    raised = next((row for row in halts if row["level"] == Level.HALT), None)  # by the first of them, and it stays
+    stage.report.require(raised, fault, f"level 2 on the account: {raised and raised['text']}")
+    await _keeps_its_stop(stage, fault)
     await stage.daemon.stop()
     await heal(stage)
 
