@@ -162,7 +162,7 @@ def test_a_story_is_told_value_by_value_as_it_always_was() -> None:
     found = story()
     now, then = ([orjson.loads(line) for line in data.splitlines()] for data in (found, STORY.read_bytes()))
     for before, after in zip(then, now, strict=False):
-        assert {**after, "hash": "", "prev": ""} == {**before, "hash": "", "prev": ""}
+        assert {**after, "hash": "", "prev": ""} == {**before, "hash": "", "prev": ""}, f"if it is meant: {__doc__}"
     assert len(now) == len(then)
     assert found == STORY.read_bytes(), "the bytes of a record, or its hash"
     for record in now:
