@@ -85,11 +85,12 @@ DRILLS: Final = (
         "given up at 45 s; connected anew, no bar is missing, nothing is entered on one that came late", limit_s=60.0,
     ),
     Drill(
-        "DRL-07", 1, "blind", "all reads fail for 20 s, for 70 s and for ten minutes while exposed",
-        "account paused at 15 s, halted at 60 s with one incident each time; nothing is assumed; exits still sent",
+        "DRL-07", 1, "blind", "all reads fail for 20 s, for 70 s and for ten minutes while exposed, beside an exit in doubt",
+        "paused at 15 s, halted at 60 s with one incident each time; a doubt at 120 s; nothing is assumed; exits still sent",
         incident="BLIND", limit_s=65.0, deadline_s=1080.0, waits=True,
         # Its own incident closes as soon as reads are answered; the halt, lifted a second later, need not be told by another.
-        halts=("BLIND 1", "BLIND 2"), may_open=("HALTED",),
+        halts=("BLIND 1", "BLIND 2", "UNKNOWN_ORDER 2"), opens=("UNKNOWN_ORDER", "UNKNOWN_ORDER_AGE"), may_open=("HALTED",),
+        stays=("UNKNOWN_ORDER",),
     ),
     Drill(
         "DRL-08", 1, "stale quote",

@@ -6,9 +6,9 @@ import anyio
 
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD_SYMBOL, TIMED, TIMED_SYMBOL, WHILE_AWAY
-from playd.ops.drills.scenarios.steps import TRADED_S, arm, bars_go_on, heal, holds_still, lifted_by_a_person
+from playd.ops.drills.scenarios.steps import CREATE, TRADED_S, arm, bars_go_on, heal, holds_still, lifted_by_a_person
 from playd.ops.drills.stage import SPEED, Stage
-from playd.orders.halts import account_scope
+from playd.orders.halts import account_scope, symbol_scope
 
 READS: Final = (
     "/v5/position/list",
@@ -33,6 +33,10 @@ SLOW: Final = 6.0
 
 SEEN_AGAIN_S: Final = 45.0
 RETURNS_S: Final = 45.0
+DOUBT: Final = "UNKNOWN_ORDER"
+DOUBT_S: Final = 120.0
+"""After which an order in doubt is a person's."""
+
 OVER: Final = ("CANCELLED", "NEVER_ARRIVED", "REJECTED")
 
 
@@ -75,10 +79,16 @@ async def _long(stage: Stage) -> None:
 
 
 async def _for_ten_minutes(stage: Stage) -> None:
-    """Nothing is assumed meanwhile; the exit of a Play is sent; nothing more is decided by the time that passes."""
+    """
+    Nothing is assumed meanwhile; the exit of a Play is sent, and stays in doubt, because nothing tells what became of it.
+    """
     fault = f"all reads fail for {BLIND_S / 60:g} min"
     await holds_still(stage, TIMED, TIMED_SYMBOL)
     began_s, began_ms = await _no_reads(stage, fault)
+    await arm(stage, "drop_reply", {"path": CREATE, "symbol": TIMED_SYMBOL})
+    for topic in ("order*", "execution*", "position*"):
+        where = {"socket": "private", "topic": topic, "symbol": TIMED_SYMBOL}
+        await arm(stage, "drop_frame", where, times=0, name=f"private reports of {TIMED_SYMBOL}")
     await stage.exchange.release(SPEED)
 
     async def sent() -> bool:
@@ -90,11 +100,30 @@ async def _for_ten_minutes(stage: Stage) -> None:
     await stage.expect(f"{fault}, the time of a position is over", sent, "an exit of its Play is sent", TRADED_S)
     await _level(stage, fault, 2, began_s, began_ms)
     await _watched(stage, fault, began_s)
+    await _in_doubt(stage, f"{fault}, answer and reports of an exit lost")
     ended = {row["link_id"] for row in stage.table("orders") if row["state"] in OVER}
     open_ones = {row["orderLinkId"] for row in (await stage.venue()).newest() if row["orderStatus"] in ("New", "Untriggered")}
     wrong = sorted(open_ones.intersection(ended) - {""})
     stage.report.require(not wrong, fault, f"assumed over and open at the venue: {', '.join(wrong) or 'none'}")
     await _read_again(stage, fault)
+    await lifted_by_a_person(stage, symbol_scope(ACCOUNT, TIMED_SYMBOL), f"{fault}, then answer", RETURNS_S)
+
+
+async def _in_doubt(stage: Stage, fault: str) -> None:
+    """The exit is in doubt for as long as nobody can say what became of it; in time its symbol is halted."""
+
+    async def halted() -> Any:
+        return stage.halt(DOUBT)
+
+    row = await stage.expect(fault, halted, lambda row: str(row["text"]), ASKED_S)
+    asked = [each for each in stage.table("order_events") if each["after"] == "UNKNOWN" and each["link_id"] in row["text"]]
+    took_s = (int(row["raised_ms"]) - min(int(each["received_ms"]) for each in asked)) / 1000
+    seen = f"level {row['level']} on {row['scope']}, not before {DOUBT_S:g} s"
+    right = (row["level"], row["scope"]) == (2, symbol_scope(ACCOUNT, TIMED_SYMBOL))
+    if right and took_s >= DOUBT_S - 0.1:
+        stage.report.saw(fault, seen, recovery_s=took_s, limit_s=DOUBT_S + LOOK_S)
+    else:
+        stage.report.missed(fault, f"{seen}: after {took_s:.1f} s")
 
 
 async def _read_again(stage: Stage, fault: str) -> None:
