@@ -50,6 +50,9 @@ NOTICED_S: Final = 15.0
 
 SILENT_S: Final = 10.0
 MORE_KILLS: Final = 4
+LOOKED_AT_BARS: Final = 40
+"""Of all instances together, behind the ten seconds: enough for those that enter often to want to."""
+
 NOT_READY: Final = ("ACCOUNT_NOT_READY", "NOT_RUNNING")
 REQUIRED: Final = """
 [guardian]
@@ -257,7 +260,8 @@ async def _entries_refused(stage: Stage, fault: str, killed_ms: int) -> None:
         return [row for row in stage.table("bars") if row["processed_ms"] > silent_ms and row["instance"] in uids]
 
     async def refused() -> Any:
-        return next((row for row in since() if row["verdict"] in NOT_READY and "guardian" in row["detail"]), None)
+        rows = [row for row in since() if row["verdict"] in NOT_READY and "guardian" in row["detail"]]
+        return rows[0] if rows and len(since()) >= LOOKED_AT_BARS else None
 
     await stage.exchange.release(HURRY)
     await stage.expect(fault, refused, lambda row: f"an entry is refused: {row['detail']}", TRADED_S)
