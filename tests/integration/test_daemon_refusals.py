@@ -114,13 +114,13 @@ def test_a_play_with_hundreds_of_faults_costs_itself_alone_also_by_the_length_of
     with daemon(state, config=config) as process:
         process.wait_for("daemon.ready")
         assert process.stop() == 0
-    wrong = "\n".join(f'      - [ema_fastt_{number}, "<", rsi_high_{number}]' for number in range(400))
+    wrong = "\n".join(f'      - [ema_fastt_{number}, "<", rsi_high_{number}]' for number in range(190))
     play.write_text(EMA.read_text().replace("    all:\n", f"    all:\n{wrong}\n", 1))
     with daemon(state, config=config) as process:
         process.wait_for("daemon.ready")
         assert {row["name"]: row["state"] for row in ctl_json(state, "list")} == {"good": "running", "bad": "failed"}
         said = ctl(state, "add", str(play), "--as", "again", "--mode", "shadow")
-        assert (said.returncode, "ema_fastt_399" in said.stderr) == (6, True)
+        assert (said.returncode, "ema_fastt_189" in said.stderr) == (6, True)
         (record,) = [row for row in ctl_json(state, "events", "--event", "command.refused")]
         assert "characters, sha256" in record["data"]["text"]
         assert process.stop() == 0
