@@ -28,7 +28,8 @@ from playd.plays.model import Play
 from playd.plays.program import Program
 from playd.supervisor.column_keeper import KEEP, ColumnKeeper, Images, Owner
 from playd.supervisor.counting import counted, recounted
-from playd.supervisor.instance import BarSource, EngineInstance
+from playd.supervisor.instance import EngineInstance
+from playd.supervisor.instance_ports import BarSource
 from playd.supervisor.keeper import Keeper, Kept
 from playd.supervisor.loading import Turn, load_program, warm_up
 from playd.supervisor.places import Place

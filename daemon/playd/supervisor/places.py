@@ -11,7 +11,7 @@ from playd.orders.halts import Halts
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.plays.model import Play
-from playd.supervisor.instance import OrderPort
+from playd.supervisor.instance_ports import OrderPort
 from playd.supervisor.records import InstanceRecord
 
 

@@ -33,7 +33,7 @@ from playd.orders.stops import STOP_REFUSED
 from playd.orders.verdicts import Verdicts
 from playd.plays.model import Play
 from playd.supervisor.counting import counted, recounted
-from playd.supervisor.instance import CANCELLED
+from playd.supervisor.instance_ports import CANCELLED
 from playd.supervisor.places import LifePort
 from playd.supervisor.records import InstanceRecord
 from playd.world.ports import Clock

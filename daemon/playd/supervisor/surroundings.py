@@ -17,7 +17,7 @@ from playd.orders.gates import GateInputs
 from playd.plays.column_image import ColumnImage
 from playd.plays.columns import Columns
 from playd.supervisor.column_keeper import KEEP, Images
-from playd.supervisor.instance import Decided
+from playd.supervisor.instance_ports import Decided
 from playd.supervisor.keeper import Keeper
 from playd.supervisor.play_stop import PlayStop
 from playd.supervisor.slot import Slot
@@ -42,7 +42,7 @@ Report = Callable[[str, Slot, dict[str, Any]], None]
 
 
 class ShellAround:
-    """Implements `instance.Surroundings` for one life of one instance."""
+    """Implements `instance_ports.Surroundings` for one life of one instance."""
 
     def __init__(
         self,
