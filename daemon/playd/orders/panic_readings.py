@@ -1,0 +1,135 @@
+"""
+What is open in the scope of a panic, read on REST: positions, entries that may still become one, and what nobody told of.
+
+Only what was read counts: a list that could not be had makes nothing flat.
+"""
+
+from contextlib import suppress
+from typing import Final
+
+import anyio
+
+from playd.core.errors import LinkError, VenueError
+from playd.core.orders import OrderState, VenuePosition
+from playd.orders.catch_up import CatchUp
+from playd.orders.desk import Desk
+from playd.orders.panic_report import PanicScope
+from playd.orders.panic_run import PanicRun, Place, place_of
+from playd.orders.room import is_shared
+from playd.orders.rows import OrderRow
+from playd.orders.withdrawals import Withdrawals
+from playd.venues.port import Priority
+
+LAST_READING_S: Final = 5.0
+"""How long a report waits for what is left: under a ban the venue would say it minutes later."""
+
+_TRIES_BEHIND: Final = 2
+"""So often executions are asked for before positions are closed by what the books say of them."""
+_ON_ITS_WAY_MS: Final = 10_000
+"""So long after its signing a request may take effect: the venue's window for it, and as much again for clocks."""
+_BOOKED_WITHIN_MS: Final = 60_000
+"""So long executions may take that an order was reported with; what is missing longer, the resolver looks for."""
+_AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
+
+
+class PanicReadings:
+    """Readings for the panics of one account. Books what it reads; sends nothing."""
+
+    def __init__(self, desk: Desk, catch_up: CatchUp, withdrawals: Withdrawals) -> None:
+        self._desk = desk
+        self._catch_up = catch_up
+        self._withdrawals = withdrawals
+
+    async def orders_unread(self) -> str:
+        """
+        Book what works at the venue, of which nobody may have told; why that could not be read, or the empty text. Before the
+        positions are read: what fills behind this list is in them.
+        """
+        try:
+            for order in await self._desk.port.open_orders(priority=Priority.EXIT):
+                self._desk.booking.order_seen(order, "poll")
+        except (VenueError, LinkError) as error:
+            return str(error)
+        self._desk.publish()
+        return ""
+
+    async def positions(self, run: PanicRun) -> list[VenuePosition] | None:
+        """Positions of the scope that are still open, or None when they could not be read."""
+        desk, scope = self._desk, run.scope
+        if (behind := await self._executions_unread(run)) and run.behind < _TRIES_BEHIND:
+            run.problems = [behind]
+            return None
+        try:
+            positions = await desk.port.positions(priority=Priority.EXIT)
+            await self._load_rules({position.symbol for position in positions})
+        except (VenueError, LinkError) as error:
+            run.problems = [f"positions could not be read: {error}"]
+            return None
+        run.problems = []
+        open_now = [position for position in positions if position.signed_qty and scope.symbol in ("", position.symbol)]
+        if scope.instance_uid:
+            open_now = [position for position in open_now if self._has_share_of(scope.instance_uid, position)]
+        if scope.instance_uid and behind:
+            # The venue bounds what closes a whole position, and not what closes a share beside another.
+            open_now = [position for position in open_now if not is_shared(desk, scope.instance_uid, position.symbol)]
+            run.problems = [behind]
+        for position in open_now:
+            run.before.setdefault(place_of(position), position)
+        return open_now
+
+    async def left(self) -> dict[Place, VenuePosition] | None:
+        """Positions of the whole account as a report tells them, or None when they could not be read in its time."""
+        with anyio.move_on_after(LAST_READING_S):
+            try:
+                found = await self._desk.port.positions(priority=Priority.EXIT)
+            except (VenueError, LinkError):
+                return None
+            return {place_of(position): position for position in found}
+        return None
+
+    def resting(self, scope: PanicScope) -> list[OrderRow]:
+        """
+        Entries that the venue has or is being sent, or one in doubt that may be on its way still: no cancel meets that. Also
+        one of the instance that was executed and is not booked: its share is larger than the books say.
+        """
+        now_ms = self._desk.clock.wall_ms()
+        works = [
+            row
+            for row in self._entries(scope)
+            if row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and (row.signed_ms or 0) > now_ms - _ON_ITS_WAY_MS)
+        ]
+        lacking = self._desk.book.lacking_fills() if scope.instance_uid else []
+        lacking = [row for row in lacking if row.owner == scope.instance_uid and not row.reduce_only]
+        return works + [row for row in lacking if row.last_event_ms > now_ms - _BOOKED_WITHIN_MS]
+
+    def not_asked(self, run: PanicRun) -> list[OrderRow]:
+        """Entries of the scope whose cancel was not sent yet; it is sent by who asks for them."""
+        fresh = [row for row in self._entries(run.scope) if row.link_id not in run.asked]
+        run.asked.update(row.link_id for row in fresh)
+        return fresh
+
+    def _entries(self, scope: PanicScope) -> list[OrderRow]:
+        """Whatever could open risk in the scope, orders of others included: a panic leaves nothing."""
+        return self._withdrawals.entries(instance_uid=scope.instance_uid, symbol=scope.symbol, foreign=True)
+
+    async def _executions_unread(self, run: PanicRun) -> str:
+        """Book what nobody told of. Why that could not be read, or the empty text."""
+        try:
+            await self._catch_up.run(Priority.EXIT)
+        except (VenueError, LinkError) as error:
+            run.behind += 1
+            return f"executions could not be read: {error}"
+        run.behind = 0
+        return ""
+
+    def _has_share_of(self, owner: str, position: VenuePosition) -> bool:
+        held = self._desk.fills.position(owner, position.symbol).signed_qty
+        return held * position.signed_qty > 0 if position.position_idx else held != 0
+
+    async def _load_rules(self, symbols: set[str]) -> None:
+        """Rules of what others hold. What cannot be read, or is listed no longer, is closed by one order for all of it."""
+        unknown = sorted(symbols - self._desk.instruments.keys())
+        if unknown:
+            with suppress(VenueError, LinkError):
+                for rules in (await self._desk.port.instruments(unknown)).values():
+                    self._desk.learn_rules(rules)
