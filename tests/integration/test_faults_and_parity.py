@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from playd.cli.parity import STATE, Side, TraderSide, first_difference, replace_disk, side_of, start_of
-from playd.cli.runtime import RuntimePlan
+from playd.cli.runtime_plan import RuntimePlan
 from playd.control.figures import rfc3339
 from playd.core.instrument import synthetic_instrument
 from playd.core.timeframes import MINUTE_MS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from playd.cli.parity import STATE, Side, TraderSide, compare, first_difference, replace_disk, side_of, start_of
-from playd.cli.runtime import RuntimePlan
+from playd.cli.runtime_plan import RuntimePlan
 from playd.core.candles import Candles
 from playd.core.instrument import synthetic_instrument
 from playd.core.modes import Mode

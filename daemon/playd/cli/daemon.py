@@ -25,7 +25,8 @@ from playd.cli.rehearsals import EXTEND_S, compile_exchange, compile_for, rehear
 from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
 from playd.cli.reports import Reports
-from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
+from playd.cli.runtime import Runtime, open_runtime
+from playd.cli.runtime_plan import RuntimePlan
 from playd.cli.shutdown import Shutdown
 from playd.cli.signals import hurry_on_second, stop_signal
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record

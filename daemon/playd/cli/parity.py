@@ -21,7 +21,8 @@ import structlog
 from playd.cli.evidence_files import parity_evidence, write_evidence
 from playd.cli.inputs import candles_of, play_of
 from playd.cli.reports import Reports
-from playd.cli.runtime import Runtime, RuntimePlan, open_runtime
+from playd.cli.runtime import Runtime, open_runtime
+from playd.cli.runtime_plan import RuntimePlan
 from playd.control.figures import rfc3339
 from playd.control.streams import StreamHub
 from playd.core.candles import Candles

@@ -7,27 +7,20 @@ The order of the `async with` lines is the order of shutdown, reversed.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import PurePath
 from typing import Final
-from urllib.parse import urlsplit
 
 import anyio
 
 from playd.cli.account_plans import Books, key_plan, paper_plan, watch_plan
 from playd.cli.reports import Reports
-from playd.cli.universe import Universe, UniversePlan, open_universe
-from playd.core.candles import Candles
+from playd.cli.runtime_plan import RuntimePlan
+from playd.cli.universe import Universe
+from playd.cli.universes import open_universes
 from playd.core.errors import OperatorError, PlayError
 from playd.core.modes import Environment, Mode
 from playd.core.record import Recorder
 from playd.core.timeframes import MINUTE_MS
-from playd.market.bars import ClosedBar
-from playd.market.feed import CandleFeed
-from playd.market.feed_watch import HubTiming
 from playd.market.hub import MarketHub
-from playd.market.recorded_days import market_of
-from playd.market.told import Told, Values
 from playd.ops.clock_watch import ClockWatch, VenueTime
 from playd.ops.kept import kept
 from playd.ops.maintenance_watch import MaintenanceWatch, Venue
@@ -45,7 +38,6 @@ from playd.supervisor.arming import ChainFacts, Link, broken_link, step_caps
 from playd.supervisor.arming_records import Armings
 from playd.supervisor.arming_watch import ArmingWatch
 from playd.supervisor.life import LifeParts, live
-from playd.supervisor.loading import Turn
 from playd.supervisor.places import AccountPlace, Place, need_listed
 from playd.supervisor.reads import overdrawn
 from playd.supervisor.records import InstanceRecord, RecordStore
@@ -54,72 +46,16 @@ from playd.supervisor.shadow import ShadowPlace
 from playd.supervisor.shadow_market import note_market
 from playd.supervisor.supervisor import Supervisor, SupervisorParts, SupervisorRules
 from playd.supervisor.turns import Pen, Turns
-from playd.venues.bybit.environment import Hosts, VenueAccount, local_hosts
-from playd.venues.bybit.socket import ConnectLimiter, SocketTiming
 from playd.venues.bybit.venue import BybitVenue
-from playd.venues.exchange.config import AS_FAST_AS_POSSIBLE, ExchangeConfig
 from playd.venues.exchange.exchange import Exchange
-from playd.venues.exchange.faults.model import Fault
-from playd.venues.port import Budget
 from playd.world.kernel_cache import code_version
 from playd.world.ports import World
 
 SHADOWED: Final = (Environment.LIVE, Environment.DEMO, Environment.LOCAL, Environment.TESTNET)
 """Which of the open markets a shadow follows, the first there is: mainnet before the exchange of our own."""
 
-EMBEDDED: Final = "embedded exchange"
-"""Whose budget the public data of the embedded exchange takes; no account can have this name."""
-
 OPEN_WITHIN_S: Final = 30.0
 """How long a person at the control socket waits for an account to open."""
-
-OnMarketTold = Callable[[str, int, str, int, Values], None]
-"""Hears of a market, the length of its bars, and what `market.told.OnTold` does."""
-
-
-@dataclass(slots=True)
-class RuntimePlan:
-    """
-    What to run on. A reload replaces `settings` whole; nothing else ever changes.
-
-    Attributes:
-        feed: Candles of the embedded exchange; None when no instance needs it.
-        speed: Market minutes per real minute, `AS_FAST_AS_POSSIBLE` for no pacing.
-        exchange_records: File of the embedded exchange's accounts; its directory exists.
-        key_accounts: Accounts with a key of their own, by alias; local ones are on an exchange that is served elsewhere.
-        budget_of: The rate budget of an account; the empty alias is public data of venues, `EMBEDDED` that of our own exchange.
-        play_of: The Play of a record as it is now; `read_play` reads it in steps, a turn taken before each of them, so that
-            `play_of` then has it at once. Both raise `PlayError`.
-        compile_for: Sees that the kernels of a Play are compiled, without holding the loop.
-        on_account: Hears of every account that is opened, before it starts.
-        on_bar: Hears of every closed bar of a venue's market; the embedded exchange has its own candles.
-        on_told: Hears of what was used beside these bars.
-        told: Candles with what was recorded beside them, which then holds instead of what the embedded exchange says.
-        make_room: Asked when the disk is full: whether trying again can help.
-        faults: What the embedded exchange does wrong on command.
-        unrecorded: Why records of the journal wait, empty while they do not: nothing new is risked then.
-    """
-
-    settings: Settings
-    feed: CandleFeed | None
-    speed: float
-    exchange_records: PurePath
-    instances_dir: PurePath
-    ceiling: Mode
-    key_accounts: dict[str, VenueAccount]
-    refused_accounts: dict[str, str]
-    budget_of: Callable[[str], Budget]
-    play_of: Callable[[InstanceRecord], Play]
-    read_play: Callable[[InstanceRecord, Turn], Awaitable[Play]]
-    compile_for: Callable[[Play], Awaitable[None]]
-    on_account: Callable[[Account], None] = lambda _account: None
-    on_bar: Callable[[str, int, ClosedBar], None] = lambda _market, _step_ms, _bar: None
-    on_told: OnMarketTold = lambda _market, _step_ms, _symbol, _open_ms, _values: None
-    told: Candles | None = None
-    make_room: Callable[[], bool] = lambda: False
-    rate_limits: bool = True
-    faults: tuple[Fault, ...] = ()
-    unrecorded: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +285,7 @@ async def open_runtime(
             reports.account,
             lambda alias, text: _account_lost(halts, alias, text),
         )
-        exchange, universes = await _open_universes(stack, world, plan, reports, accounts.tick_of)
+        exchange, universes = await open_universes(stack, world, plan, reports, accounts.tick_of)
         records, turns = RecordStore(ledger), Turns()
         runtime: Runtime
         parts = LifeParts(
@@ -418,80 +354,6 @@ async def open_runtime(
             await group.start(supervisor.run, name="supervisor")
             yield runtime
             group.cancel_scope.cancel()
-
-
-async def _open_universes(
-    stack: AsyncExitStack,
-    world: World,
-    plan: RuntimePlan,
-    reports: Reports,
-    tick_of: Callable[[Environment, str], float | None],
-) -> tuple[Exchange | None, dict[Environment, Universe]]:
-    """The embedded exchange if candles are given, and one universe per environment in use."""
-    exchange: Exchange | None = None
-    wanted: dict[Environment, tuple[Hosts, int, bool, HubTiming]] = {}
-    if plan.feed is not None:
-        config = ExchangeConfig(
-            records_path=plan.exchange_records,
-            speed=plan.speed,
-            lockstep=True,
-            held=True,
-            rate_limits=plan.rate_limits,
-            faults=plan.faults,
-        )
-        exchange = Exchange(world, plan.feed, config, plan.make_room)
-        info = await stack.enter_async_context(exchange.running())
-        step_ms = plan.feed.step_ms
-        wanted[Environment.LOCAL] = (local_hosts(info.port), step_ms, True, _local_timing(plan.speed, step_ms))
-    for account in plan.key_accounts.values():
-        local = account.environment is Environment.LOCAL
-        timing = _local_timing(plan.speed, MINUTE_MS) if local else _live_timing(plan.settings)
-        wanted[account.environment] = (account.hosts, MINUTE_MS, account.lock_step, timing)
-    universes: dict[Environment, Universe] = {}
-    limiters: dict[str, ConnectLimiter] = {}
-    tolds: dict[tuple[str, int], Told] = {}
-    streams = plan.settings.streams
-    sockets = SocketTiming(
-        ping_every_s=streams.ping_s,
-        dead_after_s=streams.dead_s,
-        backoff_first_s=streams.backoff_min_s,
-        backoff_max_s=streams.backoff_max_s,
-    )
-    for environment, (hosts, step_ms, lock_step, timing) in wanted.items():
-        embedded = environment is Environment.LOCAL and plan.feed is not None
-        public = plan.budget_of(EMBEDDED if embedded else "")
-        universe_plan = UniversePlan(environment, hosts, step_ms, lock_step, timing, sockets)
-        per_minute = 1000 if embedded else streams.connects_per_min
-        # Demo has its market from the host of the real one: what is bounded is a host, whoever connects to it.
-        limiter = ConnectLimiter(world.clock, per_minute, partial(_banned_for_s, public))
-        limiter = limiters.setdefault(urlsplit(hosts.public).netloc, limiter)
-        market = market_of(environment)
-        on_bar = None if embedded else partial(plan.on_bar, market, step_ms)
-        told = Told(recorded=plan.told) if embedded else told_of(tolds, market, step_ms, plan.on_told)
-        ticks = partial(tick_of, environment)
-        opened = open_universe(world, universe_plan, public, limiter, reports.feed, on_bar, ticks, told)
-        universes[environment] = await stack.enter_async_context(opened)
-    return exchange, universes
-
-
-def told_of(tolds: dict[tuple[str, int], Told], market: str, step_ms: int, on_told: OnMarketTold) -> Told:
-    """What was said on a market: one for all environments that have their bars from it, since they are recorded as one."""
-    return tolds.setdefault((market, step_ms), Told(partial(on_told, market, step_ms)))
-
-
-def _banned_for_s(budget: Budget) -> float:
-    return budget.banned_for_s
-
-
-def _local_timing(speed: float, step_ms: int) -> HubTiming:
-    """Waits of the hub on the embedded market; one without pacing is as fast as we are, so nothing is ever late."""
-    if speed == AS_FAST_AS_POSSIBLE:
-        return HubTiming(proofs_of_hole=1)
-    return HubTiming.at_speed(speed, bar_interval_s=step_ms / 1000)
-
-
-def _live_timing(settings: Settings) -> HubTiming:
-    return HubTiming(late_fetch_s=settings.market.late_fetch_s, stale_s=settings.market.stale_s)
 
 
 def _account_lost(halts: Halts, alias: str, text: str) -> None:

@@ -11,7 +11,8 @@ from anyio.abc import TaskGroup
 
 from playd.cli.known_bans import guardians_ban_ms, rate_rules
 from playd.cli.reports import FILL, fill_of_nobody_running
-from playd.cli.runtime import EMBEDDED, Runtime
+from playd.cli.runtime import Runtime
+from playd.cli.runtime_plan import EMBEDDED
 from playd.cli.start_barrier import Records
 from playd.control.context import Daemon
 from playd.control.http import Listening, listening, serve

@@ -17,7 +17,8 @@ from playd.cli.emergency_flatten import FlattenOptions, _behind_a_ban
 from playd.cli.guardian import JournalNumbers
 from playd.cli.known_bans import address_beside
 from playd.cli.reports import Reports
-from playd.cli.runtime import RuntimePlan, open_runtime
+from playd.cli.runtime import open_runtime
+from playd.cli.runtime_plan import RuntimePlan
 from playd.cli.start_barrier import Records
 from playd.cli.upstream import upstream_data
 from playd.cli.venue_accounts import key_accounts

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from playd.cli.runtime import EMBEDDED
+from playd.cli.runtime_plan import EMBEDDED
 from playd.cli.watchers import Limits
 from playd.orders.budget import AddressBudget
 from playd.orders.rate_limits import LimitRow

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from playd.cli.runtime import Runtime, _open_universes
+from playd.cli.runtime import Runtime
+from playd.cli.universes import open_universes
 from playd.core.errors import OperatorError
 from playd.core.modes import Environment
 from playd.core.secret import Secret
@@ -37,7 +38,7 @@ async def test_environments_of_one_market_share_its_host_and_what_it_says() -> N
     )
     reports: Any = SimpleNamespace(feed=lambda _note: None)
     async with AsyncExitStack() as stack:
-        _, universes = await _open_universes(stack, world, plan, reports, lambda *_: None)
+        _, universes = await open_universes(stack, world, plan, reports, lambda *_: None)
         live, demo, testnet = (universes[account.environment].limiter for account in accounts)
     assert live is demo
     assert live is not testnet
