@@ -25,7 +25,8 @@ import _setup  # noqa: F401 - before anything that imports a kernel
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from playd.cli.daemon import RunOptions, run_daemon
+from playd.cli.daemon import run_daemon
+from playd.cli.run_options import RunOptions
 from playd.orders.budget import AccountBudget
 from playd.orders.ledger import Ledger
 from playd.venues.port import Priority

@@ -18,7 +18,8 @@ from threading import Timer
 
 import _setup  # noqa: F401 - before anything that imports a kernel
 
-from playd.cli.daemon import RunOptions, run_daemon
+from playd.cli.daemon import run_daemon
+from playd.cli.run_options import RunOptions
 from playd.market.bars import ClosedBar
 from playd.ops import loop_watch
 from playd.ops.loop_watch import LoopWatch

@@ -25,7 +25,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import numpy as np
 
-from playd.cli.daemon import RunOptions, run_daemon
+from playd.cli.daemon import run_daemon
+from playd.cli.run_options import RunOptions
 from playd.cli.runtime import Runtime
 from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from playd.cli.daemon import RunOptions, run_daemon
+from playd.cli.daemon import run_daemon
+from playd.cli.run_options import RunOptions
 from playd.venues.bybit.environment import REGIONS
 from playd.venues.bybit.post import Poster, RawReply
 from playd.world.real import real_world

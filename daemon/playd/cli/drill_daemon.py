@@ -27,7 +27,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _daemon(directory: PurePath, given: Mapping[str, str]) -> int:
-    from playd.cli.daemon import RunOptions, run_daemon
+    from playd.cli.daemon import run_daemon
+    from playd.cli.run_options import RunOptions
 
     return run_daemon(RunOptions(config=given["--config"], state=given["--state"]), on_bad_host(real_world(), directory))
 

@@ -83,7 +83,8 @@ def run(
 ) -> None:
     """Run the daemon. Without settings, keys or network: two example Plays in paper mode on a synthetic market."""
     with for_good():
-        from playd.cli.daemon import RunOptions, run_daemon
+        from playd.cli.daemon import run_daemon
+        from playd.cli.run_options import RunOptions
 
     options = RunOptions(candles, reference_candles, speed, symbol, config, state, faults, as_declared)
     run_command(lambda: run_daemon(options))

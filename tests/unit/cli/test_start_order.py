@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from playd.cli import daemon as running
+from playd.cli import serving
 from playd.control import health
 from playd.control.context import Progress
 from playd.control.health import Check
@@ -32,9 +32,9 @@ async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypa
     async def rehearse(*given: object) -> None:
         raise Kernels
 
-    monkeypatch.setattr(running, "rehearse_plays", rehearse)
-    monkeypatch.setattr(running, "_play_paths", lambda *given: [])
-    monkeypatch.setattr(running, "Roster", lambda *given: SimpleNamespace(fill=filled))
+    monkeypatch.setattr(serving, "rehearse_plays", rehearse)
+    monkeypatch.setattr(serving, "_play_paths", lambda *given: [])
+    monkeypatch.setattr(serving, "Roster", lambda *given: SimpleNamespace(fill=filled))
     slots = {
         name: SimpleNamespace(record=SimpleNamespace(name=name, account=account))
         for name, account in (("real", "main"), ("paper", "local-paper"))
@@ -57,7 +57,7 @@ async def test_accounts_where_something_is_open_do_not_wait_for_kernels(monkeypa
         loaded=SimpleNamespace(settings=Settings(), locations=SimpleNamespace(config_dir=PurePath("/config"))),
     )
     with pytest.raises(Kernels):
-        await running._start_instances(cast(Any, daemon))
+        await serving._start_instances(cast(Any, daemon))
     assert seen == ["roster", "clock", "real"]
 
 
@@ -68,7 +68,7 @@ def test_a_start_that_is_late_says_what_it_waits_for(monkeypatch: pytest.MonkeyP
         Check("account main", False, "start barrier: no answer"),
     ]
     monkeypatch.setattr(health, "ready_checks", lambda context: found)
-    assert running._waits_for(cast(Any, None)) == "account main: start barrier: no answer"
+    assert serving._waits_for(cast(Any, None)) == "account main: start barrier: no answer"
 
 
 @pytest.mark.anyio
@@ -86,5 +86,5 @@ async def test_an_instance_that_a_person_removes_between_two_starts_is_not_start
 
     supervisor = SimpleNamespace(slots=slots, start=start)
     daemon = SimpleNamespace(runtime=SimpleNamespace(supervisor=supervisor, admit=None, read_play=read))
-    await running._start_wanted(cast(Any, daemon), lambda name, text: None)
+    await serving._start_wanted(cast(Any, daemon), lambda name, text: None)
     assert begun == ["a", "c"]
