@@ -28,7 +28,7 @@ from playd.supervisor.keeper import Keeper
 from playd.supervisor.record_modes import RecordModes
 from playd.supervisor.records import RecordStore
 from playd.world.ports import Disk, World
-from playd.world.quarantine import set_aside
+from playd.world.quarantine import FOLDER, set_aside
 from playd.world.refused import cannot_open
 
 DIRECTORIES: Final = ("instances", "journal", "exchange", "guardian")
@@ -119,8 +119,7 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 halts = Halts(ledger, world.disk, world.clock, journal, state, extra, ballast.release)
                 if damage := damage or missing_tail(ledger, journal.begun_behind):
                     halts.raise_level(ALL, Level.HALT, "JOURNAL_BROKEN", damage)
-                if behind := ledger_behind(world, instances_dir(state), ledger):
-                    halts.raise_level(ALL, Level.HALT, "LEDGER_BEHIND", behind)
+                _halt_if_behind(world, instances_dir(state), ledger, halts, ballast)
                 await tell_migration(ledger, journal)
                 yield Records(ledger, journal, halts, ballast)
         except BaseException as error:
@@ -133,28 +132,44 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
         lock.release()
 
 
-def ledger_behind(world: World, directory: PurePath, ledger: Ledger) -> str:
+def _halt_if_behind(world: World, directory: PurePath, ledger: Ledger, halts: Halts, ballast: Ballast) -> None:
     """
-    In words that states of instances know events which the ledger does not; empty when it has them all. A state is written
-    behind the commit of what it knows, so the end of the ledger is lost: its log was removed, or damaged.
+    Halt everything where states of instances know events which the ledger does not. A state is written behind the commit of
+    what it knows, so the end of the ledger is lost: its log was removed, or damaged.
 
     Those states are set aside, and everything is decided again from what the venue still tells: the ledger gives the same
-    numbers to other events, which would be taken for known. Raises `StateError` when that is refused.
+    numbers to other events, which would be taken for known. They are the evidence, so the halt is on record before one of them
+    is moved; and the instance of one that cannot be moved is failed by its life. Raises `RecordError` for a full disk.
     """
+    records = RecordStore(ledger)
     row = ledger.row("SELECT coalesce(max(n), 0) AS newest FROM outbox")
-    newest, found = 0 if row is None else int(row["newest"]), []
-    for record in RecordStore(ledger).load():
+    newest, ahead, said = 0 if row is None else int(row["newest"]), list[tuple[str, Keeper]](), list[str]()
+    for record in records.load():
         if record.mode is Mode.SHADOW:  # it counts for itself
             continue
         keeper = Keeper(world.disk, directory, record.name)
-        try:
-            kept = keeper.load(world.clock.wall_ms())
-        except StateError:  # told by its life
+        kept = keeper.peek()
+        if kept is None or kept.payload.get("uid") != record.uid:  # told by its life
             continue
-        if kept is not None and kept.payload.get("uid") == record.uid and (known := int(kept.payload["event_n"])) > newest:
-            copies = ", ".join(keeper.set_all_aside(world.clock.wall_ms()))
-            found.append(f"{record.name} knows event {known} (set aside as {copies})")
-    return f"the ledger ends at event {newest}, and {'; '.join(found)}: what it committed last is lost" if found else ""
+        known = kept.payload.get("event_n")
+        if isinstance(known, int) and known > newest:
+            records.distrust_state(record.uid)
+            said.append(f"{record.name} knows event {known}")
+        if records.distrusts_state(record.uid):
+            ahead.append((record.uid, keeper))
+    if said:
+        text = f"the ledger ends at event {newest}, and {', '.join(said)}: what it committed last is lost"
+        halts.raise_level(ALL, Level.HALT, "LEDGER_BEHIND", f"{text}; such states go to {FOLDER}/")
+    for uid, keeper in ahead:
+        records.expect_no_state(uid)
+        try:
+            keeper.set_all_aside(world.clock.wall_ms(), ballast.release)
+        except StateError as error:
+            if isinstance(error.__cause__, OSError) and is_full(error.__cause__):
+                raise RecordError(f"{error}; see the runbook disk-full") from error
+            continue  # told by its life
+        records.trust_state(uid)
+    ledger.commit()
 
 
 def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordError) -> None:

@@ -206,6 +206,7 @@ class Commands:
             raise CommandRefused("SHADOW", f"the book of {name} is nowhere but in its state", f"playctl remove {name}")
         self._records.expect_no_state(slot.record.uid)
         copies = Keeper(self._world.disk, self._instances_dir, name).set_all_aside(self._world.clock.wall_ms())
+        self._records.trust_state(slot.record.uid)
         if slot.facts.failed is not None:
             self.supervisor.reset_failed(slot, f"state reset by {actor}", by=actor)
         return slot, copies

@@ -5,7 +5,7 @@ Unreadable is never taken for empty: when both generations are damaged, the inst
 in `quarantine/` before anything may take its place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, Final
@@ -57,11 +57,12 @@ class Keeper:
         self._dir = instances_dir / name
         self.path = self._dir / "state.json"
         self.previous_path = self._dir / "state.json.prev"
-        self._newest_is_damaged = False
+        self._newest_is_damaged = self._previous_stays = False
 
     def save(self, payload: Mapping[str, Json], written_ms: int) -> bool:
         """
-        Replace the state; the present one stays as `.prev`, unless it was found damaged: it must not displace a good one.
+        Replace the state; the present one stays as `.prev`, unless it was found damaged: it must not displace a good one. Nor
+        may it take the place of a damaged one that could not be set aside.
 
         False when the disk is full: the old state stands, and a state that lies behind the ledger is caught up from it.
         Raises `StateError` when something else stands in the place of a file, which is the business of one instance;
@@ -70,7 +71,7 @@ class Keeper:
         data = seal(payload, written_ms)
         try:
             self._disk.mkdir(self._dir)
-            self._disk.write_replace(self.path, data, keep_previous=not self._newest_is_damaged)
+            self._disk.write_replace(self.path, data, keep_previous=not (self._newest_is_damaged or self._previous_stays))
         except OSError as error:
             if is_full(error):
                 return False
@@ -113,6 +114,14 @@ class Keeper:
         found = ((self.path, newest), (self.previous_path, older))
         raise StateError("; ".join(self._set_aside(path, problem, wall_ms) for path, problem in found if problem is not None))
 
+    def peek(self) -> Kept | None:
+        """What `load` would give; nothing is moved and nothing raised, so that a life hears of whatever is wrong with it."""
+        newest = self._read(self.path)
+        if isinstance(newest, StateError) and newest.exit_code == NEWER_EXIT:
+            return None
+        found = newest if isinstance(newest, Kept) else self._read(self.previous_path)
+        return found if isinstance(found, Kept) else None
+
     def refuse(self, why: str, wall_ms: int) -> StateError:
         """What to raise about a state that is whole but not usable by its instance: set aside, and said so."""
         problem = StateError(f"{self.path}: {why}")
@@ -128,13 +137,25 @@ class Keeper:
             if self._disk.exists(path):
                 self._disk.remove(path)
 
-    def set_all_aside(self, wall_ms: int) -> list[str]:
-        """Copy everything to `quarantine/`, then remove it; where the copies are. Raises `StateError`, nothing removed then."""
+    def set_all_aside(self, wall_ms: int, make_room: Callable[[], bool] = lambda: False) -> list[str]:
+        """
+        Copy everything to `quarantine/`, then remove it; where the copies are. Raises `StateError`, nothing removed then.
+
+        `make_room` is asked once, for a disk without space.
+        """
         try:
-            copies = [set_aside(self._disk, self._dir.parent.parent, path, wall_ms) for path in self._all()]
-            self.forget()
+            try:
+                return self._all_set_aside(wall_ms)
+            except OSError as error:
+                if not (is_full(error) and make_room()):
+                    raise
+                return self._all_set_aside(wall_ms)
         except OSError as error:
             raise StateError(f"{self._dir}: cannot be set aside: {error}") from error
+
+    def _all_set_aside(self, wall_ms: int) -> list[str]:
+        copies = [set_aside(self._disk, self._dir.parent.parent, path, wall_ms) for path in self._all()]
+        self.forget()
         return [str(copy) for copy in copies if copy is not None]
 
     def _all(self) -> tuple[PurePath, ...]:
@@ -156,7 +177,8 @@ class Keeper:
         try:
             said = self._moved_aside(self.previous_path, older, wall_ms)
         except StateError as error:
-            said = str(error)  # nobody needs it
+            said = str(error)
+            self._previous_stays = True
         return f"{said}; the newest is whole"
 
     def _moved_aside(self, path: PurePath, problem: StateError, wall_ms: int) -> str:

@@ -41,6 +41,7 @@ from playd.supervisor.surroundings import Report, ShellAround
 from playd.supervisor.translate import Identity
 from playd.supervisor.turns import Pen, Turns
 from playd.world.ports import World
+from playd.world.quarantine import FOLDER
 
 _TRIES: Final = 5
 _AGAIN_AFTER_S: Final = 1.0
@@ -96,6 +97,7 @@ async def live(slot: Slot, parts: LifeParts, on_engine: Callable[[EngineInstance
     place = await parts.place_of(record, play)
     await turn()
     found = kept_of(keeper, record, parts.world.clock.wall_ms())
+    refuse_ahead(keeper, record, parts.records, found)
     lost = lost_of(keeper, record, parts.records) if found is None else ""
     kept = _of_this_version(slot, parts, keeper, found)
     # Only then: making the Program compiles what no child has compiled, and holds the loop for seconds.
@@ -237,6 +239,20 @@ def kept_of(keeper: Keeper, record: InstanceRecord, wall_ms: int) -> Kept | None
     if digest != record.play_digest:
         raise keeper.refuse(f"was written by another Play ({digest[:16]})", wall_ms)
     return kept
+
+
+def refuse_ahead(keeper: Keeper, record: InstanceRecord, records: RecordStore, found: Kept | None) -> None:
+    """
+    Raises `StateError` for a state that knows events which the ledger lost, and that the start could not set aside: what the
+    ledger books since has the numbers of those, and would be taken for known.
+    """
+    if found is None:
+        records.trust_state(record.uid)
+    elif records.distrusts_state(record.uid):
+        raise StateError(
+            f"{keeper.path}: knows events that the ledger lost, and could not be set aside in {FOLDER}/: see that it can"
+            f" be, then `playctl reset-state {record.name}`"
+        )
 
 
 def lost_of(keeper: Keeper, record: InstanceRecord, records: RecordStore) -> str:

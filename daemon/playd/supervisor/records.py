@@ -182,6 +182,20 @@ class RecordStore:
         if self.expects_no_state(uid):
             self._ledger.write("DELETE FROM meta WHERE key = ?", (_RESET + uid,))
 
+    def distrust_state(self, uid: str) -> None:
+        """The state of an instance knows events that the ledger lost: no life may go on from it, until it is set aside."""
+        self._ledger.set_meta(_AHEAD + uid, "1")
+        self._ledger.commit()
+
+    def distrusts_state(self, uid: str) -> bool:
+        """Whether a state that knows more than the ledger has not been set aside since."""
+        return self._ledger.meta(_AHEAD + uid) is not None
+
+    def trust_state(self, uid: str) -> None:
+        """That one is gone. Durable with the next commit, and so before another is written."""
+        if self.distrusts_state(uid):
+            self._ledger.write("DELETE FROM meta WHERE key = ?", (_AHEAD + uid,))
+
     def first_decision_ms(self, uid: str) -> int | None:
         """Close of the first bar that ever got a verdict, None before the first."""
         row = self._ledger.row("SELECT min(close_ms) AS first FROM bars WHERE instance = ?", (uid,))
@@ -191,6 +205,7 @@ class RecordStore:
         """Take a record off the list."""
         self.let_entries_go(record.uid)
         self.expect_a_state(record.uid)
+        self.trust_state(record.uid)
         self._write(replace(record, enabled=False, desired="stopped"), removed=1)
 
     def _write(self, record: InstanceRecord, *, removed: int) -> None:
@@ -206,6 +221,7 @@ class RecordStore:
 
 _COOL_DOWN: Final = "cooldown:"
 _RESET: Final = "reset:"
+_AHEAD: Final = "ahead:"
 _LIVE: Final = f"state IN {LIVE_STATES}"
 _LACKING: Final = "venue_cum_qty <> cum_qty AND CAST(venue_cum_qty AS REAL) > CAST(cum_qty AS REAL)"
 """The venue told of more than is booked. The first half is that of the index."""

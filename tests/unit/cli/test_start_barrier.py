@@ -9,19 +9,21 @@ from pathlib import Path, PurePath
 import orjson
 import pytest
 
-from playd.cli.start_barrier import make_directories, open_records
+from playd.cli.start_barrier import Records, make_directories, open_records
 from playd.core.errors import CredentialError, PlaydError, RecordError, StateError
 from playd.ops.ballast import NAME
 from playd.ops.state_files import look
 from playd.orders.fills import Fills
-from playd.orders.halts import ALL, Level
+from playd.orders.halts import ALL, Halts, Level
 from playd.orders.migration import MIGRATED
-from playd.settings import load
+from playd.orders.verdicts import Verdicts
+from playd.settings import Loaded, load
 from playd.supervisor.keeper import Keeper
+from playd.supervisor.life import lost_of, refuse_ahead
 from playd.supervisor.records import RecordStore
 from playd.world.ports import World
 from playd.world.real import RealDisk
-from playd.world.virtual import virtual_world
+from playd.world.virtual import VirtualWorld, virtual_world
 from tests.unit.supervisor.test_admission import RECORD
 
 STATE, CONFIG = PurePath("/state"), PurePath("/config")
@@ -73,6 +75,116 @@ async def test_a_state_that_knows_more_than_the_ledger_is_set_aside_and_halts_ev
             assert [halt.level for halt in found] == [Level.HALT] * is_behind
             assert (keeper.load(1) is None) == is_behind
     assert world.disk.exists(STATE / "quarantine") == is_behind
+
+
+async def _ahead(world: VirtualWorld) -> tuple[Loaded, Keeper]:
+    """An instance whose state knows events of which its ledger holds none."""
+    make_directories(world, loaded := load(world))
+    async with open_records(world, loaded) as records:
+        RecordStore(records.ledger).put(RECORD)
+    keeper = Keeper(world.disk, STATE / "instances", RECORD.name)
+    keeper.save({"uid": RECORD.uid, "event_n": 9}, 1)
+    return loaded, keeper
+
+
+def _halted(records: Records) -> list[str]:
+    return [halt.code for halt in records.halts.in_force(ALL) if halt.code == "LEDGER_BEHIND"]
+
+
+@pytest.mark.anyio
+async def test_a_death_before_the_halt_is_on_record_leaves_the_state_that_shows_the_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = virtual_world()
+    loaded, keeper = await _ahead(world)
+
+    def dies(*_: object, **__: object) -> None:
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Halts, "raise_level", dies)
+        with pytest.raises(BaseExceptionGroup):
+            async with open_records(world, loaded):
+                pass
+    async with open_records(world, loaded) as records:
+        assert _halted(records) == ["LEDGER_BEHIND"]
+        assert keeper.peek() is None
+
+
+@pytest.mark.anyio
+async def test_a_state_ahead_of_the_ledger_that_cannot_be_set_aside_halts_all_the_same_and_fails_its_life() -> None:
+    world = virtual_world()
+    loaded, keeper = await _ahead(world)
+    world.disk.write_replace(STATE / "quarantine", b"in the way", keep_previous=False)
+    for _ in range(2):
+        async with open_records(world, loaded) as records:
+            assert _halted(records) == ["LEDGER_BEHIND"]
+            store, found = RecordStore(records.ledger), keeper.peek()
+            assert found is not None
+            with pytest.raises(StateError, match="playctl reset-state alpha"):
+                refuse_ahead(keeper, RECORD, store, found)
+            event = {"link": "pde", "exec_id": "", "action": "enter", "reason": "x", "order_done": True}
+            for _ in range(5):  # so that the ledger has as many by the second start, of which the state knows none
+                Fills(records.ledger, world.clock, RECORD.account).post("ended", RECORD.uid, **event)  # type: ignore[arg-type]
+    world.disk.remove(STATE / "quarantine")
+    async with open_records(world, loaded) as records:
+        refuse_ahead(keeper, RECORD, RecordStore(records.ledger), keeper.peek())
+        assert keeper.peek() is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("has_ballast", [True, False])
+async def test_a_full_disk_is_asked_for_room_before_a_state_ahead_of_the_ledger_is_given_up(has_ballast: bool) -> None:
+    world = virtual_world()
+    loaded, keeper = await _ahead(world)
+    if has_ballast:
+        world.disk.allocate(STATE / NAME, 1 << 20)
+    world.disk.fail("replace", "*/quarantine/*", code=errno.ENOSPC, times=1)
+    started = open_records(world, loaded)
+    if has_ballast:
+        async with started as records:
+            assert _halted(records) == ["LEDGER_BEHIND"]
+            assert keeper.peek() is None
+    else:
+        with pytest.RaisesGroup(pytest.RaisesExc(RecordError, match="disk-full")):
+            async with started:
+                pass
+        async with open_records(world, loaded) as records:
+            assert "LEDGER_BEHIND" in _halted(records)
+            assert keeper.peek() is None
+
+
+@pytest.mark.anyio
+async def test_a_whole_state_without_the_number_of_its_newest_event_is_left_to_its_life() -> None:
+    world = virtual_world()
+    loaded, keeper = await _ahead(world)
+    keeper.save({"uid": RECORD.uid}, 2)
+    async with open_records(world, loaded) as records:
+        assert _halted(records) == []
+    assert keeper.peek() is not None
+
+
+@pytest.mark.anyio
+async def test_what_is_wrong_with_a_state_is_left_for_its_life_to_tell() -> None:
+    world = virtual_world()
+    loaded, keeper = await _ahead(world)
+    keeper.save({"uid": RECORD.uid, "event_n": 0}, 2)
+    world.disk.write_replace(keeper.previous_path, b"half", keep_previous=False)
+    async with open_records(world, loaded):
+        assert not world.disk.exists(STATE / "quarantine")
+    told = keeper.load(3)
+    assert told is not None
+    assert "state.json.prev" in told.damage
+
+
+@pytest.mark.anyio
+async def test_a_state_that_playd_itself_set_aside_is_no_lost_one() -> None:
+    world = virtual_world()
+    loaded, keeper = await _ahead(world)
+    async with open_records(world, loaded) as records:
+        Verdicts(records.ledger, world.clock).record(RECORD.uid, 60_000, 120_000, "HOLD", "")
+        assert keeper.peek() is None
+        assert lost_of(keeper, RECORD, RecordStore(records.ledger)) == ""
 
 
 @pytest.mark.anyio

@@ -188,6 +188,34 @@ def test_what_nobody_can_copy_is_moved_where_the_other_generation_is_whole(name:
     assert keeper.save({"n": 3}, 3000)
 
 
+def test_a_damaged_generation_before_that_nobody_can_set_aside_stays_where_it_is() -> None:
+    world = virtual_world()
+    cut_in_half(world, kept(world).previous_path)
+    keeper = Keeper(world.disk, DIR, "alpha")
+    damaged = world.disk.read_bytes(keeper.previous_path)
+    world.disk.fail("replace", "*/quarantine/*")
+    world.disk.fail("rename", "*")
+    loaded = keeper.load(NOW_MS)
+    assert loaded is not None
+    assert "cannot be set aside" in loaded.damage
+    for number in (3, 4):
+        assert keeper.save({"n": number}, 3000)
+    assert world.disk.read_bytes(keeper.previous_path) == damaged
+    assert unseal(world.disk.read_bytes(keeper.path), "").payload == {"n": 4}
+
+
+def test_a_look_at_a_state_gives_what_a_life_would_load_and_moves_nothing() -> None:
+    world = virtual_world()
+    keeper = kept(world)
+    cut_in_half(world, keeper.path)
+    found = keeper.peek()
+    assert found is not None
+    assert found.payload == {"n": 1}
+    cut_in_half(world, keeper.previous_path)
+    assert keeper.peek() is None
+    assert not world.disk.exists(DIR.parent / "quarantine")
+
+
 def test_two_damaged_generations_stay_and_are_set_aside_both() -> None:
     world = virtual_world()
     keeper = kept(world)
