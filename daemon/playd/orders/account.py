@@ -174,7 +174,7 @@ class Account:
         self.acceptance = Acceptance(self.desk, self.reconciler, self.breakers)
         self.closing = Closing(self.desk, self.exits)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
-        self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals)
+        self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals, self.resolver)
         self._timers = Timers(
             *(self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers, self.books, self.blind)
         )

@@ -31,6 +31,7 @@ from playd.orders.incidents import Incidents
 from playd.orders.judged import Judged
 from playd.orders.ledger import Ledger
 from playd.orders.on_record import LIMITS, OnRecord
+from playd.orders.on_the_way import OnTheWay
 from playd.orders.order_book import OrderBook
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.rows import OrderRow
@@ -132,6 +133,7 @@ class Desk:
     """Number of stop moves per symbol that were decided and have no answer yet: an old stop is then no wrong one."""
     naked_seconds: dict[str, float] = field(default_factory=dict)
     """`naked_seconds_total` per symbol."""
+    on_the_way: OnTheWay = field(init=False)
     on_record: OnRecord = field(init=False)
     judged: Judged = field(init=False)
     chronicle: Chronicle = field(init=False)
@@ -142,6 +144,7 @@ class Desk:
     """By instance: the account's settings of which they were made, and the instance's."""
 
     def __post_init__(self) -> None:
+        self.on_the_way = OnTheWay(self.clock)
         self.on_record = OnRecord(self.ledger)
         self.judged = Judged(self.ledger, self.on_record)
         self.account_rows = AccountRows(self.ledger, self.clock, self.alias)

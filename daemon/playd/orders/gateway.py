@@ -270,6 +270,7 @@ class Gateway:
         if not row.reduce_only:
             # An entry whose answer and whose fill get lost holds a position before anybody knows of it.
             self.entry_sent(row.symbol, row.link_id)
+        self._desk.on_the_way.sent(row.link_id)
         try:
             reply = await self._desk.port.place(row.request())
         except BaseException:

@@ -26,6 +26,7 @@ from playd.orders.panic_readings import LAST_READING_S, PanicReadings
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S, PanicPosition, PanicReport, PanicScope
 from playd.orders.panic_results import report_of
 from playd.orders.panic_run import PanicRun
+from playd.orders.resolver import Resolver
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
 from playd.venues.port import Priority, Reply
@@ -46,10 +47,10 @@ _SAY_AGAIN_S: Final = 60.0
 class Panic:
     """Executes panics of one account. Repeating one is harmless."""
 
-    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp, withdrawals: Withdrawals) -> None:
+    def __init__(self, desk: Desk, exits: Exits, catch_up: CatchUp, withdrawals: Withdrawals, resolver: Resolver) -> None:
         self._desk = desk
         self._withdrawals = withdrawals
-        self._readings = PanicReadings(desk, catch_up, withdrawals)
+        self._readings = PanicReadings(desk, catch_up, withdrawals, resolver)
         self._closes = PanicCloses(desk, exits)
         self._levels = PanicLevels(desk)
         self._driven: dict[str, PanicRun] = {}

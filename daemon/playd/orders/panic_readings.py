@@ -15,6 +15,7 @@ from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.panic_report import PanicScope
 from playd.orders.panic_run import PanicRun, Place, place_of
+from playd.orders.resolver import Resolver
 from playd.orders.room import is_shared
 from playd.orders.rows import OrderRow
 from playd.orders.withdrawals import Withdrawals
@@ -25,9 +26,7 @@ LAST_READING_S: Final = 5.0
 
 _TRIES_BEHIND: Final = 2
 """So often executions are asked for before positions are closed by what the books say of them."""
-_ON_ITS_WAY_MS: Final = 10_000
-"""So long after its signing a request may take effect: the venue's window for it, and as much again for clocks."""
-_BOOKED_WITHIN_MS: Final = 60_000
+_BOOKED_WITHIN_S: Final = 60.0
 """So long executions may take that an order was reported with; what is missing longer, the resolver looks for."""
 _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL, OrderState.ORPHAN})
 
@@ -35,10 +34,11 @@ _AT_VENUE: Final = frozenset({OrderState.SENT, OrderState.ACKED, OrderState.OPEN
 class PanicReadings:
     """Readings for the panics of one account. Books what it reads; sends nothing."""
 
-    def __init__(self, desk: Desk, catch_up: CatchUp, withdrawals: Withdrawals) -> None:
+    def __init__(self, desk: Desk, catch_up: CatchUp, withdrawals: Withdrawals, resolver: Resolver) -> None:
         self._desk = desk
         self._catch_up = catch_up
         self._withdrawals = withdrawals
+        self._resolver = resolver
 
     async def orders_unread(self) -> str:
         """
@@ -91,16 +91,18 @@ class PanicReadings:
         """
         Entries that the venue has or is being sent, or one in doubt that may be on its way still: no cancel meets that. Also
         one of the instance that was executed and is not booked: its share is larger than the books say.
+
+        A clock that is set makes neither of them old, and a new life begins their time anew.
         """
-        now_ms = self._desk.clock.wall_ms()
+        arrives, now_s = self._desk.on_the_way.may_arrive, self._desk.clock.mono_s()
         works = [
             row
             for row in self._entries(scope)
-            if row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and (row.signed_ms or 0) > now_ms - _ON_ITS_WAY_MS)
+            if row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and arrives(row.link_id))
         ]
         lacking = self._desk.book.lacking_fills() if scope.instance_uid else []
         lacking = [row for row in lacking if row.owner == scope.instance_uid and not row.reduce_only]
-        return works + [row for row in lacking if row.last_event_ms > now_ms - _BOOKED_WITHIN_MS]
+        return works + [row for row in lacking if self._resolver.quiet_s(row, now_s) < _BOOKED_WITHIN_S]
 
     def not_asked(self, run: PanicRun) -> list[OrderRow]:
         """Entries of the scope whose cancel was not sent yet; it is sent by who asks for them."""

@@ -265,7 +265,7 @@ class Resolver:
             if not (missed or row.state in (OrderState.ACKED, OrderState.UNKNOWN) or lacks):
                 continue
             waited.add(row.link_id)
-            age_s = self._age_s(row, now_s)
+            age_s = self.quiet_s(row, now_s)
             if row.state is OrderState.ACKED and age_s >= desk.settings.acked_quiet_s:
                 row = desk.booking.apply(row, OrderEvent.QUIET, "resolver")
             if missed or row.state is OrderState.UNKNOWN or (lacks and age_s >= _FILLS_WAIT_S):
@@ -274,8 +274,8 @@ class Resolver:
         self._missed &= waited
         return found
 
-    def _age_s(self, row: OrderRow, now_s: float) -> float:
-        """How long nothing has been heard of an order, as far as this process knows."""
+    def quiet_s(self, row: OrderRow, now_s: float) -> float:
+        """How long nothing has been heard of an order that is waited for, as far as this process knows."""
         told_ms, since_s = self._news.get(row.link_id, (None, now_s))
         if told_ms != row.last_event_ms:
             since_s = now_s
