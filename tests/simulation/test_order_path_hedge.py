@@ -251,6 +251,8 @@ def test_a_side_that_a_hand_opens_counts_from_its_execution_on() -> None:
 
         assert verdict.refusal is not None
         assert (verdict.code, verdict.refusal.value) == ("EXPOSURE", "45.0")  # 2000, 2000 and 500
+        listed = [(each.side, each.qty) for each in life.account.strangers.listed()]
+        assert listed == [(Side.BUY, Decimal("0.040")), (Side.SELL, Decimal("0.015"))]  # as it was shown
 
     told(story, RiskLimits(gross_pct=Decimal(44)))
 

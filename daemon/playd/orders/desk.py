@@ -112,7 +112,7 @@ class Desk:
     """Of symbols in use while they are flat, as the venue has it; one that is not here is not known."""
     tiers: dict[str, tuple[RiskTier, ...]] = field(default_factory=dict)
     """Risk tiers of symbols in use, as they were last read; one that is not here was not read yet."""
-    shown: Shown = field(default_factory=Shown)
+    shown: Shown = field(init=False)
     """Positions of everybody as the venue last showed them, of symbols that nobody here trades too."""
     rules_mono_s: dict[str, float] = field(default_factory=dict)
     """When the rules of each symbol were last read."""
@@ -144,6 +144,7 @@ class Desk:
     """By instance: the account's settings of which they were made, and the instance's."""
 
     def __post_init__(self) -> None:
+        self.shown = Shown(self.fills.last_seq)
         self.on_the_way = OnTheWay(self.clock)
         self.on_record = OnRecord(self.ledger)
         self.judged = Judged(self.ledger, self.on_record)

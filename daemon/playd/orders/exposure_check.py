@@ -34,7 +34,7 @@ class ExposureCheck:
         try:
             positions = await desk.port.positions(priority=Priority.RECONCILE)
             moved = marks.moved()
-            desk.shown.take_all(positions, moved)
+            desk.shown.take_all(positions, moved, asked_s)
             orders = await desk.port.open_orders(priority=Priority.RECONCILE)
         except (VenueError, LinkError):
             self._blind.failed(asked_s)

@@ -79,7 +79,7 @@ class PrivateEvents:
         elif isinstance(event, OrderUpdate):
             self._desk.booking.order_seen(event.order, "stream")
         elif isinstance(event, PositionUpdate):
-            self._desk.shown.take(event.position)
+            self._desk.shown.take(event.position, self._desk.clock.mono_s())
             self._protection.position_seen(event.position)
         elif isinstance(event, WalletUpdate):
             self._reconciler.note_wallet(event.wallet)

@@ -194,7 +194,7 @@ class Reconciler:
         """
         desk, all_booked = self._desk, 0
         for _ in range(5):
-            marks = Marks(desk)
+            marks, asked_s = Marks(desk), desk.clock.mono_s()
             first_contact = self._catch_up.watermark_ms is None
             orders, positions, wallet, booked = await self._read(pages)
             all_booked += booked
@@ -207,7 +207,7 @@ class Reconciler:
             moved = marks.moved()
             if not moved:
                 break
-        desk.shown.take_all(positions, moved)
+        desk.shown.take_all(positions, moved, asked_s)
         positions = with_flat(positions, desk.instruments)
         for position in positions:
             if position.symbol not in moved:

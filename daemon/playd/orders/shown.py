@@ -5,6 +5,7 @@ The books have one position per symbol. What a hand holds there on both sides at
 the venue, which asks for margin on both. Nothing of ours is ever open in hedge mode.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
@@ -12,19 +13,30 @@ from typing import Final
 from playd.core.orders import VenuePosition
 from playd.orders.exposure import LONG, SHORT
 
+LIST_LAG_S: Final = 2.0
+"""So far a list may lag behind the stream. Where it lacks what was streamed so shortly before it was asked for, it says nothing."""
+
 _ZERO: Final = Decimal(0)
 
 
 class Shown:
-    """Of one account. What the private stream and complete lists show comes here; the venue is not asked for it."""
+    """
+    Of one account. What the private stream and complete lists show comes here; the venue is not asked for it. `booked_seq` is
+    the venue's newest sequence number that is booked, by symbol.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, booked_seq: Mapping[str, int]) -> None:
+        self._booked_seq = booked_seq
         self._seen: dict[str, dict[int, VenuePosition]] = {}
+        self._streamed_s: dict[tuple[str, int], float] = {}
         self.version: dict[str, int] = {}
         """How often a side of each symbol in hedge mode changed its size: a list that was read meanwhile says nothing of it."""
 
-    def take(self, position: VenuePosition) -> None:
-        """One reading. What is older than the newest of its side says nothing; a mode is changed while the symbol is flat."""
+    def take(self, position: VenuePosition, streamed_s: float = -math.inf) -> None:
+        """
+        One reading, and when the stream brought it, in monotonic seconds. What is older than the newest of its side says
+        nothing; a mode is changed while the symbol is flat.
+        """
         symbol, idx = position.symbol, position.position_idx
         sides = self._seen.setdefault(symbol, {})
         before = sides.get(idx)
@@ -33,12 +45,17 @@ class Shown:
         if idx and position.signed_qty != (_ZERO if before is None else before.signed_qty):
             self.version[symbol] = self.version.get(symbol, 0) + 1
         sides[idx] = position
+        self._streamed_s[symbol, idx] = streamed_s
         if position.signed_qty:
             self._seen[symbol] = {each: seen for each, seen in sides.items() if bool(each) is bool(idx)}
 
-    def take_all(self, positions: Sequence[VenuePosition], moved: Collection[str]) -> None:
-        """A complete list of open positions, but for symbols that `moved` while it was read: what it lacks is flat."""
+    def take_all(self, positions: Sequence[VenuePosition], moved: Collection[str], asked_s: float) -> None:
+        """
+        A complete list of open positions, asked for at `asked_s` in monotonic seconds, but for symbols that `moved` while it
+        was read: what it lacks is flat, unless the stream showed it a moment before.
+        """
         there = {(each.symbol, each.position_idx) for each in positions}
+        there |= {place for place, streamed_s in self._streamed_s.items() if streamed_s > asked_s - LIST_LAG_S}
         for symbol, sides in self._seen.items():
             if symbol not in moved:
                 self._seen[symbol] = {idx: seen for idx, seen in sides.items() if (symbol, idx) in there}
@@ -61,13 +78,14 @@ class Shown:
     def sides(self, symbol: str, booked: Decimal) -> dict[int, Decimal]:
         """
         What others hold of a symbol, signed, by position index; `booked` is what the books have left of it. What is booked and
-        in no reading yet counts on the side that it makes larger.
+        in no reading yet counts on the side that it makes larger; a reading that is as new as the books needs nothing of them.
         """
         seen = self._seen.get(symbol, {})
         if not any(seen):
             return {0: booked} if booked else {}
         long, short = (seen[idx].signed_qty if idx in seen else _ZERO for idx in (LONG, SHORT))
-        late = booked - long - short
+        is_late = max(each.seq for each in seen.values()) < self._booked_seq.get(symbol, 0)
+        late = booked - long - short if is_late else _ZERO
         held = {LONG: long + max(_ZERO, late), SHORT: short + min(_ZERO, late)}
         return {idx: signed for idx, signed in held.items() if signed}
 

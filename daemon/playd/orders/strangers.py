@@ -47,7 +47,8 @@ class Stranger:
     """
     A position or order that nobody here decided. `id` is what `close` takes: `ACCOUNT/SYMBOL`, or an order's id in the ledger.
 
-    `qty` is in base coin and positive, `price` in USDT (None for an order at the market), `since_ms` time of the venue.
+    `qty` is in base coin and positive, `price` in USDT (None for an order at the market), `since_ms` time of the
+    venue; of a side in hedge mode that of its last change.
     """
 
     id: str
@@ -91,8 +92,10 @@ class Strangers:
         for symbol, idx, signed in desk.shown.held({symbol: held.signed_qty for symbol, held in theirs.items()}):
             booked, seen = theirs.get(symbol, VirtualPosition()), desk.shown.side(symbol, idx)
             price, since_ms = booked.avg_price, booked.opened_ms
-            if idx and seen is not None:
-                price, since_ms = seen.entry_price, seen.updated_ms
+            if idx:
+                if seen is None or not seen.signed_qty:
+                    continue  # an execution that no reading shows yet: it may have closed a part of the other side
+                signed, price, since_ms = seen.signed_qty, seen.entry_price, seen.updated_ms
             side = Side.BUY if signed > 0 else Side.SELL
             positions.append(Stranger(f"{desk.alias}/{symbol}", "position", symbol, side, abs(signed), price, since_ms))
         orders = [
