@@ -186,6 +186,7 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             warm.place.quote_max_age_s,
             PlayStop(warm.place.halts, record.uid, engine),
             partial(parts.on_computed, slot),
+            partial(parts.records.expect_a_state, record.uid),
         )
         anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(
@@ -267,7 +268,21 @@ def lost_of(keeper: Keeper, record: InstanceRecord, records: RecordStore) -> str
     text = f"{keeper.path}: found neither it nor {keeper.previous_path.name}, though the ledger knows what {record.name} did"
     if record.mode is Mode.SHADOW:
         raise StateError(f"{text}; its book stood nowhere else: put the file back, or remove {record.name} and add it again")
-    return f"{text}; everything since its first bar is decided again"
+    return f"{text}; {decided_again(record, records)}"
+
+
+def decided_again(record: InstanceRecord, records: RecordStore) -> str:
+    """In words what is decided again without a state, and what is not: an older program archived first verdicts too."""
+    first_ms, entered_ms = records.first_decision_ms(record.uid), records.first_entry_ms(record.uid)
+    said = "everything since its first bar is decided again"
+    if first_ms is not None and entered_ms is not None and entered_ms < first_ms:
+        said = (
+            f"everything since {_utc(first_ms)} is decided again, where its verdicts in the ledger begin; what it decided"
+            f" before, from {_utc(entered_ms)} on, is not, and its numbers may differ"
+        )
+    if record.mode is Mode.SHADOW:
+        said = f"{said}, its book by the candles alone: what a person took back there is not taken back again"
+    return said
 
 
 def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | None) -> Kept | None:
@@ -279,7 +294,7 @@ def _of_this_version(slot: Slot, parts: LifeParts, keeper: Keeper, kept: Kept | 
         return kept
     whose = "a newer" if version > SNAPSHOT_VERSION else "an older"
     why = keeper.retire(f"{keeper.path}: written by {whose} program", parts.world.clock.wall_ms())
-    parts.report("instance.state_anew", slot, {"msg": f"{why}; everything since its first bar is decided again"})
+    parts.report("instance.state_anew", slot, {"msg": f"{why}; {decided_again(slot.record, parts.records)}"})
     return None
 
 

@@ -201,6 +201,14 @@ class RecordStore:
         row = self._ledger.row("SELECT min(close_ms) AS first FROM bars WHERE instance = ?", (uid,))
         return None if row is None or row["first"] is None else int(row["first"])
 
+    def first_entry_ms(self, uid: str) -> int | None:
+        """Close of the first bar behind which an instance asked for an entry, None before the first."""
+        row = self._ledger.row(
+            "SELECT min(bar_close_ms) AS first FROM intents WHERE id >= ? AND id < ? AND action = 'enter' AND bar_close_ms > 0",
+            (f"{uid}/", f"{uid}0"),  # a 0 follows the stroke that is in every id
+        )
+        return None if row is None or row["first"] is None else int(row["first"])
+
     def remove(self, record: InstanceRecord) -> None:
         """Take a record off the list."""
         self.let_entries_go(record.uid)

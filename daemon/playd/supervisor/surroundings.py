@@ -60,9 +60,11 @@ class ShellAround:
         quote_max_age_s: Callable[[], float | None] = lambda: None,
         play_stop: PlayStop | None = None,
         on_computed: Callable[[float], None] = lambda _took_s: None,
+        on_first_kept: Callable[[], None] = lambda: None,
     ) -> None:
         """
-        `play_stop` hears of every bar and event, None where nothing may halt the instance; `on_computed` how long a bar took.
+        `play_stop` hears of every bar and event, None where nothing may halt the instance; `on_computed` how long a bar took;
+        `on_first_kept` that this life has kept a state of its own.
 
         `quote_max_age_s` says how old a quote may be that an entry is priced by, None where none is.
 
@@ -83,6 +85,8 @@ class ShellAround:
         self._quote_max_age_s = quote_max_age_s
         self._play_stop = play_stop
         self._on_computed = on_computed
+        self._on_first_kept = on_first_kept
+        self._has_kept = False
         self._taken_s = 0.0
         self._saved_s = -SAVE_EVERY_S
         self._waiting: Callable[[], dict[str, Json]] | None = None
@@ -244,4 +248,7 @@ class ShellAround:
         self._saved_s = self._clock.mono_s()
         if self._keeper.save(self._waiting(), self._clock.wall_ms()):
             self._waiting = None
+            if not self._has_kept:
+                self._has_kept = True
+                self._on_first_kept()
         return True

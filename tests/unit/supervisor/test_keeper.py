@@ -13,7 +13,7 @@ from playd.orders.fills import Fills
 from playd.orders.ledger import Ledger
 from playd.orders.verdicts import Verdicts
 from playd.supervisor.keeper import Keeper, seal, unseal
-from playd.supervisor.life import kept_of, lost_of
+from playd.supervisor.life import decided_again, kept_of, lost_of
 from playd.supervisor.records import RecordStore
 from playd.world.real import real_world
 from playd.world.virtual import VirtualWorld, virtual_world
@@ -270,6 +270,38 @@ def test_a_state_that_is_gone_is_told_where_the_ledger_knows_the_instance_and_no
     assert lost_of(keeper, record, records) == "", "a person had it set aside"
     records.expect_a_state(record.uid)
     assert not records.expects_no_state(record.uid)
+    ledger.close()
+
+
+@pytest.mark.parametrize("mode", [Mode.PAPER, Mode.SHADOW])
+@pytest.mark.parametrize("entered_ms", [120_000, 60_000])
+def test_what_is_decided_again_is_said_as_far_as_the_ledger_goes_back_and_what_no_ledger_knows_too(
+    mode: Mode, entered_ms: int
+) -> None:
+    world, record = virtual_world(), replace(RECORD, mode=mode)
+    world.disk.mkdir(DIR.parent)
+    ledger = Ledger.open(world.disk, world.clock, DIR.parent / "ledger.sqlite")
+    Verdicts(ledger, world.clock).record(record.uid, 60_000, 120_000, "HOLD", "")
+    names = "instance account cause bar_close_ms action leg class symbol side qty price_ref reason play_digest inputs_digest"
+    names = f"id {names} parameters_digest gates created_ms expires_ms"
+    cause = f"60000:{entered_ms}"
+    values: tuple[str | int, ...] = (
+        f"{record.uid}/{cause}/enter/0",
+        record.uid,
+        record.account,
+        cause,
+        entered_ms,
+        "enter",
+        0,
+        *[""] * 10,
+        1,
+        1,
+    )
+    ledger.write(f"INSERT INTO intents ({', '.join(names.split())}) VALUES ({', '.join('?' * len(values))})", values)
+    said = decided_again(record, RecordStore(ledger))
+    assert ("everything since its first bar" in said) is (entered_ms == 120_000)
+    assert ("what it decided before, from 1970-01-01 00:01 UTC on, is not" in said) is (entered_ms == 60_000)
+    assert ("what a person took back there is not taken back again" in said) is (mode is Mode.SHADOW)
     ledger.close()
 
 

@@ -79,6 +79,25 @@ def test_on_a_market_without_a_pause_a_state_is_kept_at_the_end_of_a_bar() -> No
     in_virtual_time(body)
 
 
+def test_the_first_state_of_a_life_is_told_once_it_is_kept_and_no_other() -> None:
+    class Full(Shelf):
+        """Without room for the first state."""
+
+        def save(self, payload: dict[str, Json], written_ms: int) -> bool:
+            super().save(payload, written_ms)
+            return len(self.kept) > 1
+
+    async def body() -> None:
+        shelf, told, nobody = Full(), list[int](), cast("Any", None)
+        given = nobody, LoopClock(), nobody, cast("Keeper", shelf), nobody, nobody, nobody, lambda: None, 0.05
+        shell = ShellAround(*given, nobody, Pen(LoopClock()), on_first_kept=lambda: told.append(len(shelf.kept)))
+        for bar in (1, 2, 3):
+            shell.save(lambda bar=bar: {"bar": bar}, now=True)  # type: ignore[misc]
+        assert told == [2]
+
+    in_virtual_time(body)
+
+
 def test_a_bar_that_holds_the_others_for_too_long_is_told() -> None:
     clock, told = ManualClock(), []
     slot, nobody = SimpleNamespace(last_bar_mono_s=0.0), cast("Any", None)
