@@ -16,10 +16,11 @@ import anyio
 from playd.core.canonical import Json
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import link_id
-from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side, VenuePosition
+from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
+from playd.orders.exit_attempts import insert_attempt, is_alarming, is_kept, is_over, rung_of
 from playd.orders.gateway import Gateway, Instance, Verdict, turn_of
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
@@ -28,7 +29,7 @@ from playd.orders.room import foreign_left, held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
 from playd.orders.share_claims import WAIT_S
 from playd.orders.share_turns import ShareTurns
-from playd.orders.submit_table import Reaction, react
+from playd.orders.submit_table import Reaction
 from playd.venues.port import CREATE, Priority
 
 _REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
@@ -39,8 +40,6 @@ _QUIET_MAX_S: Final = 30.0
 
 _LOOK_EVERY_S: Final = 0.5
 """Longest time between two looks at an exit that somebody waits for."""
-
-_ALARM_ATTEMPT: Final = 5
 
 BY_HAND: Final = "closed by hand"
 """Reason of a close that a person asked for."""
@@ -166,7 +165,7 @@ class Exits:
         bounds = desk.bounds(intent.instance_uid)
         with desk.ledger.atomic():
             desk.book.insert_intent(intent, bounds)
-            row = self._insert_attempt(intent, identity, 0, qty, position_idx=position_idx)
+            row = insert_attempt(desk, intent, identity, 0, qty, position_idx=position_idx)
             if intent.bar_close_ms:
                 desk.verdicts.record(
                     instance.uid, instance.clock_ms, intent.bar_close_ms, "EXITED", intent.reason, intents=identity
@@ -203,7 +202,7 @@ class Exits:
     def _let_go(self, owner: str, identity: str) -> None:
         """The guardian may close the share, unless an order of ours is under way or in doubt."""
         attempts = self._desk.book.of_intent(identity)
-        if not attempts or _is_over(attempts[-1]):
+        if not attempts or is_over(attempts[-1]):
             self._turns.done(owner, identity)
 
     async def _drive(self, identity: str) -> None:
@@ -223,7 +222,7 @@ class Exits:
                 self._no_alarm(intent, attempts)
                 return
             last = attempts[-1]
-            if not _is_over(last):
+            if not is_over(last):
                 self._turns.hold(intent.instance, intent.symbol, identity)
                 pause_s = await self._await_end(last, pause_s)
                 continue
@@ -250,7 +249,7 @@ class Exits:
                 desk.book.close_intent(intent.id, "withdrawn" if frozen else "recovered" if sent else "flat")
                 desk.publish()
                 return
-            row = self._insert_attempt(again, intent.id, 0, qty)
+            row = insert_attempt(desk, again, intent.id, 0, qty)
             desk.ledger.commit()
             await self._send(row)
         finally:
@@ -258,7 +257,7 @@ class Exits:
 
     def _no_alarm(self, intent: IntentRow | None, attempts: list[OrderRow]) -> None:
         """Close the incident of an exit that took many attempts, once it is over."""
-        if intent is not None and _is_alarming(attempts):
+        if intent is not None and is_alarming(attempts):
             scope = symbol_scope(self._desk.alias, intent.symbol)
             self._desk.incidents.resolve("EXIT_UNFINISHED", scope, f"exit {intent.id} is over")
 
@@ -338,12 +337,12 @@ class Exits:
         if plan.owner == FOREIGN and await self._is_gone(last):
             self._close(plan, last, intent.qty)
             return
-        rung, rungs = _rung(attempts), len(desk.settings.exit_tolerance_pct) + 1
-        if _kept(last):
+        rung, rungs = rung_of(attempts), len(desk.settings.exit_tolerance_pct) + 1
+        if is_kept(last):
             await self._until_it_may_be_taken(attempts)
         elif last.state is not OrderState.FILLED and rung >= (1 if desk.settings.plain_market else rungs):
             await anyio.sleep(desk.settings.exit_repeat_s)
-        if _is_alarming(attempts):
+        if is_alarming(attempts):
             note = f"exit {intent.id} is not done after {last.attempt + 1} attempts"
             desk.incidents.open("EXIT_UNFINISHED", "critical", symbol_scope(desk.alias, intent.symbol), note)
         await self._until_it_may_leave(intent.instance, intent.symbol, last.action, intent.id, WAIT_S)
@@ -355,7 +354,7 @@ class Exits:
         attempt = last.attempt + 1
         while desk.book.find(link_id(again.instance_uid, again.cause, again.action, again.leg, attempt)) is not None:
             attempt += 1  # a restored ledger found its order again, and not what it was decided for
-        row = self._insert_attempt(again, intent.id, attempt, plan.remaining, rung=rung, position_idx=last.position_idx)
+        row = insert_attempt(desk, again, intent.id, attempt, plan.remaining, rung=rung, position_idx=last.position_idx)
         desk.ledger.commit()
         await self._send(row)
 
@@ -372,7 +371,7 @@ class Exits:
         await anyio.sleep(desk.settings.exit_repeat_s)
         tail = attempts[-_KEY_TRIES:]
         others = any(row.code is not None and classify(row.code) is not ReplyClass.AUTH for row in tail)
-        if len(tail) < _KEY_TRIES or others or not all(_kept(row) for row in tail):
+        if len(tail) < _KEY_TRIES or others or not all(is_kept(row) for row in tail):
             return
         for _ in range(round((_KEY_REPEAT_S - desk.settings.exit_repeat_s) / _LOOK_EVERY_S)):
             if not desk.condition.refused:
@@ -396,27 +395,6 @@ class Exits:
             return False
         held = sum((each.signed_qty for each in found if _is_side_of(each, row)), Decimal(0))
         return held <= 0 if row.side is Side.SELL else held >= 0
-
-    def _insert_attempt(
-        self, intent: Intent, identity: str, attempt: int, qty: Decimal, *, rung: int = 0, position_idx: int = 0
-    ) -> OrderRow:
-        """Write the next attempt: as much as the venue takes in one order at the market, the rest follows."""
-        settings, rules = self._desk.settings, self._desk.instruments.get(intent.symbol)
-        if rules is not None:  # what is held may be older than a coarser step; less than one step is the venue's to refuse
-            qty = (min(qty, rules.max_market_qty) // rules.step * rules.step) or qty
-        ladder = () if settings.plain_market else settings.exit_tolerance_pct
-        request = OrderRequest(
-            link_id=link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, attempt),
-            symbol=intent.symbol,
-            side=intent.side,
-            qty=qty,
-            order_type="Market",
-            time_in_force="IOC",
-            reduce_only=True,
-            position_idx=position_idx,
-            slippage_tolerance_pct=ladder[rung] if rung < len(ladder) else None,
-        )
-        return self._desk.book.insert_order(intent, identity, attempt, request)
 
     def _cut(self, intent: Intent) -> Decimal:
         """The quantity of an exit: never above the share; the whole share where a rest below the minimum would stay."""
@@ -461,33 +439,6 @@ async def _nothing(_owner: str, _symbol: str) -> None:
 
 def _is_side_of(position: VenuePosition, row: OrderRow) -> bool:
     return (position.symbol, position.position_idx) == (row.symbol, row.position_idx)
-
-
-def _is_over(row: OrderRow) -> bool:
-    """Whether an attempt is final and booked."""
-    return row.state.terminal and not row.fills_missing
-
-
-def _is_alarming(attempts: list[OrderRow]) -> bool:
-    """Whether an exit has been tried so often that a person must know."""
-    return sum(row.state is not OrderState.FILLED for row in attempts) >= _ALARM_ATTEMPT
-
-
-def _rung(attempts: list[OrderRow]) -> int:
-    """
-    How many attempts the market has not filled. A piece that was filled climbs no ladder; neither does one that was refused for
-    a reason outside it: a wider tolerance helps no key.
-    """
-    return sum(row.state is not OrderState.FILLED and not _kept(row) for row in attempts)
-
-
-def _kept(row: OrderRow) -> bool:
-    """Whether an attempt was refused for what will pass, or somebody will mend: the same is sent again."""
-    if row.state is not OrderState.REJECTED:
-        return False
-    if row.code is None:  # by the HTTP status of a key that is not taken; the venue's own rejection knows the order
-        return not row.venue_order_id
-    return react(IntentClass.EXIT, classify(row.code)) is Reaction.KEEP_TRYING
 
 
 def _identity(intent: Intent) -> str:
