@@ -191,6 +191,10 @@ def test_a_symbol_that_the_venue_does_not_list_fails_its_instance_at_once_and_ra
             assert "the venue lists no NOSUCHUSDT" in row["reasons"][0]["text"]
             assert not any(line["event"] == "instance.restart" for line in running.lines)
             assert ctl_json(running.state, "halts") == []
+            assert ctl(running.state, "reset-failed", "nowhere").returncode == 0
+            again = ctl(running.state, "start", "nowhere", "--json")
+            (row,) = json.loads(again.stdout)
+            assert again.returncode == (1 if row["state"] == "failed" else 0), "a start that takes longer has not failed yet"
             assert running.stop() == 0
 
 

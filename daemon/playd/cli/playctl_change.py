@@ -26,6 +26,7 @@ from playd.control.tables import (
 )
 from playd.core.orders import OrderState
 
+EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_SOME: Final = 14
 EXIT_DIFFERENCE: Final = 10
@@ -153,17 +154,30 @@ async def start(
     name: NameArgument,
     confirm: Annotated[str, typer.Option("--confirm", help="The phrase of a live start.")] = "",
 ) -> int:
-    """Start an instance: admission, warm-up from its anchor, missed bars, then trading."""
+    """
+    Start an instance: admission, warm-up from its anchor, missed bars, then trading.
+
+    Exit 1 when its row says `failed`, 6 when that is for its Play.
+    """
     row = (await session.change("instance.start", {"name": name, "confirm": confirm}))["data"]
     session.show_rows([row], LIFECYCLE, empty="")
-    return 0
+    return _exit_of(row)
 
 
 async def restart(session: Session, name: NameArgument) -> int:
-    """Stop an instance keeping its position, and start it again."""
+    """Stop an instance keeping its position, and start it again. Exit codes are those of `start`."""
     row = (await session.change("instance.restart", {"name": name}))["data"]
     session.show_rows([row], LIFECYCLE, empty="")
-    return 0
+    return _exit_of(row)
+
+
+def _exit_of(row: JsonObject) -> int:
+    """What a start ends with whose row this is. One that still warms up has not failed."""
+    if row["state"] != "failed":
+        return 0
+    # The gravest reason comes first: admission and a life call a bad Play the same, in capitals and without.
+    is_play = row["reasons"][0]["code"].lower() == "play_invalid"
+    return EXIT_OF_CODE[Code.INVALID] if is_play else EXIT_FAILED
 
 
 async def stop(
