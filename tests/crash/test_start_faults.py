@@ -167,7 +167,10 @@ def test_a_ledger_whose_log_is_gone_halts_everything_and_no_state_that_knows_mor
     newest = daemon.rows("SELECT coalesce(max(n), 0) AS n FROM outbox")[0]["n"]
     assert daemon.kept()["event_n"] <= newest
     assert unseal(SCHEMA, aside.read_bytes(), "")[0]["event_n"] > 0
+    assert daemon.rows("SELECT 1 FROM incidents WHERE kind = 'STATE_DAMAGED'") == [], "playd itself set it aside"
     assert daemon.stop() == 0
+    marks = "SELECT key FROM meta WHERE key LIKE 'reset:%' OR key LIKE 'ahead:%'"
+    assert daemon.rows(marks) == [], "behind its first save a state that is gone is a lost one again"
 
 
 def test_a_state_directory_that_cannot_be_written_is_refused(scene: Scene, tmp_path: Path) -> None:

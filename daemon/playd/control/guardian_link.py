@@ -236,7 +236,7 @@ class GuardianLink:
         """
         The plan of an earlier life: positions of accounts that are not open yet, and halts that a lost ledger forgot.
 
-        A damaged one is set aside, never overwritten.
+        A damaged one is set aside; where that is refused it is told, and displaces no good one at least.
         """
         parts = self._parts
         try:
@@ -256,7 +256,7 @@ class GuardianLink:
                 parts.halts.raise_level(halt.scope, Level(halt.level), halt.code, text, actor=halt.actor)
 
     def _set_plan_aside(self, why: str, *paths: PurePath) -> None:
-        """Move the damaged generations that are there: one that stayed would be overwritten, or displace a good one."""
+        """Move the damaged generations that are there: one that stays is overwritten."""
         parts, moved = self._parts, []
         try:
             for path in paths:

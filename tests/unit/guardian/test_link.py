@@ -207,6 +207,22 @@ async def test_a_plan_that_somebody_removed_is_told_where_the_generation_before_
         assert found.plan.accounts[0].positions == (planned(),)
 
 
+async def test_a_damaged_plan_that_cannot_be_moved_does_not_displace_the_good_generation_before() -> None:
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    for written_ms in (1, 2):
+        file.save(Plan(accounts=(account(planned()),)), written_ms)
+    good = world.disk.read_bytes(file.previous_path)
+    world.disk.write_replace(file.path, b"half", keep_previous=False)
+    world.disk.fail("rename", "*/plan.json")
+    async with daemon_side(world) as side, side.link.running():
+        assert world.disk.read_bytes(file.previous_path) == good
+        side.halts.raise_level("account:main", Level.PAUSE, "OPERATOR", "noon")
+        newest = world.disk.read_bytes(file.path)
+        side.link.keep_plan()
+        assert world.disk.read_bytes(file.previous_path) == newest, "from then on every generation is a good one"
+
+
 async def test_a_damaged_plan_that_the_disk_does_not_let_be_moved_stops_no_start_and_is_told() -> None:
     world = virtual_world()
     file = PlanFile(world.disk, STATE)

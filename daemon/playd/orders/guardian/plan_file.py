@@ -39,12 +39,17 @@ class PlanFile:
         self.path = self._directory / FILE
         self.previous_path = self._directory / f"{FILE}.prev"
         self._loaded: tuple[int, int] | None = None
+        self._newest_is_damaged = False
 
     def save(self, plan: Plan, written_ms: int) -> None:
-        """Replace the file; the old generation stays as `.prev`. Raises `OSError`; the old file then stands."""
+        """
+        Replace the file; the old generation stays as `.prev`, unless `load` found it damaged: it must not displace a good one.
+        Raises `OSError`; the old file then stands.
+        """
         data = envelope.seal(SCHEMA, to_payload(plan), written_ms, limit=GUARDIAN_PLAN_BYTES)
         self._disk.mkdir(self._directory)
-        self._disk.write_replace(self.path, data)
+        self._disk.write_replace(self.path, data, keep_previous=not self._newest_is_damaged)
+        self._newest_is_damaged = False
 
     def load_if_changed(self) -> ReadPlan | None:
         """The plan when its file is another one than at the last call, else None. Raises as `load` does, each time."""
@@ -61,6 +66,7 @@ class PlanFile:
     def load(self) -> ReadPlan | None:
         """The newest readable generation, None when there never was one. Raises `StateError` when none is readable."""
         problems: list[str] = []
+        self._newest_is_damaged = False
         gone = "" if self._disk.exists(self.path) else f"{self.path}: missing"
         for path in (self.path, self.previous_path):
             try:
@@ -70,6 +76,7 @@ class PlanFile:
                 continue
             except (OSError, StateError) as error:
                 problems.append(f"{path}: {error}" if isinstance(error, OSError) else str(error))
+                self._newest_is_damaged = True
         if problems:
             raise StateError("; ".join(problems))
         return None
