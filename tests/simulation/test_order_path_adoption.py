@@ -103,6 +103,30 @@ def test_a_life_after_the_adoption_hears_of_it_again() -> None:
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize("decided_ms", [None, 120_000])
+def test_an_adoption_bears_the_venues_time_and_of_a_simulated_market_that_of_its_instances_last_bar(
+    decided_ms: int | None,
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            if decided_ms is not None:
+                port.record_verdict(decided_ms, "HOLD", "")
+            life.venue.open_foreign(HELD)
+            await anyio.sleep(60.0)
+            before_ms = life.world.clock.wall_ms()
+            await adopt(life)
+            event = taken(port)[-1]
+
+            assert isinstance(event, FillEvent)
+            assert event.taken_ms is not None
+            assert before_ms <= event.taken_ms < before_ms + 30_000 if decided_ms is None else event.taken_ms == decided_ms
+            assert life.account.desk.fills.adopted_ms(UID) == event.taken_ms
+
+    in_virtual_time(body)
+
+
 def test_nothing_is_adopted_when_the_venue_does_not_take_the_stop() -> None:
     async def body() -> None:
         life = build(script=Script(refused_stops=1))

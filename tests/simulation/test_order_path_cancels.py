@@ -65,6 +65,41 @@ def test_a_cancel_whose_reply_and_event_are_lost_ends_the_entry_within_seconds(f
     in_virtual_time(body)
 
 
+def test_a_cancel_of_a_bar_that_is_decided_again_takes_no_entry_back_that_was_decided_since() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await resting(life)
+            old = cancel(LIMIT.bar_close_ms - 60_000)
+            verdict = await port.submit(old, before_ms=old.bar_close_ms)
+            await anyio.sleep(10.0)
+
+            assert verdict.code == CANCELLING
+            assert statuses(life) == ["New"]
+            assert not life.venue.cancels
+            assert outcome(life, old) == "done"
+
+    in_virtual_time(body)
+
+
+def test_a_cancel_that_a_kill_cut_short_takes_no_entry_back_that_was_decided_since() -> None:
+    async def body() -> None:
+        life = build()
+        old = cancel(LIMIT.bar_close_ms - 60_000)
+        async with life.running():
+            await resting(life)
+            life.account.desk.book.insert_intent(old, life.account.desk.bounds(UID))
+            life.ledger.commit()
+        life = life.crash()
+        async with life.running():
+            await anyio.sleep(10.0)
+
+            assert statuses(life) == ["New"]
+            assert outcome(life, old) == "done"
+
+    in_virtual_time(body)
+
+
 def test_a_fill_that_wins_the_race_is_a_protected_position_and_no_end_of_the_entry() -> None:
     async def body() -> None:
         life = build()

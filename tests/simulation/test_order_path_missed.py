@@ -111,13 +111,14 @@ class Acts:
             return None
         return Decision(at_ms(number + 1), "HOLD", "", tuple(orders), {}, 1000.0)
 
-    def on_fill(self, fill: EngineFill) -> None:
+    def on_fill(self, fill: EngineFill) -> EngineOrder | None:
         if self.position is not None and fill.side is Side.SELL:
             self.trades.append(Trade(fill.reason))
             self.heard.append(fill.reason)
             rest = self.position.qty_steps - fill.qty_steps
             self.position = replace(self.position, qty_steps=rest) if rest else None
             self.leaving = self.leaving and rest > 0
+        return None
 
     def on_levels_refused(self) -> EngineOrder | None:
         if self.position is None:
@@ -265,17 +266,6 @@ def test_a_touched_stop_has_one_exit_in_whichever_life_it_is_decided(last: int) 
 
     assert not seen.signed
     assert seen.asked == [("exit", str(at_ms(7)), "catch_up: sl")]
-
-
-@pytest.mark.parametrize("since", [0, 10])
-def test_a_bar_that_is_decided_again_closes_nothing_that_was_opened_since(since: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where a state is gone and everything is decided again: the position that such a bar meant was closed long ago."""
-    opened_ms = at_ms(since)
-    monkeypatch.setattr("playd.orders.fold._opened_ms", lambda *_: opened_ms)
-    seen = played(Acts([*TOUCHES], {4: [LEAVES]}), 6, "50300")
-
-    assert bool(seen.signed) == (since > 0)
-    assert [each[0] for each in seen.asked].count("exit") == (since == 0)
 
 
 def test_an_exit_that_was_due_meanwhile_says_so_to_people_and_its_rule_to_the_engine() -> None:

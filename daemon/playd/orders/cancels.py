@@ -27,7 +27,7 @@ class Cancels:
         self._withdrawals = withdrawals
 
     async def submit(self, intent: Intent, instance: Instance) -> Verdict:
-        """Cancel the instance's working entry. `CANCELLING`, also when the same cancel was decided before."""
+        """Cancel the instance's entry that worked at that bar. `CANCELLING`, also when the same cancel was decided before."""
         desk = self._desk
         if self._gateway.known(intent) is not None:
             return Verdict(CANCELLING, "this intent exists")
@@ -40,11 +40,11 @@ class Cancels:
         desk.ledger.commit()
         is_asked = False
         try:
-            await self._withdrawals.ask(self._working(intent.instance_uid, intent.symbol))
+            await self._withdrawals.ask(self._working(intent.instance_uid, intent.symbol, intent.bar_close_ms))
             is_asked = True
         finally:
             if not is_asked:  # its instance is stopped meanwhile, and waits for no ban: the cancel was decided all the same
-                self._withdrawals.drive(self._working(intent.instance_uid, intent.symbol))
+                self._withdrawals.drive(self._working(intent.instance_uid, intent.symbol, intent.bar_close_ms))
             desk.spawn(self._finish, identity)
         return Verdict(CANCELLING)
 
@@ -52,7 +52,7 @@ class Cancels:
         """Take up every unfinished cancel of the ledger again, in the background. Called at start, before any new entry."""
         for intent in self._desk.book.open_intents():
             if intent.intent_class == IntentClass.CANCEL:
-                self._withdrawals.drive(self._working(intent.instance, intent.symbol))
+                self._withdrawals.drive(self._working(intent.instance, intent.symbol, intent.bar_close_ms))
                 self._desk.spawn(self._finish, intent.id)
 
     async def _finish(self, identity: str) -> None:
@@ -61,11 +61,21 @@ class Cancels:
         intent = desk.book.intent(identity)
         if intent is None or intent.outcome:
             return
-        for row in self._working(intent.instance, intent.symbol):
+        for row in self._working(intent.instance, intent.symbol, intent.bar_close_ms):
             while not desk.book.need(row.link_id).state.terminal:
                 await desk.changed(row.link_id, _LOOK_S)
         if desk.book.close_intent(identity, "done"):
             desk.publish()
 
-    def _working(self, owner: str, symbol: str) -> list[OrderRow]:
-        return self._withdrawals.entries(instance_uid=owner, symbol=symbol)
+    def _working(self, owner: str, symbol: str, close_ms: int) -> list[OrderRow]:
+        """
+        Entries that a cancel decided at a close is about. A bar that is decided again long after means none of those that were
+        decided since.
+        """
+        rows = self._withdrawals.entries(instance_uid=owner, symbol=symbol)
+        return [row for row in rows if self._decided_ms(row) < close_ms]
+
+    def _decided_ms(self, row: OrderRow) -> int:
+        """The close at which an entry was decided; 0 of one that a restored ledger does not know it of."""
+        intent = None if row.intent is None else self._desk.book.intent(row.intent)
+        return 0 if intent is None else intent.bar_close_ms

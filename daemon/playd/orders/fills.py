@@ -20,6 +20,9 @@ from playd.world.ports import Clock
 
 _ZERO: Final = Decimal(0)
 
+_ADOPTION: Final = "adopted"
+"""Kind of the event by which a position is handed over."""
+
 
 @dataclass(frozen=True, slots=True)
 class FillEvent:
@@ -28,7 +31,8 @@ class FillEvent:
 
     `reason` is the intent's own, or for what the venue did: `sl`, `tp`, `liquidation`, `manual`. `order_done` says that
     the order's whole quantity is executed. A position that was adopted is one fill with reason `adopted`, the price and time
-    at which somebody else opened it, and its `stop` and `target` at the venue; no other fill has these two.
+    at which somebody else opened it, its `stop` and `target` at the venue, and when it was handed over (`taken_ms`, market
+    time); no other fill has these three.
     """
 
     n: int
@@ -39,6 +43,7 @@ class FillEvent:
     order_done: bool
     stop: Decimal | None = None
     target: Decimal | None = None
+    taken_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +275,24 @@ class Fills:
             (self._clock.wall_ms(), seq, self.account, symbol),
         )
 
-    def post(self, kind: str, instance: str, *, link: str, exec_id: str, action: str, reason: str, order_done: bool) -> None:
-        """Put an event for an instance into the outbox, once per (kind, link id, execution)."""
+    def post(
+        self,
+        kind: str,
+        instance: str,
+        *,
+        link: str,
+        exec_id: str,
+        action: str,
+        reason: str,
+        order_done: bool,
+        at_ms: int | None = None,
+    ) -> None:
+        """Put an event for an instance into the outbox, once per (kind, link id, execution); as of now without `at_ms`."""
+        created_ms = self._clock.wall_ms() if at_ms is None else at_ms
         self._ledger.write(
             "INSERT OR IGNORE INTO outbox (account, instance, kind, link_id, exec_id, action, reason, order_done, created_ms)"
             " VALUES (?,?,?,?,?,?,?,?,?)",
-            (self.account, instance, kind, link, exec_id, action, reason, int(order_done), self._clock.wall_ms()),
+            (self.account, instance, kind, link, exec_id, action, reason, int(order_done), created_ms),
         )
 
     def outbox(self, after: int, instance: str | None = None) -> list[tuple[str, InstanceEvent]]:
@@ -285,13 +302,21 @@ class Fills:
         )
         rows = self._ledger.rows(
             "SELECT o.n AS box_n, o.instance, o.kind, o.link_id AS box_link, o.action, o.reason, o.order_done, e.*,"
-            " i.stop AS box_stop, i.targets AS box_target FROM outbox o"
+            " o.created_ms AS box_ms, i.stop AS box_stop, i.targets AS box_target FROM outbox o"
             " LEFT JOIN executions e ON e.account = o.account AND e.exec_id = o.exec_id"
-            " LEFT JOIN intents i ON o.kind = 'adopted' AND i.id = o.link_id"
+            f" LEFT JOIN intents i ON o.kind = '{_ADOPTION}' AND i.id = o.link_id"
             f" WHERE o.account = ? AND o.n > ?{where} ORDER BY o.n",
             values,
         )
         return [(row["instance"], _event(row)) for row in rows]
+
+    def adopted_ms(self, instance: str) -> int:
+        """When an instance was last handed a position that it had not opened, in market time; 0 for never."""
+        found = self._ledger.row(
+            "SELECT coalesce(max(created_ms), 0) FROM outbox WHERE account = ? AND instance = ? AND kind = ?",
+            (self.account, instance, _ADOPTION),
+        )
+        return 0 if found is None else int(found[0])
 
     def outbox_head(self) -> int:
         found = self._ledger.row("SELECT coalesce(max(n), 0) FROM outbox WHERE account = ?", (self.account,))
@@ -344,4 +369,5 @@ def _event(row: sqlite3.Row) -> InstanceEvent:
         bool(row["order_done"]),
         decimal(row["box_stop"]),
         decimal(row["box_target"]),
+        row["box_ms"] if row["kind"] == _ADOPTION else None,
     )

@@ -70,8 +70,9 @@ class InstancePort:
         intents let its target rest as a limit order. Raises `RecordError` when the ledger cannot be written: the process must
         end.
 
-        A bar that is decided again long after may ask to leave a position that is over. What is on record of it is answered;
-        a new exit closes nothing that was opened from `before_ms` on, and is `FLAT`.
+        A bar that is decided again long after, or a fill that is told again, may mean a position that is over. What is on
+        record of it is answered; a new exit closes nothing that was opened or adopted from `before_ms` on, new levels are not
+        set for it, and both are `FLAT`.
         """
         if intent.instance_uid != self._instance.uid or intent.symbol != self._instance.symbol:
             raise ValueError(f"intent of {intent.instance_uid} on {intent.symbol} is not {self._instance}'s")
@@ -79,21 +80,25 @@ class InstancePort:
             return await self._account.gateway.submit_entry(intent, inputs, self._instance, again)
         if intent.action is Action.TARGET:
             return await self._account.targets.submit(intent, self._instance)
-        if intent.intent_class is IntentClass.EXIT:
-            if before_ms is not None and self._is_over(intent, before_ms):
-                note = "the position that it was decided about is over"
-                self.record_verdict(intent.bar_close_ms, "FLAT", note)
-                return Verdict("FLAT", note)
-            return await self._account.exits.submit(intent, self._instance)
         if intent.action is Action.CANCEL:
             return await self._account.cancels.submit(intent, self._instance)
+        if before_ms is not None and self._is_over(intent, before_ms):
+            note = "the position that it was decided about is over"
+            if intent.bar_close_ms:
+                self.record_verdict(intent.bar_close_ms, "FLAT", note)
+            return Verdict("FLAT", note)
+        if intent.intent_class is IntentClass.EXIT:
+            return await self._account.exits.submit(intent, self._instance)
         if intent.action is Action.STOP:
             return await self._account.stops.submit(intent, self._instance)
         raise ValueError(f"an instance cannot submit {intent.intent_class}/{intent.action}")
 
     def _is_over(self, intent: Intent, before_ms: int) -> bool:
-        """Whether a new exit would close what was opened since, by an instance that has not come that far yet."""
-        return self.position().position.opened_ms >= before_ms and self._account.gateway.known(intent) is None
+        """Whether a new exit, or new levels, would meet what came since, by an instance that has not come that far yet."""
+        opened_ms = self.position().position.opened_ms
+        if not opened_ms or max(opened_ms, self._account.desk.fills.adopted_ms(self._instance.uid)) < before_ms:
+            return False
+        return self._account.gateway.known(intent) is None
 
     def deciding(self, close_ms: int, bar_digest: str) -> None:
         """The verdict of this close is about to be written, by whoever ends the decision; it bears the bar's digest."""

@@ -44,6 +44,7 @@ class IntentRow:
     qty: Decimal
     reason: str
     cause: str
+    bar_close_ms: int
     leg: int
     outcome: str
     parameters_digest: str
@@ -485,6 +486,7 @@ def _intent_row(row: sqlite3.Row) -> IntentRow:
         qty=Decimal(row["qty"]),
         reason=row["reason"],
         cause=row["cause"],
+        bar_close_ms=row["bar_close_ms"],
         leg=row["leg"],
         outcome=row["outcome"],
         parameters_digest=row["parameters_digest"],

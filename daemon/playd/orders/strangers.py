@@ -14,6 +14,7 @@ import anyio
 
 from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id
+from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
@@ -303,7 +304,16 @@ class Strangers:
             taken = desk.fills.hand_over(symbol, to, f"adopt:{identity}", seen.updated_ms)
             desk.fills.set_protection(to, symbol, stop=stop, target=target)
             desk.book.hand_over(symbol, to, target)
-            desk.fills.post("adopted", to, link=identity, exec_id=taken, action=Action.ENTER, reason="adopted", order_done=True)
+            desk.fills.post(
+                "adopted",
+                to,
+                link=identity,
+                exec_id=taken,
+                action=Action.ENTER,
+                reason="adopted",
+                order_done=True,
+                at_ms=self._market_ms(to),
+            )
         desk.booking.news.posted = True
         data = {"step": "done", "qty": text(held.signed_qty), "price": text(held.avg_price), "stop": text(stop)}
         desk.journal.append(
@@ -314,3 +324,9 @@ class Strangers:
             desk.incidents.resolve(kind, scope, f"adopted by {to}")
         desk.publish()
         return Adoption(symbol, to, held.signed_qty, held.avg_price, held.opened_ms, stop, target)
+
+    def _market_ms(self, to: str) -> int:
+        """Now, in the venue's time; of a simulated market, which has a time of its own, the last bar that `to` has decided."""
+        desk = self._desk
+        decided_ms = desk.verdicts.newest_ms(to) if desk.environment is Environment.LOCAL else None
+        return desk.clock.wall_ms() if decided_ms is None else decided_ms

@@ -61,6 +61,11 @@ class Verdicts:
         )
         return None if row is None else BarVerdict(row["close_ms"], row["verdict"], row["detail"], row["processed_ms"])
 
+    def newest_ms(self, instance_uid: str) -> int | None:
+        """Close of the last bar that an instance has decided, None before the first."""
+        row = self._ledger.row("SELECT max(close_ms) AS newest FROM bars WHERE instance = ?", (instance_uid,))
+        return None if row is None or row["newest"] is None else int(row["newest"])
+
     def latest(self, instance_uid: str, clock_ms: int, limit: int) -> list[BarVerdict]:
         """The newest verdicts on a clock, newest first: of all clocks together, every bar would be read to find them."""
         rows = self._ledger.rows(

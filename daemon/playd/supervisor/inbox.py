@@ -7,7 +7,7 @@ apart from each other and are merged by market time: what was executed inside a 
 
 from collections import deque
 
-from playd.orders.fills import InstanceEvent, OrderEnded
+from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
 
 
 class Inbox:
@@ -24,13 +24,14 @@ class Inbox:
         """
         The next event to apply before the bar that closes at `close_ms` is decided, or None.
 
-        An execution is due when it happened before that close. An order's end carries no market time: it is due as soon as the
-        engine is `expecting` one, which it is from the decision that sent the order on.
+        An execution is due when it happened before that close, a position that was adopted when it was handed over before it:
+        what an earlier bar decides was never asked of it, whenever somebody else had opened it. An order's end carries no
+        market time: it is due as soon as the engine is `expecting` one, which it is from the decision that sent the order on.
         """
         if not self._waiting:
             return None
         first = self._waiting[0]
-        is_due = expecting if isinstance(first, OrderEnded) else first.execution.time_ms < close_ms
+        is_due = expecting if isinstance(first, OrderEnded) else _happened_ms(first) < close_ms
         return self._waiting.popleft() if is_due else None
 
     def take_all(self) -> list[InstanceEvent]:
@@ -41,3 +42,8 @@ class Inbox:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+
+def _happened_ms(event: FillEvent | FundingEvent) -> int:
+    taken_ms = event.taken_ms if isinstance(event, FillEvent) else None
+    return event.execution.time_ms if taken_ms is None else taken_ms

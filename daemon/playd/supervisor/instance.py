@@ -272,10 +272,12 @@ class EngineInstance:
         async with self._bringing:
             while self._moves:
                 event, order = self._moves[0]
-                answer = await self._port.submit(intent_of_fill(self.identity, event, order))
+                # Told again, a fill may be of a position that is over; the present one is none of its business.
+                before_ms = None if self.caught_up else event.execution.time_ms + 1
+                answer = await self._port.submit(intent_of_fill(self.identity, event, order), before_ms=before_ms)
                 leaving = self.engine.on_levels_refused() if answer.code == STOP_REFUSED else None
                 if leaving is not None:
-                    await self._port.submit(intent_of_fill(self.identity, event, leaving))
+                    await self._port.submit(intent_of_fill(self.identity, event, leaving), before_ms=before_ms)
                 self._moves.popleft()
 
     async def _bring_missed(self) -> None:

@@ -60,7 +60,7 @@ class OrderPort(Protocol):
     async def submit(
         self, intent: Intent, inputs: GateInputs | None = None, again: Again | None = None, *, before_ms: int | None = None
     ) -> Verdict:
-        """`inputs` now, and `again` later, of what may enter; a new exit closes nothing opened from `before_ms` on."""
+        """`inputs` now, and `again` later, of what may enter; a new exit or stop meets nothing opened from `before_ms` on."""
         ...
 
     def deciding(self, close_ms: int, bar_digest: str) -> None:

@@ -22,6 +22,14 @@ def test_an_execution_waits_for_the_bar_it_happened_in() -> None:
     assert len(inbox) == 0
 
 
+def test_an_adopted_position_waits_for_the_bar_in_which_it_was_handed_over() -> None:
+    adopted = replace(fill(1, OPEN_MS), reason="adopted", taken_ms=OPEN_MS + 90_000)
+    inbox = Inbox()
+    inbox.put(adopted)
+    assert inbox.due(OPEN_MS + 60_000, expecting=True) is None
+    assert inbox.due(OPEN_MS + 120_000, expecting=False) == adopted
+
+
 def test_events_keep_their_order_even_when_a_later_one_would_be_due() -> None:
     inbox = Inbox()
     inbox.put(fill(1, OPEN_MS + 60_000))

@@ -1,0 +1,158 @@
+"""
+Everything decided again, as where the state of an instance is gone: what it asks for beside what is on record is asked of a
+position of long ago, and the present one is none of its business.
+"""
+
+from decimal import Decimal
+from functools import partial
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from playd.core.orders import Action, Side
+from playd.engine.messages import EngineFill, EngineOrder, EnginePosition
+from playd.orders.instance_port import InstancePort
+from playd.supervisor.instance import EngineInstance
+from playd.supervisor.translate import Identity
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
+from tests.simulation.test_order_path_missed import LEAVES, Acts, at_ms, beyond_is_refused, candle, ticks
+from tests.simulation.venue_rows import SYMBOL
+from tests.unit.supervisor.test_corrections import STEP
+from tests.virtual_time import WALL_START_MS, in_virtual_time
+
+QTY = Decimal("0.010")
+ADOPTED_MS = at_ms(5) + 30_000
+
+
+class Again(Acts):
+    """An engine that knows of no position yet; of the first that it is told, it asks for `levels`."""
+
+    def __init__(self, last: int, script: dict[int, list[EngineOrder]], *, levels: str | None = None) -> None:
+        super().__init__([candle(number, 50_300, 50_400) for number in range(last + 1)], script)
+        self.position = None
+        self.levels = levels
+
+    def adopt(self, position: EnginePosition) -> None:
+        self.position = position
+
+    def on_fill(self, fill: EngineFill) -> EngineOrder | None:
+        if fill.side is Side.SELL:
+            return super().on_fill(fill)
+        self.position = EnginePosition(Side.BUY, fill.qty_steps, 50_000.0, ticks("49500"), None, fill.time_ms)
+        levels, self.levels = self.levels, None
+        if levels is None:
+            return None
+        return EngineOrder(Action.STOP, Side.SELL, 10, ticks(levels), None, 50_000.0, 100.0, "levels")
+
+
+async def until(life: OrderWorld, time_ms: int) -> None:
+    await anyio.sleep((time_ms - life.world.clock.wall_ms()) / 1000)
+
+
+async def opened(life: OrderWorld, number: int) -> InstancePort:
+    """Entered by the bar that closes when bar `number` opens."""
+    port = await life.register()
+    await until(life, max(at_ms(number), WALL_START_MS) + 1000)
+    await port.submit(entry(at_ms(number)), READY)
+    await anyio.sleep(2.0)
+    assert life.venue.signed() == QTY
+    return port
+
+
+async def traded(life: OrderWorld, *, reopened: bool) -> None:
+    """A position since bar 0, or one that was closed with bar 2 and another since bar 5; it is bar 7 by then."""
+    port = await opened(life, 0)
+    if reopened:
+        await until(life, at_ms(2) + 1000)
+        await port.submit(leave(at_ms(2)))
+        await anyio.sleep(2.0)
+        assert life.venue.signed() == 0
+        port.close()
+        port = await opened(life, 5)
+    await until(life, at_ms(7))
+    port.close()
+
+
+async def decided_again(life: OrderWorld, stage: Again) -> None:
+    """All bars and events since the beginning, by an instance that does not catch up before the end of them."""
+    port, engine = await life.register(after=0), cast("Any", stage)
+    identity = Identity(UID, "test", "main", "d", life.account.desk.instruments[SYMBOL], STEP, 30_000)
+    again = EngineInstance(identity, engine, port, engine, anchor_ms=0, last_open_ms=at_ms(-1), event_n=0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(again.run, engine, missed_until_ms=at_ms(100)))
+        await anyio.sleep(30.0)
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("reopened", [True, False])
+def test_an_exit_of_a_bar_that_is_decided_again_leaves_the_position_it_means_and_none_that_was_opened_since(
+    reopened: bool,
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await traded(life, reopened=reopened)
+            await decided_again(life, Again(6, {0: [LEAVES]}))
+
+            assert life.venue.signed() == (QTY if reopened else 0)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("levels", ["45000", "50200"], ids=["possible", "beyond the market"])
+@pytest.mark.parametrize("reopened", [True, False])
+def test_the_levels_of_a_fill_that_is_told_again_are_those_of_its_position_and_of_none_that_was_opened_since(
+    levels: str, reopened: bool
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            beyond_is_refused(life)
+            await traded(life, reopened=reopened)
+            await decided_again(life, Again(6, {}, levels=levels))
+
+            own = (Decimal(0), Decimal(0)) if levels == "50200" else (QTY, Decimal(levels))
+            expected = (QTY, Decimal(49_500)) if reopened else own
+            plan = life.ports[-1].position().stop or Decimal(0)
+            assert (life.venue.signed(), life.venue.stop_of()) == expected
+            assert plan == expected[1]
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("exits_with", [3, 7])
+def test_what_a_bar_before_an_adoption_decides_is_not_asked_of_the_adopted_position(exits_with: int) -> None:
+    """It was opened before either bar, by somebody else, and handed over inside bar 5."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(QTY)
+            await until(life, ADOPTED_MS)
+            await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
+            await until(life, at_ms(9))
+            port.close()
+            await decided_again(life, Again(8, {exits_with: [LEAVES]}))
+
+            assert life.venue.signed() == (QTY if exits_with == 3 else 0)
+
+    in_virtual_time(body)
+
+
+def test_an_exit_of_a_bar_before_an_adoption_closes_nothing_of_it() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(QTY)
+            await until(life, ADOPTED_MS)
+            await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
+            verdicts = [await port.submit(leave(close_ms), before_ms=close_ms) for close_ms in (at_ms(4), at_ms(6))]
+            await anyio.sleep(2.0)
+
+            assert [verdict.code for verdict in verdicts] == ["FLAT", "SENT"]
+            assert life.venue.signed() == 0
+
+    in_virtual_time(body)
