@@ -138,6 +138,32 @@ def test_an_entry_above_a_cap_is_told(limits: RiskLimits, said: str, monkeypatch
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize("change", [{"price": Decimal(50_400)}, {"qty": Decimal("0.020")}])
+def test_a_resting_entry_that_a_hand_changes_is_told_as_that_and_as_no_fault_of_ours(change: dict[str, Decimal]) -> None:
+    limits = RiskLimits(
+        risk_per_trade_pct=Decimal("0.04"),
+        hard_order_usd=Decimal(500),
+        size_share_pct=Decimal(100),
+        gross_pct=Decimal(5),
+        day_notional_pct=Decimal(5),
+    )
+
+    async def body() -> None:
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits, leverage=Decimal(3)))
+        async with life.running():
+            port = await life.register()
+            await anyio.sleep(2.0)  # the tiers are read
+            life.venue.resting = True
+            resting = replace(entry(), order_type="Limit", price=Decimal(49_600), time_in_force="GTC")
+            assert (await port.submit(resting, READY)).code == "SENT"
+            (order,) = life.venue.orders.values()
+            life.venue._report(replace(order, **change))
+            await anyio.sleep(TWO_LOOKS_S)
+            assert [(halt.code, halt.level) for halt in life.halts.in_force()] == [("MANUAL_AMEND", Level.PAUSE)]
+
+    in_virtual_time(body)
+
+
 def test_what_an_entry_may_lose_lies_between_its_own_limit_and_its_stop() -> None:
     async def body() -> None:
         limits = RiskLimits(risk_per_trade_pct=Decimal("0.04"), liquidation_safety=Decimal("0.01"))

@@ -29,7 +29,7 @@ from playd.orders.machine import OrderEvent
 from playd.orders.on_record import LIMITS
 from playd.orders.order_book import is_other
 from playd.orders.pipeline import judge
-from playd.orders.rows import OrderRow
+from playd.orders.rows import OrderRow, text
 from playd.orders.submit_table import Reaction, react
 from playd.venues.port import CREATE, Priority, Reply
 
@@ -247,14 +247,16 @@ class Gateway:
         """The intent as it was decided, and the order with as much of it as the account allows, in one synced transaction."""
         desk, intent, fitted = self._desk, case.intent, case.fitted
         limits = desk.on_record.key(LIMITS, case.settings)
-        gates: dict[str, object] = {"passed": "all", "limits": limits, "cut": fitted.why}
         judged = desk.judged.told(case, PASSED)
         allowed = replace(intent, qty=fitted.qty) if fitted.qty != intent.qty else intent
+        request = self.entry_request(allowed, case.inputs)
+        sent = {"qty": text(request.qty), "price": text(request.price)}  # a hand may change it at the venue
+        gates: dict[str, object] = {"passed": "all", "limits": limits, "cut": fitted.why, "sent": sent}
         cut = f"; {intent.qty} cut to {fitted.qty} because {fitted.why}" if fitted.why else ""
         detail = f"{intent.reason}{cut}"
         with desk.ledger.atomic():
             identity = desk.book.insert_intent(intent, canonical_json(gates), band_bps=self._band_bps(intent))
-            row = desk.book.insert_order(allowed, identity, 0, self.entry_request(allowed, case.inputs))
+            row = desk.book.insert_order(allowed, identity, 0, request)
             desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "ENTERED", detail, intents=identity)
             desk.judged.keep(judged)
             desk.caps.reserve(allowed, row.price)

@@ -7,8 +7,9 @@ now, with the widest of the limits that were in force meanwhile: what fell since
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 
@@ -30,6 +31,25 @@ _Kept = Mapping[str, Any]
 """What the gates had before them, flat."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What an entry was sent with: base coin, and the limit of its order in USDT, if it had one."""
+
+    qty: Decimal
+    price: Decimal | None
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> Self:
+        """As it stands with the intent: its order is what works now, which a hand may have changed."""
+        sent = orjson.loads(row["gates"])["sent"]
+        return cls(Decimal(sent["qty"]), None if sent["price"] is None else Decimal(sent["price"]))
+
+    def is_what_works(self, row: sqlite3.Row) -> bool:
+        """Whether nobody changed the order of an intent since, as far as it has one."""
+        price = None if row["order_price"] is None else Decimal(row["order_price"])
+        return row["link_id"] is None or (self.qty, self.price) == (Decimal(row["order_qty"]), price)
+
+
 class SecondCaps:
     """Of one account. `take` begins every look."""
 
@@ -41,11 +61,14 @@ class SecondCaps:
         self._hands_before = self._hands()
         self._moment = Moment(None, OpenNow((), (), (), ()), Hours(()), {})
         self._held_then: list[RiskLimits] = []
+        self._is_as_sent = True
+        """Of the new entries; what a hand made larger is not what they were let through for, and sums have it in them."""
 
     def take(self, rows: list[sqlite3.Row]) -> None:
         """Take what the new entries, which are `rows`, are judged by together; then `faults` tells of each of them."""
         desk, hands = self._desk, self._hands()
         if rows:
+            self._is_as_sent = all(Sent.of(row).is_what_works(row) for row in rows)
             wallet, alias = desk.condition.wallet, desk.alias
             then = {orjson.loads(row["gates"])["limits"] for row in rows}
             self._held_then = [self._before, desk.settings.limits, *(self.bounds(key).limits for key in sorted(then))]
@@ -70,16 +93,16 @@ class SecondCaps:
         """Every cap that an entry lies above, in words. `row` is its intent, with what was sent; `bounds` held for it then."""
         for fault in (
             *self._of_one(row, bounds.limits, facts),
-            *self._added_up(row, facts),
+            *(self._added_up(row, facts) if self._is_as_sent else ()),
             *self._in_an_hour(row, bounds.limits),
         ):
             yield f"{fault} (INV-17)"
 
     def _of_one(self, row: sqlite3.Row, limits: RiskLimits, facts: _Kept) -> Iterator[str]:
         """What bounds a single entry: its worth, its risk, its margin, the leverage, and where liquidation lies."""
-        qty, price = Decimal(row["order_qty"]), Decimal(row["price_ref"])
+        order, price = Sent.of(row), Decimal(row["price_ref"])
+        qty, sent = order.qty, price if order.price is None else order.price
         worth, equity, leverage = qty * price, _amount(facts, "equity_usdt"), _amount(facts, "leverage")
-        sent = price if row["order_price"] is None else Decimal(row["order_price"])
         away = abs(sent - Decimal(row["stop"])) if row["stop"] is not None else price
         for usd, most, what in (
             (worth, limits.hard_order_usd, "is worth {} USDT, one order may be worth {}"),

@@ -19,7 +19,7 @@ from playd.core.orders import IntentClass, OrderState
 from playd.orders.desk import Desk
 from playd.orders.halts import Halt, Level, scopes_of
 from playd.orders.protection import Protection
-from playd.orders.second_caps import SLACK, SecondCaps
+from playd.orders.second_caps import SLACK, SecondCaps, Sent
 from playd.orders.second_stops import SecondStops
 from playd.orders.settings import OrderSettings
 
@@ -161,6 +161,6 @@ def _stale(inputs: dict[str, Any], facts: dict[str, Any], bounds: OrderSettings)
 
 def _covers(arming: dict[str, Any], row: sqlite3.Row) -> bool:
     """Whether a permission was given for the Play, the account and the size of an entry."""
-    worth, most = Decimal(row["order_qty"] or 0) * Decimal(row["price_ref"]), arming.get("order_usd")
+    worth, most = Sent.of(row).qty * Decimal(row["price_ref"]), arming.get("order_usd")
     same = all(arming.get(name, row[name]) == row[name] for name in ("play_digest", "account"))
     return same and (not most or worth <= Decimal(most) * SLACK)

@@ -14,7 +14,7 @@ from playd.core.orders import VenuePosition
 from playd.orders.exposure import LONG, SHORT
 
 LIST_LAG_S: Final = 2.0
-"""So far a list may lag behind the stream. Where it lacks what was streamed so shortly before it was asked for, it says nothing."""
+"""So far a list may lag behind the stream. Where it lacks what was streamed so shortly before its request, it says nothing."""
 
 _ZERO: Final = Decimal(0)
 
