@@ -43,6 +43,9 @@ from playd.world.ports import Clock, Net, Peer
 RECEIVE_BYTES: Final = 64 * 1024
 HELLO: Final = "hello"
 
+PHRASE_WITHIN_S: Final = 30.0
+"""So long behind its answer one that stops gives way to nobody: it may come again with its phrase."""
+
 _GONE: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, TimeoutError)
 """How a connection ends that is not our business."""
 
@@ -54,11 +57,12 @@ class Session:
     Cancellation: `send` is all or nothing as far as the client can tell, because a cancelled write ends the connection.
     """
 
-    def __init__(self, stream: ByteStream, peer: Peer, hub: StreamHub, group: TaskGroup, now_s: float) -> None:
+    def __init__(self, stream: ByteStream, peer: Peer, hub: StreamHub, group: TaskGroup, clock: Clock) -> None:
         self.peer = peer
-        self.asked_s = now_s
+        self.asked_s = self._answered_s = clock.mono_s()
         self.has_asked = False
         self._waits = self._stops = False
+        self._clock = clock
         self._stream = stream
         self._hub = hub
         self._group = group
@@ -74,7 +78,12 @@ class Session:
     @property
     def is_idle(self) -> bool:
         """Whether nobody loses anything with it: see `places.Guest`."""
-        return not (self._waits or self._stops or self.subscribed)
+        return not (self._waits or self._may_stop or self.subscribed)
+
+    @property
+    def _may_stop(self) -> bool:
+        """Whether its last request may come again with the phrase that somebody types meanwhile."""
+        return self._stops and self._clock.mono_s() - self._answered_s < PHRASE_WITHIN_S
 
     def asks(self, now_s: float, *, stops: bool) -> None:
         """A complete request came; `stops`: one that refuses risk or closes, and may come again with its phrase."""
@@ -83,6 +92,7 @@ class Session:
     def answered(self) -> None:
         """Its request has its reply."""
         self._waits = False
+        self._answered_s = self._clock.mono_s()
 
     def leave(self) -> None:
         """End the connection. Returns at once."""
@@ -225,7 +235,7 @@ class ControlServer:
     async def _serve(self, stream: ByteStream, peer: Peer) -> None:
         try:
             async with anyio.create_task_group() as group:
-                session = Session(stream, peer, self._hub, group, self._clock.mono_s())
+                session = Session(stream, peer, self._hub, group, self._clock)
                 if not self._places.enter(session):
                     await self._turn_away(stream)
                     return

@@ -17,7 +17,7 @@ from anyio.abc import ByteStream
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
 from playd.control.places import AT_THE_DOOR
 from playd.control.protocol import GUARDIAN_SOCKET, Code, JsonObject, Request, RpcError, encode_call, encode_error
-from playd.control.server import ControlServer, Session, cannot_bind
+from playd.control.server import PHRASE_WITHIN_S, ControlServer, Session, cannot_bind
 from playd.control.stream_filter import Wanted
 from playd.control.streams import StreamHub
 from playd.core.errors import CredentialError, LockError, SettingsError
@@ -281,6 +281,23 @@ async def test_who_types_the_phrase_of_a_panic_at_the_door_gives_way_to_nobody()
         async with world.net.connect_unix(SOCKET) as late:
             assert (await line(late))["error"]["code"] == Code.BUSY
         assert await client.call("stop", {"n": 2}) == {"data": {"n": 2}}
+
+
+async def test_who_stopped_something_and_is_silent_since_keeps_no_panic_from_the_door() -> None:
+    world = virtual_world()
+    async with serving(world, clients_max=0), AsyncExitStack() as stack:
+        clients = []
+        for _ in range(AT_THE_DOOR):
+            world.clock.advance(1)
+            clients.append(await stack.enter_async_context(connected(world.net, SOCKET, timeout_s=60)))
+            await clients[-1].call("stop", {})
+        world.clock.advance(PHRASE_WITHIN_S)
+        assert await clients[0].call("stop", {"n": 1}) == {"data": {"n": 1}}
+        async with connected(world.net, SOCKET, timeout_s=60) as late:
+            assert await late.call("stop", {"n": 2}) == {"data": {"n": 2}}
+        with pytest.raises(Unanswered):
+            await clients[1].call("stop", {})
+        assert await clients[0].call("stop", {"n": 3}) == {"data": {"n": 3}}
 
 
 async def test_a_panic_gets_in_past_hundreds_of_silent_sockets_of_this_machine(tmp_path: Path) -> None:
