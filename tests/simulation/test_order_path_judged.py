@@ -129,7 +129,34 @@ def test_a_case_that_this_program_cannot_read_is_said_to_be_one(changes: dict[st
             again = asked_again(life, 60_000)
 
         assert (again.said, again.answers) == ("SIGNAL_OLD", None)
-        assert again.note.startswith(f"kept by playd 9.9.9 in form 1; playd {__version__} cannot read it: {said}")
+        assert again.note.startswith(f"kept by playd 9.9.9 in form 2; playd {__version__} cannot read it: {said}")
+
+    in_virtual_time(body)
+
+
+def test_a_case_of_an_older_program_with_a_position_and_an_order_in_it_is_asked_again() -> None:
+    async def body() -> None:
+        life = build(settings=replace(CAPPED, limits=RiskLimits(gross_pct=Decimal(100))))
+        async with life.running():
+            port = await life.register()
+            life.venue.open_foreign(Decimal("0.020"), "ETHUSDT")
+            life.venue.resting = True
+            resting = replace(entry(60_000), order_type="Limit", price=Decimal(49_600), time_in_force="GTC")
+            assert (await port.submit(resting, READY)).code == "SENT"
+            await anyio.sleep(1.0)
+            said = (await port.submit(entry(120_000), READY)).code
+            await anyio.sleep(1.0)
+            (row,) = life.ledger.rows("SELECT body FROM judged WHERE close_ms = 120000")
+            case = kept.unpacked(row["body"])
+            assert [case["facts"][name] for name in ("holdings", "working")].count([]) == 0
+            for each in (*case["facts"]["holdings"], *case["facts"]["working"]):
+                del each["position_idx"]
+            old = zlib.compress(orjson.dumps({**case, "v": 1}))
+            life.ledger.write("UPDATE judged SET body = ? WHERE close_ms = 120000", (old,))
+            again = asked_again(life, 120_000)
+
+        assert (again.said, again.note) == (said, "")
+        assert again.answers is not None
 
     in_virtual_time(body)
 

@@ -4,8 +4,9 @@ Budgets of opened notional and entries: reserved with the intent, used by fills,
 Notional is counted by the hour, so that a week is its last 168 hours; entries by the UTC day, every one that was sent, whatever
 the venue made of it. What works is reserved at the most that it was sent for; an execution for which nothing is reserved, such
 as one behind the end of its order, takes nothing from what another has reserved. Every entry is counted, whether or not a cap
-bounds its account: one that is written down later finds what the day has opened. The rows live in the ledger, so a restart
-forgets nothing.
+bounds its account: one that is written down later finds what the day has opened. Only where an older program did not count an
+entry, on paper without caps, its end behind the update takes from what others of its hour have reserved. The rows live in the
+ledger, so a restart forgets nothing.
 """
 
 from dataclasses import dataclass, replace

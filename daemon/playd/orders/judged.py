@@ -23,8 +23,8 @@ from playd.orders.on_record import LIMITS, RULES, OnRecord
 from playd.orders.pipeline import PIPELINE, explain
 from playd.orders.settings import OrderSettings
 
-VERSION: Final = 1
-"""Of the form in which cases are kept."""
+VERSION: Final = 2
+"""Of the form in which cases are kept. In form 1 positions and orders had no index; it is read as that of one-way mode."""
 
 REFUSED_KEPT: Final = 200
 """
@@ -142,12 +142,12 @@ class Judged:
         return Again(program, said, answers, _difference(program, said, answers))
 
     def _case(self, body: dict[str, Any]) -> Case:
-        if body["v"] != VERSION:
+        if body["v"] not in (1, VERSION):
             raise ValueError(f"expected form {VERSION}")
         return Case(
             unflat(Intent, body["intent"]),
             unflat(GateInputs, body["inputs"]),
-            unflat(AccountFacts, body["facts"]),
+            unflat(AccountFacts, _indexed(body["facts"]) if body["v"] == 1 else body["facts"]),
             self._on_record.read(Instrument, body["rules"]),
             self._on_record.read(OrderSettings, body["limits"]),
         )
@@ -159,6 +159,11 @@ def unpacked(stored: bytes) -> dict[str, Any]:
         return {**orjson.loads(zlib.decompress(stored))}
     except (zlib.error, TypeError) as error:
         raise ValueError(f"no case of form {VERSION}: {error}") from error
+
+
+def _indexed(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of form 1 as they are kept now."""
+    return {**facts, **{name: [{"position_idx": 0, **each} for each in facts[name]] for name in ("holdings", "working")}}
 
 
 def _difference(program: str, said: str, answers: Answers) -> str:
