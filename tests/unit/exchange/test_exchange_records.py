@@ -1,5 +1,7 @@
 """What the exchange keeps over a restart, at every instant at which it could be killed."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path, PurePath
@@ -7,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from playd.core.errors import RecordError, StateError
+from playd.core.errors import LockError, RecordError, StateError
 from playd.core.timeframes import MINUTE_MS
 from playd.market.synthetic import SyntheticFeed
 from playd.ops.ballast import Ballast
@@ -236,5 +238,56 @@ def test_damaged_records_are_refused_when_they_are_opened_and_not_by_the_first_o
     Records.open(RealDisk(), path).close()
     whole = path.read_bytes()
     path.write_bytes(whole[: page * 4096] + b"\xff" * 4096 + whole[(page + 1) * 4096 :])
-    with pytest.raises(StateError, match=r"not readable as records of a local exchange: .*put a copy back, or remove"):
+    with pytest.raises(
+        StateError, match=r"not readable as .*; put a copy back, or remove records\.sqlite\* and records-ledger in"
+    ):
         Records.open(RealDisk(), path)
+
+
+def test_records_that_another_program_holds_are_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    Records.open(RealDisk(), path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO meta VALUES ('held', 'by another')")
+        with pytest.raises(LockError, match="nothing is damaged"):
+            Records.open(RealDisk(), path)
+    Records.open(RealDisk(), path).close()
+
+
+class _Refusing:
+    """A connection whose check finds no room."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.close = connection.close
+
+    def execute(self, *_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_records_on_a_full_disk_are_not_called_damaged_and_room_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_room: bool
+) -> None:
+    path, asked = tmp_path / "records.sqlite", list[str]()
+    Records.open(RealDisk(), path).close()
+    whole = RealDisk.open_sqlite
+
+    def full(disk: RealDisk, *where: Any, **how: Any) -> Any:
+        opened = whole(disk, *where, **how)
+        return opened if asked and has_room else _Refusing(opened)
+
+    def make_room() -> bool:
+        asked.append("room")
+        return True
+
+    monkeypatch.setattr(RealDisk, "open_sqlite", full)
+    if has_room:
+        Records.open(RealDisk(), path, make_room).close()
+    else:
+        with pytest.raises(RecordError, match="says nothing of the file"):
+            Records.open(RealDisk(), path, make_room)
+    assert asked == ["room"]

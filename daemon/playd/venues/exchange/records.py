@@ -20,13 +20,14 @@ from playd.core.orders import Side
 from playd.venues.exchange import retention
 from playd.venues.exchange.books import Books, MarketTime
 from playd.venues.exchange.changes import Changes
+from playd.venues.exchange.ledger import directory_of
 from playd.venues.exchange.listing import ENDLESS, Finer, Gone
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
 from playd.venues.exchange.text import whole_number
 from playd.world.ports import Disk
-from playd.world.refused import cannot_open
+from playd.world.refused import cannot_open, cannot_open_database, medium_refused
 
 FORMAT: Final = "2"
 
@@ -77,32 +78,52 @@ class Records:
 
     @classmethod
     def open(cls, disk: Disk, path: PurePath, make_room: Callable[[], bool] = lambda: False) -> "Records":
-        """Open or create the file. Raises `StateError` when it is damaged, or no records file of this version."""
-        connection: sqlite3.Connection | None = None
+        """
+        Open or create the file. A disk that refuses is asked for room once: SQLite needs some beside the file to read it.
+
+        Raises `LockError` (79) while another program holds it, `RecordError` (74) when the disk refuses, `StateError` when
+        it is damaged (78) or of another version (80).
+        """
         try:
-            connection = disk.open_sqlite(path, synchronous="OFF")
-            damage = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-            if damage != "ok":
-                raise sqlite3.DatabaseError(" ".join(damage.split()))
-            records = cls(connection, make_room)
-            found = records.meta("format")
+            try:
+                records = cls._opened(disk, path, make_room)
+            except sqlite3.DatabaseError as error:
+                if not (medium_refused(error) and make_room()):
+                    raise
+                records = cls._opened(disk, path, make_room)
         except OSError as error:
             raise cannot_open(path, error) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's words may hold the damaged bytes
-            if connection is not None:
-                with suppress(sqlite3.Error):
-                    connection.close()
+            refused = cannot_open_database(path, error)
+            if not isinstance(refused, StateError):
+                raise refused from error
             raise StateError(
-                f"{path}: not readable as records of a local exchange: {error}; put a copy back, or remove {path.parent} for a"
-                " new market (its orders and its money are only played)"
+                f"{path}: not readable as records of a local exchange: {error}; put a copy back, or remove {_all_of(path)}"
             ) from None
+        found = records.meta("format")
         if found is not None and found != FORMAT:
             records.close()
             raise StateError(
                 f"{path}: records of format {found}, this program writes {FORMAT}: start the program that wrote them, or remove"
-                f" {path.parent} for a new market (its orders and its money are only played)",
+                f" {_all_of(path)}",
                 exit_code=80,
             )
+        return records
+
+    @classmethod
+    def _opened(cls, disk: Disk, path: PurePath, make_room: Callable[[], bool]) -> "Records":
+        """Records that are whole and can be read and written. Raises `sqlite3.DatabaseError`, the file closed again."""
+        connection = disk.open_sqlite(path, synchronous="OFF")
+        try:
+            damage = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if damage != "ok":
+                raise sqlite3.DatabaseError(" ".join(damage.split()))
+            records = cls(connection, make_room)
+            records.meta("format")
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            with suppress(sqlite3.Error):
+                connection.close()
+            raise
         return records
 
     def close(self) -> None:
@@ -302,6 +323,12 @@ class Records:
         shown = found[:limit]
         rest = len(found) > limit
         return Page([str(row["body"]) for row in shown], cursor_behind(shown[-1]["number"]) if rest else "")
+
+
+def _all_of(path: PurePath) -> str:
+    """What to remove for a new market, and that it may be."""
+    ledger = directory_of(path).name
+    return f"{path.name}* and {ledger} in {path.parent} for a new market (its orders and its money are only played)"
 
 
 def _by_word(steps: dict[Side, int]) -> dict[str, int]:
