@@ -72,16 +72,17 @@ def _action(action: ActionTruth) -> ActionRow:
     }
 
 
-def _node(node: NodeTruth) -> Node:
+def _node(node: NodeTruth, *, is_earlier: bool = False) -> Node:
+    """`is_earlier`: a case that is told in full at its own place, and before a later one by that place and its truth."""
     unknown = node.unknown
     return {
         "path": node.path,
         "kind": node.kind,
-        "text": node.text,
+        "text": node.path if is_earlier and node.children else node.text,
         "truth": node.truth,
         "missing": None if unknown is None else {"reason": unknown.reason, "cause": unknown.cause},
         "operands": [{"text": one.text, "value": one.value, "previous": one.previous} for one in node.operands],
-        "children": [_node(child) for child in node.children],
+        "children": [] if is_earlier else [_node(child, is_earlier=node.kind == "none") for child in node.children],
     }
 
 

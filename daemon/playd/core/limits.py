@@ -27,14 +27,14 @@ CONTROL_IDLE_S: Final = 300.0
 PLAY_FILE_BYTES: Final = 64 * 1024
 """Largest Play file that is read; the largest real one is below 50 KiB. What one of its bars costs all others grows with it."""
 
-PLAY_VALUE_CHARS: Final = 16 * 1024
-"""Longest text in a Play, and longest stretch of comments and blank lines: YAML is read in steps, and each is one, of 10 ms."""
+PLAY_CONDITIONS: Final = 5_000
+"""Conditions of all rules of one Play with their setups written out, which are 30 ms of trees. A real rule has some hundred."""
 
-PLAY_CONDITIONS: Final = 4_000
-"""Conditions of all rules of one Play with their setups written out; one of the largest real rules has some hundred."""
+PLAY_PARTS: Final = 400
+"""Parts of one `all` or `any`, places that emit one action: machine code is made once for each such number, in 7 s for 400."""
 
-PLAY_PARTS: Final = 200
-"""Parts of one `all` or `any`, cases of one block, places that emit one action: machine code is made for each such number."""
+PLAY_CASES: Final = 100
+"""Cases of one block: each is held against all earlier ones, so that code is made for every number up to it, 45 s for 100."""
 
 PLAY_RULE_DEPTH: Final = 100
 """Levels of one rule with its setups written out: four calls a level stay below half of Python's thousand."""

@@ -92,6 +92,8 @@ class Explainer:
         self._readings = Readings(columns)
         self._close_ms = close_ms
         self._read = self._readings.at(close_ms)
+        self._known: dict[int, tuple[Rule, NodeTruth]] = {}
+        """By the identity of the rule: a case of a block is part of every later one, as the same rule."""
 
     def action(self, rule: ActionRule) -> ActionTruth:
         """One action with its whole tree."""
@@ -102,6 +104,11 @@ class Explainer:
 
     def node(self, rule: Rule) -> NodeTruth:
         """One node and all below it."""
+        if id(rule) not in self._known:
+            self._known[id(rule)] = rule, self._node(rule)
+        return self._known[id(rule)][1]
+
+    def _node(self, rule: Rule) -> NodeTruth:
         value = truth(rule, self._read)
         known = None if math.isnan(value) else value == 1.0
         children = tuple(self.node(child) for child in rule.children)

@@ -18,14 +18,19 @@ _MOST: Final = 2**60
 
 def tree_paths(rules: Iterable[Rule]) -> tuple[str, ...]:
     """Paths of all nodes of these trees that have a column, each once."""
-    return tuple(dict.fromkeys(path for rule in rules for path in _paths(rule)))
+    seen = set[int]()
+    return tuple(dict.fromkeys([path for rule in [*rules] for path in _paths(rule, seen)]))
 
 
-def _paths(rule: Rule) -> Iterator[str]:
+def _paths(rule: Rule, seen: set[int]) -> Iterator[str]:
+    """Those of a tree. `seen`: rules that were looked at; a case of a block is part of every later one, as the same rule."""
+    if id(rule) in seen:
+        return
+    seen.add(id(rule))
     if not rule.derived:
         yield rule.path
     for child in rule.children:
-        yield from _paths(child)
+        yield from _paths(child, seen)
 
 
 def distinct_times(

@@ -2,7 +2,7 @@
 
 from typing import Final, cast, get_args
 
-from playd.core.limits import PLAY_PARTS, PLAY_SETUPS
+from playd.core.limits import PLAY_CASES, PLAY_SETUPS
 from playd.plays.conditions import Expr, Ref
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence, kind_of
 from playd.plays.expressions import LOGIC, ExpressionReader
@@ -201,8 +201,8 @@ class ActionReader:
             self._report.add(
                 "E402", section.mark_of("cases"), f"{path}.cases", "found an empty list, expected at least one case"
             )
-        if len(cases) > PLAY_PARTS:
-            text = f"found {len(cases)} cases, expected at most {PLAY_PARTS}"
+        if len(cases) > PLAY_CASES:
+            text = f"found {len(cases)} cases, expected at most {PLAY_CASES} in one block: each is held against all before it"
             self._report.add("E106", section.mark_of("cases"), f"{path}.cases", text)
             cases = ()
         otherwise = section.section("else", ELSE) if section.has("else") else None

@@ -13,11 +13,11 @@ from typing import Final
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from playd.core.limits import PLAY_FILE_BYTES, PLAY_VALUE_CHARS
+from playd.core.limits import PLAY_FILE_BYTES
 from playd.plays.core_schema import OCTAL, core_value, fits_tag, is_plain_collection, is_tagged
 from playd.plays.findings import IMPORTABLE, Mark, Report
 from playd.plays.identifiers import IDENTIFIER
-from playd.plays.nodes import TooLong, node_steps
+from playd.plays.nodes import node_steps
 from playd.plays.steps import Steps, whole
 
 _ITEMS: Final = 100_000
@@ -137,9 +137,6 @@ def document_steps(text: str, report: Report, older: OlderReading | None = None)
             "E100", where, "", f"found text that is not YAML ({what}), expected one YAML document{_advice(text, where, what)}"
         )
         return None
-    except TooLong as error:
-        report.add("E100", error.mark, "", f"found {error}, expected a Play")
-        return None
     except YAMLError as error:
         report.add("E100", _START, "", f"found text that is not YAML ({error}), expected one YAML document")
         return None
@@ -176,10 +173,6 @@ def _unreadable(text: str) -> tuple[Mark, str, str] | None:
     for deep in _DEEP.finditer(text):  # reading it would take seconds before it fails
         if sum(map(deep.group().count, "[{")) > _DEPTH:
             return _place(text, deep.start()), "", f"found more than {_DEPTH} levels of nesting, expected a Play"
-    word = _WORD.search(text)
-    if word:
-        found = f"found more than {PLAY_VALUE_CHARS} characters without a blank, expected a Play"
-        return _place(text, word.start()), "", found
     return None
 
 
@@ -187,7 +180,6 @@ _ODD: Final = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 _DEEP: Final = re.compile(r"[\[{](?:\s*+[\[{])*+")
 """Brackets that are opened one after the other; nothing is looked at twice, however many blanks stand between."""
 
-_WORD: Final = re.compile(rf"(?<!\S)\S{{{PLAY_VALUE_CHARS}}}")
 _BARE_SIGN: Final = re.compile(r"[\[,{]\s*(>=?|[-*%@&|!]=?)\s*[,:]")
 _NO_COLON: Final = "scanning a simple key"
 _MERGE: Final = "<<"

@@ -113,9 +113,9 @@ class ExpressionReader:
             self._add("E402", item.mark, path, "found an empty list, expected at least one expression")
             return None
         if len(item.items) > PLAY_PARTS:
-            self._add(
-                "E106", item.mark, path, f"found {len(item.items)} expressions, expected at most {PLAY_PARTS} side by side"
-            )
+            word = "any" if path.endswith(".any") else "all"
+            text = f"found {len(item.items)} expressions side by side, expected at most {PLAY_PARTS}"
+            self._add("E106", item.mark, path, f"{text}; nest them: several `{word}` in one `{word}`")
             return None
         children: list[Expr | None] = []
         for i, child in enumerate(item.items):

@@ -17,21 +17,18 @@ def refuse_endless(
     True if there is one. `marks`: where both sections stand.
 
     A setup that uses another one twice doubles what is below it: thirty of them in a row would be a billion conditions. A case
-    is true where no earlier one is, so that it brings all of these along. A cycle counts once around, it is named elsewhere.
+    is true where no earlier one is, but their conditions are there once. A cycle counts once around, it is named elsewhere.
     """
     measure, together = _Measure(dict(setups)), 0
     for name, expr in setups:
         if _refused(*measure.of(expr, 0), (marks[0], f"setups.{name}"), report):
             return True  # whatever uses it is too large as well
     for number, block in enumerate(blocks):
-        earlier = 0
         for k, case in enumerate(block.cases):
             size, depth = measure.of(case.when, 0)
             if _refused(size, depth, (marks[1], f"actions[{number}].cases[{k}].when"), report):
                 return True
-            together += size + earlier
-            earlier += size
-        together += earlier if block.otherwise else 0
+            together += size
     places = Counter(emit.action for block in blocks for case in block.cases for emit in case.emit)
     places.update(emit.action for block in blocks for emit in block.otherwise)
     for action, count in places.items():
@@ -39,7 +36,7 @@ def refuse_endless(
             report.add("E106", marks[1], "actions", f"found {action} at {count} places, expected at most {PLAY_PARTS}")
             return True
     if together > PLAY_CONDITIONS:
-        found = f"found {together} conditions in all rules, once their setups and earlier cases are written out"
+        found = f"found {together} conditions in all rules, once their setups are written out"
         report.add("E106", marks[1], "actions", f"{found}, expected at most {PLAY_CONDITIONS}")
     return together > PLAY_CONDITIONS
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import ComposerError
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -19,47 +18,23 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import Reader
 from ruamel.yaml.resolver import BaseResolver
 
-from playd.core.limits import PLAY_VALUE_CHARS
-from playd.plays.findings import Mark
 from playd.plays.steps import Steps
 
 _EVENTS_A_STEP: Final = 50
 """Begins and ends of values that are read in one step: about two milliseconds."""
 
 
-class TooLong(YAMLError):
-    """More than `PLAY_VALUE_CHARS` without the end of a value, which would be one step of reading."""
-
-    def __init__(self, mark: Mark) -> None:
-        super().__init__(f"more than {PLAY_VALUE_CHARS} characters of one value, or of what stands between two")
-        self.mark = mark
-
-
-class _Reader(Reader):
-    """Goes no further than a value may be long. `began`: where the last one ended."""
-
-    began = 0
-
-    def forward(self, length: int = 1) -> None:
-        if self.index + length - self.began > PLAY_VALUE_CHARS:
-            raise TooLong(Mark(self.line + 1, self.column + 1))
-        super().forward(length)
-
-
 def node_steps(text: str) -> Steps[Node | None]:
-    """The root of the only document, None of an empty one. Raises as ruamel.yaml does, and `TooLong`."""
+    """The root of the only document, None of an empty one. Raises as ruamel.yaml does."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.Reader = _Reader
     root: Node | None = None
     anchors: dict[str, Node] = {}
     open_ones: list[CollectionNode] = []
     keys: list[Node | None] = []
     """Of each that is open: the key whose value comes next."""
     for number, event in enumerate(yaml.parse(text)):
-        yaml.reader.began = yaml.reader.index
         if number % _EVENTS_A_STEP == 0:
             yield
         if isinstance(event, CollectionEndEvent):

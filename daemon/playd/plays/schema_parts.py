@@ -80,9 +80,9 @@ def map_of(schema: Schema, taken: Collection[str] = ()) -> Schema:
     return {"type": "object", "propertyNames": names, "additionalProperties": schema}
 
 
-def list_of(schema: Schema, *, least: int = 1) -> Schema:
+def list_of(schema: Schema, *, least: int = 1, most: int | None = None) -> Schema:
     """A list of values of one kind."""
-    return {"type": "array", "items": schema, "minItems": least}
+    return {"type": "array", "items": schema, "minItems": least, **({} if most is None else {"maxItems": most})}
 
 
 def tuple_of(*items: Schema) -> Schema:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from playd.core.limits import PLAY_CASES, PLAY_PARTS
 from playd.plays.actions import ACTIONS, BLOCK, CASE, ELSE, EMIT, PERCENT, RESERVED_METADATA
 from playd.plays.comparisons import EQUALITY_OPS, LONG_FORM, NEAR_OPS, ORDER_OPS, RANGE
 from playd.plays.expressions import SPAN_PATTERN, WINDOWS
@@ -59,7 +60,7 @@ def conditions() -> Schema:
         "range": {"anyOf": [tuple_of(operand, operand), map_schema(RANGE, low=operand, high=operand)]},
         "literals": list_of({"type": ["number", "string", "boolean"]}),
         **{name: _window(table) for name, table in WINDOWS.items()},
-        "expressions": list_of(ref("expression")),
+        "expressions": list_of(ref("expression"), most=PLAY_PARTS),
         "expression": {"anyOf": [*lists, near, ref("expressions"), *_maps({})]},
     }
 
@@ -112,7 +113,7 @@ def actions() -> Schema:
         }
     )
     case = map_schema(CASE, when=ref("expression"), emit=ref("emits"))
-    block = map_schema(BLOCK, cases=list_of(case), **{"else": map_schema(ELSE, emit=ref("emits"))})
+    block = map_schema(BLOCK, cases=list_of(case, most=PLAY_CASES), **{"else": map_schema(ELSE, emit=ref("emits"))})
     mapping: Schema = {
         "type": "object",
         "properties": dict.fromkeys(_ENTRIES, ref("entering")) | dict.fromkeys(_EXITS, ref("leaving")),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playd.core.limits import PLAY_CONDITIONS, PLAY_PARTS, PLAY_RULE_DEPTH, PLAY_SETUPS
+from playd.core.limits import PLAY_CASES, PLAY_CONDITIONS, PLAY_PARTS, PLAY_RULE_DEPTH, PLAY_SETUPS
 from playd.plays.load import check_play
 from tests.unit.plays.plays_of import play_text
 
@@ -50,16 +50,34 @@ def test_what_machine_code_is_made_for_by_its_number_has_a_bound() -> None:
     """A kernel of a thousand inputs cannot be compiled, and each number of inputs is one of its own."""
     one, most = "[close, '>', open]", f"expected at most {PLAY_PARTS}"
     parts = ", ".join([one] * (PLAY_PARTS + 1))
-    assert refusals(f"  entry_long: {{any: [{parts}]}}\n") == [f"found {PLAY_PARTS + 1} expressions, {most} side by side"]
-    cases = ", ".join([f"{{when: {one}, emit: [entry_long]}}"] * (PLAY_PARTS + 1))
-    assert refusals(f"  - {{id: a, cases: [{cases}]}}\n") == [f"found {PLAY_PARTS + 1} cases, {most}"]
+    found = f"found {PLAY_PARTS + 1} expressions side by side, {most}; nest them:"
+    assert refusals(f"  entry_long: {{any: [{parts}]}}\n") == [f"{found} several `any` in one `any`"]
+    assert refusals(f"  entry_long: [{parts}]\n") == [f"{found} several `all` in one `all`"]
+    assert refusals(f"  entry_long: {{any: [{{any: [{parts[: parts.rindex(', [')]}]}}, {one}]}}\n") == []
+    cases = ", ".join([f"{{when: {one}, emit: [entry_long]}}"] * (PLAY_CASES + 1))
+    (text,) = refusals(f"  - {{id: a, cases: [{cases}]}}\n")
+    assert (
+        text == f"found {PLAY_CASES + 1} cases, expected at most {PLAY_CASES} in one block: each is held against all before it"
+    )
     blocks = "".join(f"  - {{id: b{k}, cases: [{{when: {one}, emit: [entry_long]}}]}}\n" for k in range(PLAY_PARTS + 1))
     assert refusals(blocks) == [f"found entry_long at {PLAY_PARTS + 1} places, {most}"]
 
 
-def test_all_rules_together_have_a_bound_and_a_case_brings_the_earlier_ones_along() -> None:
-    cases = ", ".join(["{when: [close, '>', open], emit: [entry_long]}"] * 100)
-    assert "found 5050 conditions in all rules" in refusals(f"  - {{id: a, cases: [{cases}]}}\n")[0]
+def cases_of(count: int, conditions: int) -> str:
+    parts = ", ".join(["&one [close, '>', open]", *["*one"] * (conditions - 1)])
+    cases = ", ".join([f"{{when: {{all: [{parts}]}}, emit: [entry_long]}}"] * count)
+    return f"  - {{id: a, cases: [{cases}], else: {{emit: [exit_long]}}}}\n"
+
+
+@pytest.mark.parametrize(("count", "conditions"), [(PLAY_CASES, 1), (90, 1), (28, 10), (40, 5), (25, 12), (PLAY_CASES, 20)])
+def test_conditions_of_earlier_cases_are_there_once(count: int, conditions: int) -> None:
+    assert refusals(cases_of(count, conditions)) == []
+
+
+def test_all_rules_together_have_a_bound() -> None:
+    blocks = "".join(cases_of(5, 100).replace("id: a", f"id: b{k}") for k in range(PLAY_CONDITIONS // 505 + 1))
+    (found,) = refusals(blocks)
+    assert found.startswith("found 5050 conditions in all rules, once their setups are written out, expected at most 5000")
 
 
 def chained(features: str) -> list[str]:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from ruamel.yaml import YAML
 
+from playd.core.limits import PLAY_CASES, PLAY_PARTS
 from playd.plays.json_schema import play_schema, schema_text
 from playd.plays.load import load_play
 from playd.plays.variables import KEPT
@@ -197,6 +198,8 @@ UP = ["close", ">", "open"]
         ("actions", {"entry_long": {"holds_for_duration": {"duration": "2 h", "expr": UP}}}),
         ("actions", {"entry_long": {"holds_for": {"bars": 2, "anchor_tf": "1d", "expr": UP}}}),
         ("actions", [{"id": "a", "cases": [{"when": UP, "emit": [{"action": "entry_long", "percent": 50}]}]}]),
+        ("actions", [{"id": "a", "cases": [{"when": UP, "emit": ["entry_long"]}] * (PLAY_CASES + 1)}]),
+        ("actions", {"entry_long": {"any": [UP] * (PLAY_PARTS + 1)}}),
     ],
 )
 def test_what_is_refused_by_its_form_alone_does_not_fit(section: str, value: object) -> None:

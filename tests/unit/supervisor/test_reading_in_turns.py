@@ -107,8 +107,8 @@ def largest(shape: str) -> str:
         return large_play(96).replace("\n      - [close,", "\n      # import: what? [aaaaaa]\n      - [close,")
     one, line = large_play(1), "      - {any: [[rsi_0, '<', 70], [ema_0, '>', {feature_id: ema_0, offset: 1}]]}\n"
     if shape == "one action":
-        return one.replace("exit_long: {all: [[close, '<', ema_0]]}", f"exit_long:\n    all:\n{line * 190}").replace(
-            "    all:\n", "    all:\n" + f"      - any:\n{line.replace('      -', '        -') * 190}" * 3, 1
+        return one.replace("exit_long: {all: [[close, '<', ema_0]]}", f"exit_long:\n    all:\n{line * 390}").replace(
+            "    all:\n", "    all:\n" + f"      - any:\n{line.replace('      -', '        -') * 390}", 1
         )
     features = "".join(f"  e{i}: {{indicator: ema, params: {{length: 9}}, source: e{i // 2}}}\n" for i in range(1, 900))
     return one.replace("features:\n", f"features:\n  e0: {{indicator: ema}}\n{features}")
