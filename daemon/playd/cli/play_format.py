@@ -8,7 +8,7 @@ from playd.cli.inputs import play_path
 from playd.core.errors import Broken, PlayError, RecordError
 from playd.plays.document import read_document
 from playd.plays.findings import Report
-from playd.plays.formatting import format_play
+from playd.plays.formatting import format_play, too_large
 from playd.plays.load import load_play
 from playd.supervisor.plays import read_play_text
 from playd.world.real import real_world
@@ -52,11 +52,13 @@ def format_plays(given: Sequence[str], *, check: bool, write: bool) -> int:
 
 
 def canonical_text(text: str, source: str) -> str:
-    """The canonical form of a Play that loads. Raises `PlayError` for one that does not."""
+    """The canonical form of a Play that loads. Raises `PlayError` for one that does not, or whose form would be too large."""
     play = load_play(text, source)
     root = read_document(text, Report(source))
     assert root is not None  # it loads
     canonical = format_play(text, root)
+    if why := too_large(canonical):
+        raise PlayError([f"{source}: {why}; the file is left as it is"])
     if load_play(canonical, source).play_hash != play.play_hash:
         raise Broken(f"{source}: the canonical form does not decide the same; the file was not touched")
     return canonical

@@ -8,6 +8,7 @@ aliases are written out.
 
 from typing import Final
 
+from playd.core.limits import PLAY_FILE_BYTES
 from playd.plays.comments import Comments, comments_of
 from playd.plays.comparisons import is_condition
 from playd.plays.document import Entry, Item, Leaf, Map, Sequence
@@ -30,6 +31,14 @@ Path = tuple[str, ...]
 def format_play(text: str, root: Map) -> str:
     """`text`, whose document is `root`, in canonical form. Formatting twice changes nothing more."""
     return write_play(root, comments_of(text, root))
+
+
+def too_large(canonical: str) -> str:
+    """Why a canonical form is larger than a Play file may be, empty if it is not: dense rules get a line each, with indents."""
+    size = len(canonical.encode())
+    if size <= PLAY_FILE_BYTES:
+        return ""
+    return f"found a Play whose canonical form has {size} bytes, expected at most {PLAY_FILE_BYTES}; setups shorten it"
 
 
 def write_play(root: Map, comments: Comments) -> str:

@@ -1,5 +1,6 @@
 """The commands that write Play files touch only what they are asked to."""
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -83,6 +84,27 @@ def test_a_formatted_file_is_canonical_and_a_broken_one_is_left_alone(old: Path)
     assert play("fmt", "--write", str(good))[0] == 0
     assert good.read_text().startswith('version: "3.0.0"\nname: small\n')
     assert play("fmt", "--check", str(good)) == (0, "", "")
+
+
+def test_a_play_whose_canonical_form_would_be_too_large_is_left_alone_and_that_is_said(tmp_path: Path) -> None:
+    """Rules on one line get a line for each condition: the file has 40 KiB, its form more than a Play may have."""
+    rule = "{any: [[close, '>', 70], {all: [[open, '>', 80], [low, '<', 60]]}]}"
+    many = f"{{any: [{', '.join([rule] * 300)}]}}"
+    dense = play_text(f"{{any: [{many}, {many}]}}")
+    path, out = tmp_path / "dense.yml", tmp_path / "out.yml"
+    path.write_text(dense)
+    assert play("check", str(path))[0] == 0
+    for how in ("--write", "--check"):
+        code, said, err = play("fmt", how, str(path))
+        assert (code, said) == (6, "")
+        assert re.search(
+            rf"{path}: found a Play whose canonical form has \d{{5}} bytes, expected at most 65536; .* left as it is", err
+        )
+    assert path.read_text() == dense
+    path.write_text(dense.replace("name: small", "id: small"))
+    code, _, err = play("import", str(path), "-o", str(out))
+    assert code == 6
+    assert f"{out}:1:1: E100: found a Play whose canonical form has {out.stat().st_size} bytes, expected at most 65536" in err
 
 
 def test_a_play_is_shown_with_its_program_in_four_forms(old: Path) -> None:

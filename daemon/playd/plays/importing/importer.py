@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from playd.core.errors import PlayError
 from playd.plays.comments import comments_of, place_before
 from playd.plays.document import Map, OlderReading, read_document
-from playd.plays.findings import IMPORTABLE, Finding, Report
-from playd.plays.formatting import write_play
+from playd.plays.findings import IMPORTABLE, Finding, Mark, Report
+from playd.plays.formatting import too_large, write_play
 from playd.plays.importing.actions import import_actions
 from playd.plays.importing.empties import import_empties
 from playd.plays.importing.expressions import ExpressionImporter, import_setups
@@ -82,11 +82,20 @@ def import_play(text: str, source: str) -> Imported:
         if not question.answered and question not in again:
             advice = "write the answer below it, or take the comment away if what stands there is right"
             log.problem(question.mark, "comment", f"an earlier import asks `{question.text}`; {advice}")
-    _, checked = check_play(new_text, source)
+    checked = _checked(new_text, source)
     changes = sorted(log.changes, key=lambda change: change.mark)
     # What is older still, the import has asked about: it would not rewrite it the next time either.
     findings = (replace(one, text=one.text.removesuffix(IMPORTABLE)) for one in checked.ordered() if one.code != UNANSWERED)
     return Imported(new_text, tuple(changes), tuple(log.problems), tuple(findings))
+
+
+def _checked(text: str, source: str) -> Report:
+    """Findings of a result. One that was rewritten may have become too large, which the file that was read is not."""
+    if why := too_large(text):
+        report = Report(source)
+        report.add("E100", Mark(1, 1), "", why)
+        return report
+    return check_play(text, source)[1]
 
 
 def _with_seals(text: str) -> str:
