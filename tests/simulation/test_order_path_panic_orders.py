@@ -10,10 +10,12 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.instrument import Instrument
-from playd.core.orders import Execution, OrderRequest, VenueOrder
+from playd.core.orders import Execution, OrderRequest, OrderState, VenueOrder
 from playd.core.reply_codes import ReplyClass
 from playd.orders.halts import Level, account_scope, instance_scope
+from playd.orders.incidents import Incident
 from playd.orders.order_book import FOREIGN
+from playd.orders.panic import PANIC_CODE
 from playd.orders.panic_notes import leave_note
 from playd.orders.panic_report import FLAT_WITHIN_S, PanicScope
 from playd.venues.port import Priority, Reply
@@ -30,6 +32,10 @@ BY_HAND = resting("by-hand")
 
 def rests(life: OrderWorld) -> bool:
     return life.venue.orders[BY_HAND.venue_order_id].status == "New"
+
+
+def unfinished(life: OrderWorld) -> list[Incident]:
+    return [each for each in life.account.desk.incidents.open_ones() if each.kind == "PANIC_UNFINISHED"]
 
 
 @pytest.mark.parametrize("scope", [PanicScope(), PanicScope(symbol=SYMBOL)])
@@ -406,7 +412,39 @@ def test_what_an_entry_fills_behind_the_verified_flat_of_its_scope_is_closed_and
     in_virtual_time(body)
 
 
-def test_what_an_entry_fills_behind_a_freeze_that_came_after_the_panic_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dies", [False, True], ids=["lives", "dies"])
+def test_an_entry_that_was_proved_absent_and_fills_behind_the_flat_is_closed_like_any_other(
+    dies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_venue, "ARRIVES_S", 100.0)
+
+    async def body() -> None:
+        life = build(script=Script(writes=[WriteFault.DELAYED]))
+        async with life.running():
+            port = await life.register()
+            verdict = await port.submit(entry(), READY)
+            report = await life.account.panic(PanicScope(), actor="me", reason="test")
+            await anyio.sleep(60.0)
+            before = life.account.desk.book.need(verdict.link_id).state
+            if not dies:
+                await anyio.sleep(60.0)
+        if dies:
+            life = life.crash()
+            await anyio.sleep(40.0)
+            async with life.running():
+                await anyio.sleep(60.0)
+        filled = [order for order in life.venue.effects if not order.reduce_only]
+
+        assert (report.exit_code, before, len(filled)) == (0, OrderState.NEVER_ARRIVED, 1)
+        assert life.venue.signed() == 0
+        assert [halt.code for halt in life.halts.in_force(instance_scope(UID))] == [PANIC_CODE]
+
+    in_virtual_time(body)
+
+
+def test_what_an_entry_fills_behind_a_freeze_that_came_after_the_panic_is_left_alone_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(fake_venue, "ARRIVES_S", 30.0)
 
     async def body() -> None:
@@ -420,5 +458,11 @@ def test_what_an_entry_fills_behind_a_freeze_that_came_after_the_panic_is_left_a
 
             assert life.venue.signed() == Decimal("0.010")
             assert len(life.venue.placed) == 1
+            told = unfinished(life)
+            assert [(each.severity, each.scope) for each in told] == [("critical", account_scope("main"))]
+            assert "frozen by me" in told[0].text
+
+            report = await life.account.panic(PanicScope(), actor="me", reason="again")
+            assert (report.exit_code, life.venue.signed(), unfinished(life)) == (0, 0, [])
 
     in_virtual_time(body)

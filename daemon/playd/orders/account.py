@@ -206,7 +206,7 @@ class Account:
         self.reconciler.on_judged = self._events.note_ready
         self.desk.on_order = self._order_changed
         self.gateway.resolve_soon = self.resolver.wake
-        self.desk.on_fill = self.protection.fill_booked
+        self.desk.on_fill = self._fill_booked
         self.desk.deliver = self._deliver
 
     async def start(self) -> StartReport:
@@ -397,6 +397,12 @@ class Account:
         self.protection.order_ended(row)
         self.targets.order_changed(row)
         self._panic.entry_filled(row)
+
+    def _fill_booked(self, symbol: str, key: str) -> None:
+        self.protection.fill_booked(symbol, key)
+        if row := self.desk.book.find(key):
+            # An order that was proved absent, or is cancelled, changes no more by what it fills.
+            self._panic.entry_filled(row)
 
     def _deliver(self, instance_uid: str, event: InstanceEvent) -> None:
         port = self._ports.get(instance_uid)

@@ -199,7 +199,10 @@ class Desk:
         self.chronicle.write()
 
     def wake(self) -> None:
-        """Open the fill checks of what was booked since the last call and wake who waits for its orders. Commits nothing."""
+        """
+        Open the fill checks of what was booked since the last call and wake who waits for its orders. Commits nothing, but
+        where that raises a level: then all that was booked with it.
+        """
         news = self.booking.news
         fills, looks, links = news.fills, news.looks, news.links
         news.fills, news.looks, news.links = [], [], set()

@@ -114,11 +114,20 @@ class Panic:
                 self._go_on(PanicRun(scope, f"panic:{halt.id}:{self._desk.clock.wall_ms()}"))
 
     def entry_filled(self, row: OrderRow) -> None:
-        """Close what an entry, kept by the venue for longer than it says, fills behind the verified flat of its scope."""
-        filled = row.fills_missing or (row.cum_qty and self._desk.fills.position(row.owner, row.symbol).signed_qty)
-        if filled and row.intent and not row.reduce_only and self._levels.found_flat(row.owner, row.symbol):
-            why = f"entry {row.link_id} filled behind the panic that had found it flat"
-            self._desk.halts.raise_level(instance_scope(row.owner), Level.PANIC, PANIC_CODE, why)
+        """
+        Close what an entry, kept by the venue for longer than it says, fills behind the verified flat of its scope. What a
+        person froze since is left alone, and told. Commits, and so before anybody hears of the fill.
+        """
+        desk = self._desk
+        filled = row.fills_missing or (row.cum_qty and desk.fills.position(row.owner, row.symbol).signed_qty)
+        found_flat = self._levels.found_flat(row.owner, row.symbol) if filled and row.intent and not row.reduce_only else ()
+        why = f"entry {row.link_id} filled behind the panic that had found it flat"
+        if found_flat and (frozen := desk.frozen(row.symbol, row.owner)):
+            for scope in found_flat:
+                note = f"{why}: {frozen}, and no thaw closes it; the panic asked for again does"
+                desk.incidents.open("PANIC_UNFINISHED", "critical", scope.halt_scope(desk.alias), note)
+        elif found_flat:
+            desk.halts.raise_level(instance_scope(row.owner), Level.PANIC, PANIC_CODE, why)
             self._levels.keep_whether_flat(PanicScope(instance_uid=row.owner), flat=False)
             self.resume()
 

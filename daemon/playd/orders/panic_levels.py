@@ -1,6 +1,6 @@
 """What is on record of panics: which levels ask for one on an account, whether they are done, and whether nobody may send."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from playd.orders.desk import Desk
@@ -23,14 +23,14 @@ class PanicLevels:
             if scope is not None and self._desk.ledger.meta(self._flat_key(halt)) != _FLAT:
                 yield halt, scope
 
-    def found_flat(self, owner: str, symbol: str) -> bool:
-        """Whether panics are in force over an owner's share of a symbol that nobody froze, and each was verified flat here."""
-        if self._desk.frozen(symbol, owner):
-            return False
+    def found_flat(self, owner: str, symbol: str) -> Sequence[PanicScope]:
+        """The panics in force over an owner's share of a symbol, if each was verified flat here; else none."""
         over = [
             halt for halt in self._desk.halts.in_force(*scopes_of(owner, self._desk.alias, symbol)) if halt.level is Level.PANIC
         ]
-        return bool(over) and all(self._desk.ledger.meta(self._flat_key(halt)) == _FLAT for halt in over)
+        if any(self._desk.ledger.meta(self._flat_key(halt)) != _FLAT for halt in over):
+            return ()
+        return [scope for halt in over if (scope := self._scope_of(halt.scope)) is not None]
 
     def keep_whether_flat(self, scope: PanicScope, *, flat: bool) -> None:
         """Keep over restarts whether the panics of this scope are done; an account is all its scopes and its part of `all`."""
