@@ -294,3 +294,40 @@ def test_what_appears_under_our_format_while_we_run_was_sent_by_another_daemon(o
             assert [halt.code for halt in life.halts.in_force(account_scope("main"))] == ["SECOND_DAEMON"]
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize(("pct", "left", "since"), [("60", "0.004", "0"), ("100", "0", "0.010")])
+def test_what_was_sent_for_an_exit_behind_the_backup_counts_as_its_own(pct: str, left: str, since: str) -> None:
+    """Its first order had filled in part when the backup was taken. A position that was opened since is not touched by it."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            life.venue.fill_share = Decimal("0.4")
+
+            async def beside() -> None:
+                while life.account.desk.fills.net(SYMBOL) == Decimal("0.010"):  # noqa: ASYNC110 - nothing tells of it
+                    await anyio.sleep(0.001)
+                back_up(life)
+                life.venue.fill_share = Decimal(1)
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(beside)
+                await life.account.closing.close(SYMBOL, Decimal(pct), key="k1")
+            await anyio.sleep(3600.0)
+            assert life.venue.signed() == Decimal(left)
+            if Decimal(since):
+                await port.submit(entry(bar(life), qty=since), READY)
+                await anyio.sleep(10.0)
+            sent = len(life.venue.placed)
+        life = restored(life)
+        async with life.running():
+            await life.register()
+            await anyio.sleep(60.0)
+
+            checked(life)
+            assert (life.venue.signed(), len(life.venue.placed)) == (Decimal(left) + Decimal(since), sent)
+            assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)

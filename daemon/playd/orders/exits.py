@@ -202,7 +202,7 @@ class Exits:
     def _let_go(self, owner: str, identity: str) -> None:
         """The guardian may close the share, unless an order of ours is under way or in doubt."""
         attempts = self._desk.book.of_intent(identity)
-        if not attempts or is_over(attempts[-1]):
+        if all(is_over(row) for row in attempts):
             self._turns.done(owner, identity)
 
     async def _drive(self, identity: str) -> None:
@@ -221,11 +221,13 @@ class Exits:
             if intent is None or intent.outcome:
                 self._no_alarm(intent, attempts)
                 return
-            last = attempts[-1]
-            if not is_over(last):
+            # A restored ledger may have found a later attempt again before it knows what became of one that it had.
+            under_way = next((row for row in attempts if not is_over(row)), None)
+            if under_way is not None:
                 self._turns.hold(intent.instance, intent.symbol, identity)
-                pause_s = await self._await_end(last, pause_s)
+                pause_s = await self._await_end(under_way, pause_s)
                 continue
+            last = attempts[-1]
             plan = self._plan(intent, attempts)
             if plan.remaining <= 0:
                 self._close(plan, last, intent.qty)

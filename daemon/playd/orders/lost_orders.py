@@ -28,7 +28,7 @@ class LostOrders:
     def take_in(self, order: VenueOrder, origin: Origin) -> OrderRow:
         """Write the order and the intent behind it, as one in doubt: what became of it, the report goes on to say."""
         intent = intent_of(order, origin, self._book.account)
-        identity = intent_id(origin.owner, origin.cause, origin.action, 0)
+        identity = intent_id(origin.owner, origin.cause, origin.action, origin.leg)
         if self._book.intent(identity) is None:
             self._book.insert_intent(intent, b"{}", recovered=True)
             if intent.intent_class is IntentClass.ENTRY:

@@ -3,7 +3,8 @@ Orders of ours that the ledger does not know: it was restored from a backup and 
 
 A link id names its instance by a tag, and the decision behind it by a digest of five fields. The tag says whose the order is;
 where a bar's close near the order's birth gives the same digest, the decision is found again as it was, so that deciding that
-bar once more meets the order that it became. Only the first reading of the venue in a life recovers anything: what appears
+bar once more meets the order that it became. An exit that the ledger has under way is tried likewise: what was sent for it since
+counts as its own. Only the first reading of the venue in a life recovers anything: what appears
 later under a tag of ours was sent by another daemon.
 """
 
@@ -21,6 +22,9 @@ _BEFORE_MS: Final = 2 * 3_600_000
 """How long after its bar a decision can have been sent: exits climb their ladder, bars come late."""
 
 _ATTEMPTS: Final = 8
+_EXIT_ATTEMPTS: Final = 500
+"""An exit that is on record may have been tried for long since."""
+
 _FILLS: Final = 20
 _MINUTE_MS: Final = 60_000
 
@@ -34,6 +38,7 @@ class Origin:
     action: Action
     attempt: int
     is_proved: bool
+    leg: int = 0
 
     @property
     def bar_close_ms(self) -> int:
@@ -50,12 +55,26 @@ def origin_of(ledger: Ledger, account: str, symbol: str, link: str, created_ms: 
     if action is None or owner is None:
         return None
     uid, clock_ms = owner
+    for cause, leg in _open_exits(ledger, account, uid, symbol, action):
+        for attempt in range(_EXIT_ATTEMPTS):
+            if link_id(uid, cause, action, leg, attempt) == link:
+                return Origin(uid, cause, action, attempt, is_proved=True, leg=leg)
     attempts = 1 if action in (Action.ENTER, Action.ADD) else _ATTEMPTS
     for cause in _causes(ledger, account, uid, symbol, clock_ms, created_ms):
         for attempt in range(attempts):
             if link_id(uid, cause, action, 0, attempt) == link:
                 return Origin(uid, cause, action, attempt, is_proved=True)
     return Origin(uid, f"recovered:{link[10:]}", action, 0, is_proved=False)
+
+
+def _open_exits(ledger: Ledger, account: str, uid: str, symbol: str, action: Action) -> list[tuple[str, int]]:
+    """Cause and leg of the exits that are on record and not done."""
+    rows = ledger.rows(
+        "SELECT cause, leg FROM intents WHERE account = ? AND instance = ? AND symbol = ? AND action = ? AND class = ?"
+        " AND outcome = '' AND action <> ?",
+        (account, uid, symbol, action, IntentClass.EXIT, Action.TARGET),
+    )
+    return [(row["cause"], row["leg"]) for row in rows]
 
 
 def _causes(ledger: Ledger, account: str, uid: str, symbol: str, clock_ms: int, created_ms: int) -> Iterator[str]:
@@ -93,7 +112,7 @@ def intent_of(order: VenueOrder, origin: Origin, account: str) -> Intent:
         symbol=order.symbol,
         cause=origin.cause,
         action=origin.action,
-        leg=0,
+        leg=origin.leg,
         intent_class=IntentClass.ENTRY if entry else IntentClass.EXIT,
         side=order.side,
         qty=order.qty,
