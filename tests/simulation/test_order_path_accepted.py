@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import pytest
 
-from playd.core.orders import VenuePosition, Wallet
+from playd.core.orders import Execution, OrderState, VenuePosition, Wallet
 from playd.orders.acceptance import OLD_S, AcceptRefused, Unexplained
+from playd.orders.fills import OrderEnded
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.order_book import FOREIGN
+from playd.supervisor.records import RecordStore
 from playd.venues.port import Priority
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, taken
 from tests.simulation.test_order_path_breakers import SETTINGS, levels, until_midnight
 from tests.simulation.test_order_path_unlisted import GONE, OTHER, two_positions, unlist
 from tests.simulation.venue_rows import SYMBOL, Held, position_row
-from tests.simulation.venue_script import WriteFault
+from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
 
 PRICE = Decimal(48_000)
@@ -27,6 +30,11 @@ def vanish(life: OrderWorld, symbol: str) -> None:
     life.venue.book.pop(symbol)
     for order in [each for each in life.venue.orders.values() if each.symbol == symbol]:
         del life.venue.orders[order.venue_order_id]
+
+
+def occupying(life: OrderWorld) -> set[tuple[str, str]]:
+    """Who cannot be removed by what the ledger knows."""
+    return RecordStore(life.ledger).occupying()
 
 
 def incidents(life: OrderWorld) -> set[str]:
@@ -134,6 +142,36 @@ def test_an_order_that_works_or_a_young_doubt_may_explain_it_and_an_old_doubt_ke
             await anyio.sleep(60.0)
             await accept(life, missing="-0.006")
             assert life.account.desk.fills.net(SYMBOL) == Decimal("0.004")
+
+    in_virtual_time(body)
+
+
+def test_an_order_whose_execution_is_never_listed_is_over_once_its_difference_is_accepted() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            listed = life.venue.executions
+
+            async def without_first(**given: Any) -> Sequence[Execution]:
+                return [each for each in await listed(**given) if each.exec_id != "e-1"]
+
+            life.venue.executions = without_first  # type: ignore[method-assign]
+            life.venue.script.events = [EventFault.NONE, EventFault.LOST]
+            life.venue.fill_share = Decimal("0.4")  # the rest is cancelled
+            verdict = await port.submit(entry(), READY)
+            await anyio.sleep(1300.0)
+            row = life.account.desk.book.need(verdict.link_id)
+            assert (row.state, row.unbooked_qty, occupying(life)) == (OrderState.CANCELLED, Decimal("0.004"), {("main", UID)})
+            await accept(life, price=None, missing="0.004")
+            life.venue.open_foreign(Decimal("-0.004"))  # the person closes what is nobody's
+            await anyio.sleep(120.0)
+
+            assert life.account.desk.book.lacking_fills() == []
+            assert life.account.desk.book.open_intents() == []
+            assert [each.reason for each in taken(port) if isinstance(each, OrderEnded)] == ["cancelled"]
+            assert occupying(life) == set()
+            assert life.account.desk.condition.reconciled
 
     in_virtual_time(body)
 

@@ -214,6 +214,13 @@ class Booking:
                 self.end_intent(row, "cut")
         return row
 
+    def accepted(self, symbol: str) -> None:
+        """A person has accepted the position of a symbol: no final order there waits for executions that nobody listed."""
+        for row in self._book.lacking_fills():
+            if row.symbol == symbol and not is_theirs(row):
+                self._book.update(row.link_id, venue_cum_qty=plain(row.cum_qty))
+                self.settle(self._book.need(row.link_id))
+
     def end_intent(self, row: OrderRow, reason: str) -> None:
         """Put the end of an unfilled (or partly filled) intent into its owner's outbox."""
         action = row.action or Action.EXIT

@@ -102,8 +102,9 @@ class Commands:
         if at_venue and self.holds_position(slot):
             raise CommandRefused("NOT_FLAT", f"{name} holds a position", f"playctl panic {name}")
         if at_venue and self.supervisor.occupies(slot.record):
-            text = f"{name} has an order that is not over: it may be filled yet, and nobody would look after that"
-            raise CommandRefused("NOT_FLAT", text, f"playctl orders {name}")
+            what = "an order that is not over, or one whose executions are not all listed"
+            text = f"{name} has {what}: nobody would look after what it fills"
+            raise CommandRefused("NOT_FLAT", text, f"playctl orders --owner {name} --all")
         self._records.remove(slot.record)
         self.supervisor.remove(name)
         own_halts.forget_others(self._halts, {each.record.uid for each in self.supervisor.slots.values()}, actor)

@@ -149,8 +149,9 @@ async def test_one_whose_entry_may_be_filled_yet_is_not_removed(state: str, told
         slot = home.add("alpha", steady)
         order(home, slot, state)
         home.records._ledger.write("UPDATE orders SET venue_cum_qty = ?", (told,))
-        with pytest.raises(CommandRefused, match="an order that is not over"):
+        with pytest.raises(CommandRefused, match="an order that is not over") as refused:
             await home.commands().remove("alpha", "me")
+        assert refused.value.hint == "playctl orders --owner alpha --all"
         assert list(home.supervisor.slots) == ["alpha"]
         home.records._ledger.write("UPDATE orders SET state = 'CANCELLED', cum_qty = venue_cum_qty")
         await home.commands().remove("alpha", "me")
