@@ -236,6 +236,30 @@ async def _close(life: OrderWorld, key: str) -> None:
     await life.account.strangers.close(SYMBOL, key=key)
 
 
+def test_an_exit_that_met_less_than_its_share_keeps_its_rule_and_tells_the_other_that_it_was_an_exit() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await both_long(life)
+            for port in life.ports:
+                taken(port)
+            life.venue.before_place = lambda _order: life.venue.open_foreign(Decimal("-0.005"))
+            await life.ports[0].submit(replace(leave(), reason="catch_up: signal"), READY)
+            await anyio.sleep(30.0)
+
+            told = [
+                sorted((each.reason, each.execution.qty) for each in taken(port) if isinstance(each, FillEvent))
+                for port in life.ports
+            ]
+            part = Decimal("0.005")
+            assert told == [[("catch_up: signal", part), ("manual", part)], [("other_exit", part)]]
+            counts = {each.kind: each.count for each in life.account.desk.incidents.open_ones()}
+            assert counts == {"MANUAL_CLOSE": 1, "EXIT_BEYOND": 1}
+            assert (life.venue.signed(), held(life, UID), held(life, OTHER)) == (part, Decimal(0), part)
+
+    in_virtual_time(body)
+
+
 def test_an_exit_that_a_start_and_its_instance_take_up_is_driven_once() -> None:
     async def body() -> None:
         life = build(settings=LADDER)

@@ -86,6 +86,7 @@ KINDS: Final[dict[str, IncidentKind]] = {
         CONTRADICTION=("the venue contradicts a final state of an order", "playctl orders --all"),
         ENTRY_NETTED=("an entry met a position of others on the other side, and closed it first", "playctl fills"),
         EXECUTION_TYPE=("an execution of a kind that is not known", "playctl fills"),
+        EXIT_BEYOND=("an exit met less than its share, and closed the rest of another instance", "playctl fills"),
         EXIT_UNFINISHED=("a position could not be closed in time", "playctl positions"),
         FORCED_CLOSE=("the venue closed a position: liquidation, deleverage or settlement", "playctl fills"),
         HALTED=("a rule refuses new risk until a person lifts it", "playctl halts"),

@@ -4,8 +4,8 @@ A difference of positions that nothing explains, ended by a person who says that
 No execution tells of it and none will: a symbol that was delivered and is listed no longer, a history that is gone. The books
 are brought to what the venue shows by rows of type `Baseline`: one for what closes, at a price that the person gives, and one
 for what opens, as the venue has it. They go through the books like any execution of a hand: what nobody here opened closes
-first, then shares of instances, and what goes beyond is nobody's. Nothing is sent. The next reconciliation proves it. Orders that are over and lacked executions are
-waited for no longer: what they did is in those rows.
+first, then shares of instances, and what goes beyond is nobody's. Nothing is sent. The next reconciliation proves it. Final
+orders whose executions are not listed are waited for no longer: what they did is in those rows.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from playd.core.orders import Action, Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
 from playd.orders.chronicle import Tell, nobody, told_execution
-from playd.orders.execution_kinds import STOP_TYPES, TARGET_TYPES, what_of
+from playd.orders.execution_kinds import STOP_TYPES, TARGET_TYPES
 from playd.orders.fills import Fills
 from playd.orders.fold import DELIVERY, moves_position
 from playd.orders.halts import Level, symbol_scope
@@ -132,7 +132,7 @@ class Booking:
         with self._ledger.atomic(self._fills.forget_cache):
             row = self._order_of(execution)
             if owner:
-                action, reason = what_of(execution, row)
+                action, reason = self._owners.of_part(execution, row, owner)
             else:
                 owner, action, reason = self._owners.attribute(execution, row)
             link = row.link_id if row is not None else None

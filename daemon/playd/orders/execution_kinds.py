@@ -30,6 +30,8 @@ _PEOPLES_CREATES: Final = frozenset(
     }
 )
 """What people, their levels and their bots make. Whatever else there is, or will be, is taken for the venue's own doing."""
+OTHERS_EXIT: Final = "other_exit"
+"""Reason of what the exit of another instance closed of a share, when its own had become smaller on the way."""
 KNOWN_TYPES: Final = frozenset({"Trade", "BlockTrade", "MovePosition", "Funding", "Baseline"}) | _FORCED_TYPES
 
 

@@ -29,10 +29,10 @@ class FillEvent:
     """
     An execution that belongs to the instance. `n` rises without repeats; store it with the state that contains the fill.
 
-    `reason` is the intent's own, or for what the venue did: `sl`, `tp`, `liquidation`, `manual`. `order_done` says that
-    the order's whole quantity is executed. A position that was adopted is one fill with reason `adopted`, the price and time
-    at which somebody else opened it, its `stop` and `target` at the venue, and when it was handed over (`taken_ms`, market
-    time); no other fill has these three.
+    `reason` is the intent's own, or for what the venue did: `sl`, `tp`, `liquidation`, `manual`, `other_exit`. `order_done`
+    says that the order's whole quantity is executed. A position that was adopted is one fill with reason `adopted`, the price
+    and time at which somebody else opened it, its `stop` and `target` at the venue, and when it was handed over (`taken_ms`,
+    market time); no other fill has these three.
     """
 
     n: int

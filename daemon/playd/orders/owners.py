@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from playd.core.ids import instance_tag, is_guardians, tag_of
 from playd.core.orders import Action, Execution
-from playd.orders.execution_kinds import reason_of, what_of
+from playd.orders.execution_kinds import OTHERS_EXIT, reason_of, what_of
 from playd.orders.fills import Fills, Share
 from playd.orders.order_book import ENTRY_ACTIONS, FOREIGN, OrderBook
 from playd.orders.parts import parts_of
@@ -75,6 +75,14 @@ class Owners:
             holder = self.sole_holder(execution.symbol) or self._fills.last_owner(execution.symbol, execution.time_ms)
             return holder or FOREIGN, Action.EXIT, "funding"
         return FOREIGN, Action.EXIT, "manual"
+
+    def of_part(self, execution: Execution, row: OrderRow | None, owner: str) -> tuple[Action, str]:
+        """Action and reason of the part of an execution that is `owner`'s."""
+        if row is None or row.intent is None or not row.reduce_only:
+            return what_of(execution, row)
+        if owner == row.owner:
+            return self.attribute(execution, row)[1:]
+        return Action.EXIT, OTHERS_EXIT
 
     def sole_holder(self, symbol: str) -> str | None:
         """The one instance that holds the symbol, or is entering it now."""

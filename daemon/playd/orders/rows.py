@@ -30,9 +30,9 @@ class OrderRow:
     One order of the ledger. `owner` is an instance uid, a panic's name, or `foreign`.
 
     `cum_qty` is the sum of booked executions, `venue_cum_qty` what the venue last reported: where they differ,
-    executions are missing here, until a person accepts that they are. Orders that the venue made itself (attached stop and target) and orders of others have
-    no intent; their `link_id` is `v:<venue order id>`. `position_idx` is 1 for the long and 2 for the short side of a symbol
-    in hedge mode, else 0.
+    executions are missing here, until a person accepts that they are. Orders that the venue made itself (attached stop and
+    target) and orders of others have no intent; their `link_id` is `v:<venue order id>`. `position_idx` is 1 for the long and 2
+    for the short side of a symbol in hedge mode, else 0.
     """
 
     link_id: str

@@ -8,7 +8,7 @@ from playd.core.orders import Execution, OrderState, VenueOrder
 from playd.core.record import Recorder
 from playd.orders.caps import Caps
 from playd.orders.chronicle import Tell, nobody
-from playd.orders.execution_kinds import KNOWN_TYPES, is_forced, is_liquidation
+from playd.orders.execution_kinds import KNOWN_TYPES, OTHERS_EXIT, is_forced, is_liquidation
 from playd.orders.fills import Fills
 from playd.orders.fold import BASELINE
 from playd.orders.halts import Level, account_scope, symbol_scope
@@ -120,6 +120,9 @@ class Sights:
         elif execution.exec_type not in KNOWN_TYPES:
             self.alarm("EXECUTION_TYPE", "critical", symbol, f"unknown execution type: {what}", Level.HALT)
             self._news.looks.append((symbol, execution.exec_id))
+        elif owner != FOREIGN and reason == OTHERS_EXIT:
+            note = f"exit {execution.link_id} met less than its share, and closed {execution.qty} {symbol} of {owner}"
+            self.alarm("EXIT_BEYOND", "warning", symbol, note)
         elif owner != FOREIGN and reason == "manual":
             how = "closed by the word of a person" if execution.exec_type == BASELINE else "closed by hand at the venue"
             self.alarm("MANUAL_CLOSE", "warning", symbol, f"{how}: {what}", Level.PAUSE)
