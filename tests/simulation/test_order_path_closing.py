@@ -18,7 +18,7 @@ from playd.orders.strangers import StrangerRefused
 from playd.orders.views import Wanted, latest_fills
 from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, taken
 from tests.virtual_time import in_virtual_time
 
 
@@ -253,7 +253,7 @@ def test_a_close_of_what_others_hold_that_waited_when_the_daemon_ended_is_droppe
             life.venue.open_foreign(Decimal("0.010"))
             await banned(life)
             await life.account.strangers.close(SYMBOL, key="k1")
-            assert life.account.strangers.waits(SYMBOL).endswith("it is sent then, unless the daemon ends before")
+            assert life.account.strangers.waits(SYMBOL).endswith("it is sent then, unless its account is opened anew before")
             with pytest.raises(StrangerRefused, match="another command closes it already; nothing was sent yet"):
                 await life.account.strangers.close(SYMBOL, key="k2")
         life = life.crash()
@@ -299,6 +299,91 @@ def test_a_freeze_ends_a_close_whose_turn_has_not_come() -> None:
             life.halts.lift(freeze.id, by="me", note="seen")
             await anyio.sleep(90.0)
             assert (closes(life), life.venue.signed()) == ([], Decimal("0.010"))
+
+    in_virtual_time(body)
+
+
+def test_two_parts_that_wait_for_a_ban_do_not_add_up_and_all_of_it_may_be_closed_beside_a_part() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            await banned(life, 60.0)
+            await closed(life, "50", "k1")
+            refused = (await closed(life, "50", "k2"))[3]
+            assert "another command closes some of it already: nothing was sent yet: the venue has banned" in refused
+            life.budget.wait_s = life.budget.ban_s = 0.0
+            await anyio.sleep(90.0)
+            assert life.venue.signed() == Decimal("0.005")
+            await banned(life, 60.0)
+            await closed(life, "50", "k3")
+            await closed(life, "100", "k4")
+            life.budget.wait_s = life.budget.ban_s = 0.0
+            await anyio.sleep(90.0)
+            assert life.venue.signed() == 0
+
+    in_virtual_time(body)
+
+
+def test_a_part_is_refused_while_the_order_of_another_part_rests() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            life.venue.resting = True
+            await closed(life, "50", "k1")
+            assert "another command closes some of it already: exit" in (await closed(life, "50", "k2"))[3]
+
+    in_virtual_time(body)
+
+
+def test_the_same_command_in_a_ban_says_why_it_waits() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            await banned(life, 60.0)
+            first = await closed(life, "60", "k1")
+            assert await closed(life, "60", "k1") == first
+            assert "nothing was sent yet: the venue has banned" in first[3]
+
+    in_virtual_time(body)
+
+
+def test_a_share_that_its_stop_closes_while_somebody_waits_is_gone() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            await banned(life, 60.0)
+            async with anyio.create_task_group() as group:
+
+                async def stop() -> None:
+                    await anyio.sleep(1.0)
+                    life.venue.hit_stop()
+
+                group.start_soon(stop)
+                assert await closed(life, "100", "k1") == (Decimal("0.010"), Decimal(0), True, "")
+            assert (closes(life), life.account.desk.book.open_intents()) == ([], [])
+
+    in_virtual_time(body)
+
+
+def test_a_freeze_that_is_lifted_in_the_ban_ends_the_close_that_waits_too() -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            await entered(life)
+            await banned(life, 60.0)
+            await closed(life, "60", "k1")
+            freeze = life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "look", actor="me")
+            life.halts.lift(freeze.id, by="me", note="seen")
+            await anyio.sleep(5.0)
+            assert life.account.desk.book.open_intents() == []
+            assert (await closed(life, "60", "k1"))[3].startswith("its scope was frozen while it waited")
+            life.budget.wait_s = life.budget.ban_s = 0.0
+            await anyio.sleep(90.0)
+            assert closes(life) == []
 
     in_virtual_time(body)
 

@@ -11,7 +11,7 @@ from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Sid
 from playd.core.timeframes import MINUTE_MS
 from playd.orders.fills import FillEvent
 from playd.orders.fold import fold
-from playd.orders.halts import account_scope
+from playd.orders.halts import Level, account_scope
 from playd.orders.order_book import FOREIGN
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, entry, leave, taken
@@ -296,8 +296,11 @@ def test_what_appears_under_our_format_while_we_run_was_sent_by_another_daemon(o
     in_virtual_time(body)
 
 
-@pytest.mark.parametrize(("pct", "left", "since"), [("60", "0.004", "0"), ("100", "0", "0.010")])
-def test_what_was_sent_for_an_exit_behind_the_backup_counts_as_its_own(pct: str, left: str, since: str) -> None:
+@pytest.mark.parametrize(
+    ("pct", "ends", "left", "since"),
+    [("60", "itself", "0.004", "0"), ("100", "itself", "0", "0.010"), ("100", "stop", "0", "0.010")],
+)
+def test_what_was_sent_for_an_exit_behind_the_backup_counts_as_its_own(pct: str, ends: str, left: str, since: str) -> None:
     """Its first order had filled in part when the backup was taken. A position that was opened since is not touched by it."""
 
     async def body() -> None:
@@ -311,6 +314,8 @@ def test_what_was_sent_for_an_exit_behind_the_backup_counts_as_its_own(pct: str,
                     await anyio.sleep(0.001)
                 back_up(life)
                 life.venue.fill_share = Decimal(1)
+                if ends == "stop":
+                    life.venue.hit_stop()
 
             async with anyio.create_task_group() as group:
                 group.start_soon(beside)
@@ -328,6 +333,38 @@ def test_what_was_sent_for_an_exit_behind_the_backup_counts_as_its_own(pct: str,
 
             checked(life)
             assert (life.venue.signed(), len(life.venue.placed)) == (Decimal(left) + Decimal(since), sent)
+            assert life.account.desk.book.open_intents() == []
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("ended", ["stop", "freeze"])
+def test_a_close_on_record_in_the_backup_takes_nothing_of_a_position_that_was_opened_since(ended: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await entered(life)
+            life.budget.wait_s = life.budget.ban_s = 60.0
+            await life.account.closing.close(SYMBOL, Decimal(100), key="k1")
+            back_up(life)
+            if ended == "stop":
+                life.venue.hit_stop()
+            else:
+                freeze = life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "look", actor="me")
+            life.budget.wait_s = life.budget.ban_s = 0.0
+            await anyio.sleep(100.0)
+            if ended == "freeze":
+                life.halts.lift(freeze.id, by="me", note="seen")
+                await port.submit(leave(bar(life)), READY)
+                await anyio.sleep(100.0)
+            await anyio.sleep(2 * 86_400.0)
+            await port.submit(entry(bar(life)), READY)
+            await anyio.sleep(10.0)
+        life = restored(life)
+        async with life.running():
+            await life.register()
+            await anyio.sleep(60.0)
+            assert life.venue.signed() == life.account.desk.fills.net(SYMBOL) == Decimal("0.010")
             assert life.account.desk.book.open_intents() == []
 
     in_virtual_time(body)

@@ -15,10 +15,11 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.ids import intent_id
 from playd.core.orders import Side, VenuePosition
 from playd.orders.desk import Desk
-from playd.orders.exits import BY_HAND, Exits
+from playd.orders.exits import Exits
 from playd.orders.fills import Share
 from playd.orders.flattening import ByHand, executed, flatten_intent
 from playd.orders.order_book import FOREIGN
+from playd.orders.overtaken import BY_HAND
 from playd.orders.panic_report import slippage_bps
 from playd.venues.port import Priority
 
@@ -65,7 +66,8 @@ class Closing:
 
         Returns once it is gone or after ten seconds, and at most five more for the stop that is left; what is left is driven on
         in the background, over restarts too (`refused` says what was not sent by then, and will be).
-        A part of a symbol whose rules nobody knows is refused.
+        A part of a symbol whose rules nobody knows is refused, and a part of a share that another close is yet to reduce:
+        two parts of what is there now would add up.
         """
         shares = [share for share in self._desk.fills.shares(symbol) if share.position.signed_qty and share.owner != FOREIGN]
         found, seen = list[Closed](), list[VenuePosition]()
@@ -103,10 +105,15 @@ class Closing:
         intent = flatten_intent(
             desk.alias, share.owner, share.symbol, side, wanted, price_ref=price, cause=f"close:{key}", reason=BY_HAND
         )
+        identity = intent_id(share.owner, intent.cause, intent.action, intent.leg)
+        if pct < 100 and (why := self._by_hand.begun(share.owner, share.symbol, beside=identity)):
+            note = f"another command closes some of it already: {why}"
+            found.append(Closed(share.owner, before, before, wanted, note))
+            return
         verdict = await self._by_hand.close(intent)
         after = desk.fills.position(share.owner, share.symbol).signed_qty
-        refused = "" if verdict.has_order else verdict.text
-        closed, value = executed(desk.book.of_intent(intent_id(share.owner, intent.cause, intent.action, intent.leg)))
+        refused = "" if verdict.has_order or not after else verdict.text  # its stop may have closed it meanwhile
+        closed, value = executed(desk.book.of_intent(identity))
         average = value / closed if closed else Decimal(0)
         found.append(Closed(share.owner, before, after, wanted, refused, closed, average))
 

@@ -24,6 +24,7 @@ from playd.orders.exit_attempts import insert_attempt, is_alarming, is_kept, is_
 from playd.orders.gateway import Gateway, Instance, Verdict, turn_of
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
+from playd.orders.overtaken import BY_HAND, opened_since, overtaken
 from playd.orders.resolver import Resolver
 from playd.orders.room import foreign_left, held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
@@ -40,9 +41,6 @@ _QUIET_MAX_S: Final = 30.0
 
 _LOOK_EVERY_S: Final = 0.5
 """Longest time between two looks at an exit that somebody waits for."""
-
-BY_HAND: Final = "closed by hand"
-"""Reason of a close that a person asked for."""
 
 ON_RECORD: Final = "ON_RECORD"
 """Verdict: the exit is on record and has no order yet; `finish` sends it in its turn."""
@@ -237,18 +235,24 @@ class Exits:
             pause_s = desk.settings.exit_rung_s
 
     async def _first_attempt(self, intent: IntentRow) -> None:
-        """That of an exit which waited for its turn on record; one that a freeze met, or that has nothing to do, ends here."""
+        """That of an exit which waited for its turn on record; one that was overtaken, or has nothing to do, ends here."""
         desk, owner, symbol, action = self._desk, intent.instance, intent.symbol, Action(intent.action)
-        if intent.qty >= held_by(desk, owner, symbol, Side(intent.side)):
-            await self.make_way(owner, symbol)
         try:
-            await self._until_it_may_leave(owner, symbol, action, intent.id, WAIT_S)
-            again, frozen = intent.as_intent(desk.alias), desk.frozen(symbol, owner)
+            over = overtaken(desk, intent)
+            if not over:
+                if intent.qty >= held_by(desk, owner, symbol, Side(intent.side)):
+                    await self.make_way(owner, symbol)
+                async with anyio.create_task_group() as beside:
+                    beside.start_soon(self._until_overtaken, intent, beside.cancel_scope)
+                    await self._until_it_may_leave(owner, symbol, action, intent.id, WAIT_S)
+                    beside.cancel_scope.cancel()
+                over = overtaken(desk, intent)
+            again = intent.as_intent(desk.alias)
             # A restored ledger has the command and not its order, which it found again: that was sent, and is not sent again.
             sent = desk.book.find(link_id(owner, intent.cause, action, intent.leg, 0)) is not None
-            qty = Decimal(0) if frozen or sent else self._cut(again)
+            qty = Decimal(0) if over or sent else self._cut(again)
             if qty <= 0:
-                desk.book.close_intent(intent.id, "withdrawn" if frozen else "recovered" if sent else "flat")
+                desk.book.close_intent(intent.id, over or ("recovered" if sent else "flat"))
                 desk.publish()
                 return
             row = insert_attempt(desk, again, intent.id, 0, qty)
@@ -256,6 +260,11 @@ class Exits:
             await self._send(row)
         finally:
             self._let_go(owner, intent.id)
+
+    async def _until_overtaken(self, intent: IntentRow, waiting: anyio.CancelScope) -> None:
+        while not overtaken(self._desk, intent):  # noqa: ASYNC110 - a halt wakes nobody here
+            await anyio.sleep(_LOOK_EVERY_S)
+        waiting.cancel()
 
     def _no_alarm(self, intent: IntentRow | None, attempts: list[OrderRow]) -> None:
         """Close the incident of an exit that took many attempts, once it is over."""
@@ -422,6 +431,8 @@ class Exits:
         held = room_for(self._desk, intent.instance, intent.symbol, Side(intent.side), beside=intent.id)
         if intent.instance == FOREIGN and intent.reason == BY_HAND:  # they may have closed some of it themselves
             held = foreign_left(self._desk, intent.symbol, Side(intent.side))
+        elif opened_since(self._desk, intent):
+            held = Decimal(0)
         left, rules = min(wanted, held), self._desk.instruments.get(intent.symbol)
         if executed and rules is not None and left < rules.step:
             left = Decimal(0)  # older than a coarser step: the venue takes no order for it, it stays under its stop

@@ -11,6 +11,7 @@ from playd.orders.desk import Desk
 from playd.orders.exits import FROZEN, ON_RECORD, Exits
 from playd.orders.gateway import Instance, Verdict
 from playd.orders.order_book import FOREIGN
+from playd.orders.overtaken import BY_HAND
 from playd.orders.rows import OrderRow
 
 _ZERO: Final = Decimal(0)
@@ -81,7 +82,7 @@ class ByHand:
         desk, identity = self._desk, intent_id(intent.instance_uid, intent.cause, intent.action, intent.leg)
         verdict = self._exits.put_on_record(intent)
         if verdict.code != ON_RECORD:
-            return verdict
+            return self._as_it_stands(identity, verdict)
         with anyio.move_on_after(CLOSED_WITHIN_S):
             if not desk.spawn(self._exits.finish, identity):
                 await self._exits.finish(identity)  # what was begun is on record, and goes on with the account
@@ -90,8 +91,27 @@ class ByHand:
             return Verdict("SENT", f"order is {orders[-1].state}", link_id=orders[-1].link_id)
         if why := self.waits(intent.instance_uid, intent.symbol):
             return Verdict(NOT_SENT, why)
-        frozen = desk.frozen(intent.symbol, intent.instance_uid)
-        return Verdict(FROZEN, frozen) if frozen else Verdict("FLAT", "there is nothing to reduce")
+        if frozen := desk.frozen(intent.symbol, intent.instance_uid):
+            return Verdict(FROZEN, frozen)
+        return self._as_it_stands(identity, Verdict("FLAT", "there is nothing to reduce"))
+
+    def _as_it_stands(self, identity: str, verdict: Verdict) -> Verdict:
+        """The verdict of a close that has no order: why it waits, if it does, or that it was withdrawn meanwhile."""
+        stored = self._desk.book.intent(identity)
+        if stored is None or verdict.code == "REPLAY" or self._desk.book.of_intent(identity):
+            return verdict
+        if not stored.outcome and (why := self.waits(stored.instance, stored.symbol)):
+            return Verdict(NOT_SENT, why)
+        if stored.outcome == "withdrawn":
+            return Verdict(FROZEN, "its scope was frozen while it waited: nothing was sent, and nothing will be")
+        return Verdict("FLAT", "there was nothing to reduce") if stored.outcome else verdict
+
+    def begun(self, owner: str, symbol: str, *, beside: str) -> str:
+        """Whether another close of an owner's share than the intent `beside` is not done, and why not yet; else empty."""
+        for each in self._desk.book.open_intents():
+            if (each.instance, each.symbol, each.reason) == (owner, symbol, BY_HAND) and each.id != beside:
+                return self.waits(owner, symbol) or f"exit {each.id} is driven on"
+        return ""
 
     def waits(self, owner: str, symbol: str) -> str:
         """Why an exit of an owner's share was not sent yet, if there is one; else empty."""
@@ -104,7 +124,9 @@ class ByHand:
             why = f"the venue has banned this address for another {banned_s:.0f} s"
         elif desk.halts.guardian.claims.theirs(owner):
             why = "the guardian is closing this share"
-        until = "unless the daemon ends before" if owner == FOREIGN else "by the next start if the daemon ends before"
+        until = (
+            "unless its account is opened anew before" if owner == FOREIGN else "by the next start if the daemon ends before"
+        )
         return f"nothing was sent yet: {why}; it is sent then, {until}"
 
 

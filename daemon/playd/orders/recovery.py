@@ -3,9 +3,9 @@ Orders of ours that the ledger does not know: it was restored from a backup and 
 
 A link id names its instance by a tag, and the decision behind it by a digest of five fields. The tag says whose the order is;
 where a bar's close near the order's birth gives the same digest, the decision is found again as it was, so that deciding that
-bar once more meets the order that it became. An exit that the ledger has under way is tried likewise: what was sent for it since
-counts as its own. Only the first reading of the venue in a life recovers anything: what appears
-later under a tag of ours was sent by another daemon.
+bar once more meets the order that it became. An exit that the ledger has under way is tried likewise: what was sent for it
+since counts as its own. Only the first reading of the venue in a life recovers anything: what appears later under a tag of ours
+was sent by another daemon.
 """
 
 from collections.abc import Iterator

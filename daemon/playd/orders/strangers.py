@@ -18,12 +18,13 @@ from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
-from playd.orders.exits import BY_HAND, Exits
+from playd.orders.exits import Exits
 from playd.orders.fill_check import Expected, Fallback, planned_stop
 from playd.orders.flattening import ByHand, flatten_intent
 from playd.orders.fold import VirtualPosition
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
+from playd.orders.overtaken import BY_HAND
 from playd.orders.protection import Protection
 from playd.orders.rows import text
 from playd.venues.port import Priority
