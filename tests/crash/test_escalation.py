@@ -29,7 +29,13 @@ def test_a_refused_order_that_executes_and_a_position_that_nothing_explains_halt
             {"kind": "drop_frame", "name": f"no {topic}", "where": {"socket": "private", "topic": topic}, "times": 0}
             for topic in PRIVATE
         ]
-        late = {"kind": "late_history", "name": "no history", "where": {"account": ALIAS}, "times": 0, "with": {"delay_s": 3600}}
+        late = {
+            "kind": "late_history",
+            "name": "no history",
+            "where": {"account": ALIAS},
+            "times": 0,
+            "with": {"delay_s": 3600},
+        }
         hand = {"kind": "manual_close", "name": "hand", "where": {"account": ALIAS, "symbol": SYMBOL}}
         exchange.arm(*silence, late, hand)
         exchange.step()
