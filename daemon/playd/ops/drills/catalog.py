@@ -227,9 +227,10 @@ DRILLS: Final = (
         " market; of what cannot be closed",
         "flat and verified within 20 s, under fire 40 s, else exit 11 and critical; the stop stays; nothing opens afterwards",
         incident="PANIC_UNFINISHED", limit_s=40.0, deadline_s=720.0,
-        # A daemon that was stopped in the middle of a fill finds, when it goes on, a stop unconfirmed for seconds.
+        # A daemon that was stopped in the middle of a fill finds, when it goes on, a stop unconfirmed for seconds. An entry
+        # whose connection ended under it, by a death or by itself, is in doubt for the minute until it is proved absent.
         halts=("GUARDIAN_PANIC 4", "KILL_FILE 2", "PANIC 4"), may_halt=("NAKED 2",),
-        may_open=("GUARDIAN_STOP", "HALTED", "NAKED"), guardian=("panic", "close", "cancel", "stop"),
+        may_open=("GUARDIAN_STOP", "HALTED", "NAKED", "UNKNOWN_ORDER_AGE"), guardian=("panic", "close", "cancel", "stop"),
         leaves=("GUARDIAN_PANIC", "NAKED"), stays=("HALTED",),
     ),
     Drill(
