@@ -226,6 +226,7 @@ def test_alerts_that_a_route_takes_and_that_one_does_not(asker: Asker) -> None:
     code = re.search(r"\b(\d{6})\b", (asker.config / "alerts").read_text())
     assert code is not None
     asker.ask("alert.verify", code=code[1])
+    assert asker.ask("alert.test", route="away")[0]["status"] == "queued"
     row = next(row for row in asker.ask("alert.list")["rows"] if row["route"] == "away")
     asker.ask("alert.retry", id=row["id"])
     asker.ask("alert.drop", id=row["id"])

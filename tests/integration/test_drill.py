@@ -31,7 +31,7 @@ def test_every_level_is_listed_and_what_is_not_built_is_refused(tmp_path: Path) 
     refused = CliRunner().invoke(app, ["drill", "run", missing["id"], "--state", str(tmp_path)])
     assert (refused.exit_code, "not built" in refused.output) == (2, True)
     unknown = CliRunner().invoke(app, ["drill", "run", "DRL-99", "--state", str(tmp_path)])
-    assert (unknown.exit_code, "no drill 'DRL-99'" in unknown.output) == (2, True)
+    assert (unknown.exit_code, "no drill 'DRL-99'" in unknown.output) == (4, True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path, PurePath
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from playd.cli.compile_kernels import main
@@ -54,6 +55,7 @@ async def test_an_exchange_that_could_not_be_compiled_says_so_and_is_tried_again
         return 1
 
     monkeypatch.setattr(world.process, "run_module", fails)
+    structlog.reset_defaults()  # a program that ran in this process before has levels of its own
     with capture_logs() as said:
         for _ in range(2):
             await compile_exchange(world, ServiceManager(world.process))
