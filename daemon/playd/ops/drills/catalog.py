@@ -219,7 +219,9 @@ DRILLS: Final = (
         "the venue, its name and all its answers but 5xx are away, in session and at a start; then it announces maintenance",
         "one life of the daemon, degraded, which says what it waits for; paused ahead of maintenance; clean return",
         incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=600.0,
-        halts=("BLIND 1", "CLOCK_LOCAL 1", "MAINTENANCE_LOCAL 1"), guardian=("cancel",),
+        # A fill in the moment at which the venue goes cannot be verified in its ten seconds.
+        halts=("BLIND 1", "CLOCK_LOCAL 1", "MAINTENANCE_LOCAL 1"), may_halt=("FILL_CHECK 2",), may_open=("FILL_CHECK",),
+        guardian=("cancel",), leaves=("FILL_CHECK",), stays=("FILL_CHECK",),
     ),
     Drill(
         "DRL-26", 1, "panic under fire",

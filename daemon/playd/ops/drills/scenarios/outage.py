@@ -30,7 +30,8 @@ UNFIT: Final = ("degraded", "paused")
 """A blind account pauses what was degraded by it."""
 
 NOT_READY: Final = "account_not_ready"
-NAMELESS_AT_START_S: Final = 5.0
+UNHEARD_S: Final = 4.0
+"""So long a venue is back under a name that nobody knows; all of it is less than a blind account has until level 2."""
 
 AHEAD_S: Final = 90.0
 """Maintenance is announced so long ahead: within the five minutes before it, and behind the start."""
@@ -64,7 +65,7 @@ async def _away_in_session(stage: Stage) -> None:
     await stage.stays(fault, lambda: alive(stage), "the daemon lives", AWAY_S)
     await _says_so(stage, fault)
     await _degraded(stage, fault)
-    stage.host(NAMES, kind="unresolved", name="localhost")
+    await _forgotten(stage, fault)
     await stage.exchange.start(SPEED)
     fault = "venue back, its name is not resolved"
     opened = len(await connects(stage, PUBLIC))
@@ -72,10 +73,16 @@ async def _away_in_session(stage: Stage) -> None:
     async def unheard() -> bool:
         return await alive(stage) and len(await connects(stage, PUBLIC)) == opened
 
-    await stage.stays(fault, unheard, "the daemon lives, and does not reach it", NAMELESS_S)
+    await stage.stays(fault, unheard, "the daemon lives, and does not reach it", UNHEARD_S)
     began_s = stage.host_is_well(NAMES)
     await bars_go_on(stage, "the name is resolved again", RETURNS_S, since_s=began_s)
     await stage.expect_covered(HELD_SYMBOL, "the name is resolved again", RETURNS_S)
+
+
+async def _forgotten(stage: Stage, fault: str) -> None:
+    """From now on its name is not known, also to who looked it up before it was gone."""
+    stage.host(NAMES, kind="unresolved", name="localhost")
+    await stage.stays(f"{fault}, nor its name known", lambda: alive(stage), "the daemon lives", NAMELESS_S)
 
 
 async def _errors_in_session(stage: Stage) -> None:
@@ -121,7 +128,7 @@ async def _away_at_a_start(stage: Stage) -> None:
 
     await stage.expect(fault, waits, "the daemon waits and says so", TRADED_S)
     await _says_so(stage, fault)
-    stage.host(NAMES, kind="unresolved", name="localhost")
+    await _forgotten(stage, fault)
     began_s = stage.world.clock.mono_s()
     await stage.exchange.start(SPEED)
 
@@ -129,7 +136,7 @@ async def _away_at_a_start(stage: Stage) -> None:
         return await alive(stage) and not await stage.ready()
 
     fault = "venue back at a start, its name is not resolved"
-    await stage.stays(fault, not_ready, "the daemon waits on", NAMELESS_AT_START_S)
+    await stage.stays(fault, not_ready, "the daemon waits on", UNHEARD_S)
     for place, status in enumerate(STATUSES):
         await _answered_with(stage, status, "at a start", place * ERRORS_S)
     stage.host_is_well(NAMES)
