@@ -288,8 +288,8 @@ class Exits:
         """
         Take up every unfinished exit of the ledger again, in the background. Called at start.
 
-        One without an order is sent now, if it closes an instance's share: nobody has made that larger meanwhile. What others
-        hold may be another position by now than the one that was meant.
+        One without an order is sent now, if it closes an instance's share and nothing has overtaken it. What others hold may be
+        another position by now than the one that was meant, which the ledger cannot say: such a close is dropped.
         """
         desk = self._desk
         self._turns.resume()
