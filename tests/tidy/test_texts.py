@@ -58,7 +58,7 @@ def test_every_package_tells_its_story(module: Module) -> None:
     story = ast.get_docstring(module.tree) or ""
     assert story, f"{module.name} has no docstring"
     if module.name.count(".") == 1:
-        assert 2 <= len(story.splitlines()) <= 20, f"{module.name}: say what lives here and what it may import"
+        assert 2 <= len(story.splitlines()) <= 20, f"{module.name}: say what lives here"
 
 
 def test_every_module_says_what_it_is() -> None:

@@ -1,5 +1,5 @@
 """
 The order path: ledger, gates, gateway, resolver, fill check, reconciliation, halts, panic, one `Account` per key.
 
-May import `core`, `market`, `venues`, `settings`, `world`. Nobody below the supervisor imports it.
+What it may import is held by `tests/tidy/test_arrows.py`; nobody below the supervisor imports it.
 """

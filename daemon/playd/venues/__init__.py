@@ -1,5 +1,5 @@
 """
 Where orders go and prices come from: the port (protocols), the Bybit adapter, and the local exchange.
 
-May import `core`, `matching`, `market` and `world`. Nothing below `orders` imports this.
+What it may import is held by `tests/tidy/test_arrows.py`; nothing below `orders` imports this.
 """

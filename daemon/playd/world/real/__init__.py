@@ -1,7 +1,7 @@
 """
 The world as the operating system gives it, and the event loop that daemon and commands run on.
 
-One file per port. Imports `core` and `world.ports`; nothing here decides anything.
+One file per port; nothing here decides anything.
 """
 
 from collections.abc import Awaitable, Callable

@@ -2,7 +2,7 @@
 A world in memory for tests: the clock is moved by hand, faults happen on demand, randomness has a seed.
 
 It keeps the same promises as `real/`; one conformance suite per port holds both to them. Timers of anyio are not virtual:
-whoever sleeps, sleeps. Imports `core`, `world.ports` and the loopback server of `world.real`.
+whoever sleeps, sleeps. Of `real/` it uses the loopback server.
 """
 
 from collections.abc import Mapping
