@@ -6,12 +6,10 @@ Keys that need more than type, word and range are checked where their section is
 
 from typing import Final
 
-from playd.core.timeframes import TIMEFRAME_MS
 from playd.kernels.catalog import STRUCTURES
 from playd.plays.reader import Key, Table
 
 ROLES: Final = ("low_tf", "med_tf", "high_tf")
-TIMEFRAMES: Final = tuple(TIMEFRAME_MS)
 PRICES: Final = ("open", "high", "low", "close", "volume")
 DERIVED_PRICES: Final = ("hl2", "hlc3", "ohlc4")
 
