@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 
 from playd.core.errors import LinkError, VenueError
 from playd.core.record import Recorder
-from playd.orders.halts import ALL, Halt, Level
+from playd.orders.halts import ALL, Halts, Level
 from playd.orders.incidents import Incidents
 from playd.settings.model import Clock as ClockSettings
 from playd.venues.bybit.venue_clock import MAX_ROUND_TRIP_MS, VenueClock
@@ -24,14 +24,6 @@ START_WITHIN_S: Final = 10.0
 BLIND_S: Final = 600.0
 STEP_MS: Final = 250.0
 STEP_LOOK_EVERY_S: Final = 1.0
-
-
-class HaltDesk(Protocol):
-    """The part of `orders.halts.Halts` that is needed here."""
-
-    def raise_level(self, scope: str, level: Level, code: str, text: str) -> Halt: ...
-
-    def lift_pauses(self, scope: str, code: str, note: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -65,7 +57,7 @@ class ClockWatch:
         self,
         clock: Clock,
         venues: Sequence[VenueTime],
-        halts: HaltDesk,
+        halts: Halts,
         incidents: Incidents,
         journal: Recorder,
         settings: ClockSettings,

@@ -2,14 +2,14 @@
 
 import math
 from pathlib import PurePath
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 import structlog
 
 from playd.core.errors import RecordError
 from playd.ops.ballast import Ballast
-from playd.orders.halts import ALL, Halt, Level
+from playd.orders.halts import ALL, Halts, Level
 from playd.settings.model import Disk as DiskSettings
 from playd.world.ports import Disk
 
@@ -23,14 +23,6 @@ _MARGIN_SHARE: Final = 0.1
 _log = structlog.get_logger()
 
 
-class HaltDesk(Protocol):
-    """The part of `orders.halts.Halts` that is needed here."""
-
-    def raise_level(self, scope: str, level: Level, code: str, text: str) -> Halt: ...
-
-    def lift_pauses(self, scope: str, code: str, note: str) -> None: ...
-
-
 class FreeSpace:
     """
     Watches one directory and raises halts on `all`. The pause lifts itself with the space, the halt needs a person.
@@ -42,7 +34,7 @@ class FreeSpace:
     """
 
     def __init__(
-        self, disk: Disk, state_dir: PurePath, settings: DiskSettings, halts: HaltDesk, ballast: Ballast | None = None
+        self, disk: Disk, state_dir: PurePath, settings: DiskSettings, halts: Halts, ballast: Ballast | None = None
     ) -> None:
         """`ballast` is None when the settings want none."""
         self._ballast = ballast

@@ -50,7 +50,7 @@ def test_a_released_ballast_halts_everything_at_once_and_comes_back_with_the_spa
     world, desk = virtual_world(), Desk()
     world.disk.mkdir(STATE)
     ballast = Ballast(world.disk, STATE, 4 * MIB)
-    space = FreeSpace(world.disk, STATE, DiskSettings(warn_mib=30, pause_mib=20, halt_mib=10), desk, ballast)
+    space = FreeSpace(world.disk, STATE, DiskSettings(warn_mib=30, pause_mib=20, halt_mib=10), desk.halts, ballast)
     world.disk.fill(100 * MIB)
     space.look()
     assert ballast.held
@@ -59,7 +59,7 @@ def test_a_released_ballast_halts_everything_at_once_and_comes_back_with_the_spa
     space.look()
     assert desk.levels == [int(Level.PAUSE), int(Level.HALT)]
     assert not ballast.held
-    desk.held.clear()
+    desk.resume(Level.PAUSE, Level.HALT)
     world.disk.fill(100 * MIB)
     assert ballast.hold(100 * MIB, floor_bytes=0)
     assert ballast.release(), "no room again, before anybody has looked and behind a person who has lifted the halt"

@@ -4,38 +4,44 @@ from pathlib import PurePath
 
 from structlog.testing import capture_logs
 
-from playd.ops.free_space import FreeSpace
-from playd.orders.halts import Halt, Level
+from playd.ops.free_space import CODE, FreeSpace
+from playd.orders.halts import ALL, Halts, Level
+from playd.orders.ledger import Ledger
 from playd.settings.model import Disk as DiskSettings
 from playd.world.virtual import virtual_world
+from tests.simulation.order_world import MemoryJournal
 
 MIB = 1024 * 1024
 
 
 class Desk:
-    """Levels in force on `all`, as `orders.halts` keeps them: one that is held is not raised again."""
+    """The halts of a daemon that can write them down, and what the space raised; the kill file's own halt is none of it."""
 
     def __init__(self) -> None:
-        self.held: dict[int, str] = {}
-        self.raised: list[str] = []
+        world, state_dir = virtual_world(), PurePath("/state")
+        world.disk.mkdir(state_dir)
+        ledger = Ledger.open(world.disk, world.clock, state_dir / "ledger.sqlite")
+        self._journal = MemoryJournal()
+        self.halts = Halts(ledger, world.disk, world.clock, self._journal, state_dir)
 
     @property
     def levels(self) -> list[int]:
-        return sorted(self.held)
+        return sorted(int(halt.level) for halt in self.halts.in_force(ALL) if halt.code == CODE)
 
-    def raise_level(self, scope: str, level: Level, code: str, text: str) -> Halt:
-        if int(level) not in self.held:
-            self.held[int(level)] = text
-            self.raised.append(text)
-        return Halt(1, scope, level, code, text, "daemon", 0)
+    @property
+    def raised(self) -> list[str]:
+        return [data["text"] for kind, data in self._journal.records if kind == "halt.raised" and data["code"] == CODE]
 
-    def lift_pauses(self, scope: str, code: str, note: str) -> None:
-        self.held.pop(int(Level.PAUSE), None)
+    def resume(self, *levels: Level) -> None:
+        """What a person does: lift the halts of these levels."""
+        for halt in self.halts.in_force(ALL):
+            if halt.level in levels:
+                self.halts.lift(halt.id, by="uid:1(a)", note="looked at it")
 
 
 def test_each_floor_raises_its_level_and_room_lifts_the_pause() -> None:
     world, desk = virtual_world(), Desk()
-    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk.halts)
     seen = []
     for free_mib in (4000, 1024, 1023, 1000, 255, 100, 1126, 1127):
         world.disk.fill(free_mib * MIB)
@@ -56,19 +62,19 @@ def test_each_floor_raises_its_level_and_room_lifts_the_pause() -> None:
 
 def test_space_that_falls_past_a_floor_and_comes_back_half_way_pauses_behind_a_person_who_resumed() -> None:
     world, desk = virtual_world(), Desk()
-    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk.halts)
     levels = []
     for free_mib in (4000, 200, 500, 200, 100):
         world.disk.fill(free_mib * MIB)
         space.look()
         levels.append(desk.levels)
-        desk.held.pop(int(Level.HALT), None)  # a person resumes
+        desk.resume(Level.HALT)
     assert levels == [[], [1, 2], [1], [1, 2], [1, 2]]
 
 
 def test_space_that_moves_about_the_floor_pauses_once() -> None:
     world, desk = virtual_world(), Desk()
-    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk.halts)
     for turn in range(360):
         world.disk.fill((1023 + turn % 2) * MIB)
         space.look()
@@ -77,7 +83,7 @@ def test_space_that_moves_about_the_floor_pauses_once() -> None:
 
 def test_a_level_for_want_of_space_may_be_lifted_where_there_is_room_again() -> None:
     world, desk = virtual_world(), Desk()
-    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk.halts)
     found = []
     for free_mib in (200, 300, 1100, 1200):
         world.disk.fill(free_mib * MIB)
@@ -93,7 +99,7 @@ def test_a_level_for_want_of_space_may_be_lifted_where_there_is_room_again() -> 
 def test_a_warning_comes_first_and_once() -> None:
     world, desk = virtual_world(), Desk()
     world.disk.fill(1500 * MIB)
-    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk)
+    space = FreeSpace(world.disk, PurePath("/"), DiskSettings(), desk.halts)
     with capture_logs() as logs:
         space.look()
         space.look()
