@@ -50,9 +50,8 @@ class OrdersOfDay:
         if found is not None and found[0] == day:
             return found[1]
         sent: dict[str, str] = {}
-        if (
-            found is None
-        ):  # reads every order there ever was: `row`, called when the account opens, keeps it from the first order
+        # This reads every order there ever was: `row`, called when the account opens, keeps it from the first order.
+        if found is None:
             sql = "SELECT link_id, owner FROM orders WHERE account = ? AND signed_ms >= ?"
             sent.update((row["link_id"], row["owner"]) for row in self._ledger.rows(sql, (alias, day * DAY_MS)))
         self._told.discard(alias)

@@ -231,9 +231,8 @@ class Gateway:
             return None if found is None else Verdict("SENT", f"its order was found again and is {found.state}", link_id=link)
         if is_other(stored, intent):
             note = f"intent {identity} was stored with other parameters"
-            if (
-                intent.intent_class is IntentClass.ENTRY
-            ):  # what it rests on is not what it was, and nothing more shall rest on it
+            # What such an entry rests on is not what it was, and nothing more shall rest on it.
+            if intent.intent_class is IntentClass.ENTRY:
                 desk.halt_symbol(intent.symbol, Level.HALT, "INTENT_CHANGED", note)
             else:
                 desk.incidents.open("INTENT_CHANGED", "critical", symbol_scope(desk.alias, intent.symbol), note)

@@ -64,9 +64,8 @@ class SecondLook:
             self._judge_end(link, now_s)
         self._stops.look()
         self._halts, self._doubtful = halts, doubtful
-        soonest_s = (
-            now_s + desk.settings.never_arrived_after_s - 2 * LOOK_EVERY_S
-        )  # it was in doubt up to a look before this one
+        # It was in doubt up to a look before this one.
+        soonest_s = now_s + desk.settings.never_arrived_after_s - 2 * LOOK_EVERY_S
         self._absent_from_s = {link: min(self._absent_from_s.get(link, soonest_s), soonest_s) for link in doubtful}
         for row in new:
             for fault in self._faults(row, lasting, unknown):

@@ -161,10 +161,8 @@ class Strangers:
         self._refuse_hedged(symbol, desk.shown.hedged(symbol))
         self._to_close(symbol)
         price = desk.fills.position(FOREIGN, symbol).avg_price
-        with (
-            anyio.move_on_after(_READ_WITHIN_S),
-            suppress(VenueError, LinkError),
-        ):  # what is not told now can be closed all the same
+        # What is not told now can be closed all the same.
+        with anyio.move_on_after(_READ_WITHIN_S), suppress(VenueError, LinkError):
             await self._load_rules(symbol)
             for seen in await desk.port.positions(symbol, priority=Priority.EXIT):
                 self._refuse_hedged(symbol, seen.position_idx)

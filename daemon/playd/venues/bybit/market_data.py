@@ -208,7 +208,6 @@ class BybitMarketData:
     async def _kline_rows(self, call: Callable[..., Call], symbol: str, start_ms: int, end_ms: int) -> list[Candle]:
         one = call(symbol=symbol, interval=self._interval, start=start_ms, end=end_ms, limit=KLINES_PER_REQUEST)
         answer = await self._rest.read(one, priority=Priority.DATA)
-        async with (
-            self._reading
-        ):  # a page takes milliseconds: of many that came together, each has a turn of the loop to itself
+        # A page takes milliseconds: of many that came together, each has a turn of the loop to itself.
+        async with self._reading:
             return [candle_from(row) for row in answer.listed]

@@ -155,9 +155,8 @@ class RestClient:
     async def read_plain(self, path: str) -> Row:
         """An unsigned request of the local exchange's own, outside Bybit's envelope and rate limits. Raises as `read` does."""
         call = Call("GET", path, {}, signed=False)
-        if (
-            self._session.closed
-        ):  # aiohttp takes that for a mistake of the program; it is an account whose connections have ended
+        # aiohttp takes that for a mistake of the program; it is an account whose connections have ended.
+        if self._session.closed:
             raise LinkError(f"GET {path}: the session is closed")
         try:
             with anyio.fail_after(READ_DEADLINE_S):

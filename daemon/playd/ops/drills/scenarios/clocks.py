@@ -82,9 +82,8 @@ async def _one_re_sign(stage: Stage) -> None:
         return next((row for row in stage.table("orders") if row["link_id"] == link and is_over(row)), None)
 
     await stage.expect(fault, over, lambda row: f"the order is {row['state']}", EXIT_S)
-    again = sum(
-        params.get("orderLinkId") == link for _, params in (await stage.venue()).creates
-    )  # what was refused is no create
+    # What was refused is no create.
+    again = sum(params.get("orderLinkId") == link for _, params in (await stage.venue()).creates)
     made = sum(row["orderLinkId"] == link for row in (await stage.venue()).newest())
     seen = f"signed again under the same id: {again} time, {made} order at the venue"
     stage.report.require((again, made) == (1, 1), fault, seen)
