@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from _setup import REPO
+from _setup import REPO, scratch
 
 BIN = Path(sys.executable).parent
 READY_WITHIN_S = 120
@@ -75,7 +75,7 @@ def several(directory: Path, count: int) -> Path:
 @contextmanager
 def daemon(*, config: Path | None = None, speed: float = 0.0, state: Path | None = None) -> Iterator[Child]:
     """Start one, on a fresh state directory unless given, and wait until it is ready; SIGTERM ends it with the block."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
+    with tempfile.TemporaryDirectory(dir=scratch()) as name:
         state, log = state or Path(name) / "state", Path(name) / "log"
         command = [str(BIN / "playd"), "run", "--state", str(state), "--speed", f"{speed:g}"]
         if config is not None:

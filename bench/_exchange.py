@@ -1,7 +1,6 @@
 """A local exchange as a child process that counts no requests: `python bench/_exchange.py SYMBOLS SPEED FRAME_EVERY_S`."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from _setup import REPO
+from _setup import REPO, scratch
 
 from playd.market.synthetic import SyntheticFeed, SyntheticSymbol
 from playd.venues.exchange.config import ExchangeConfig
@@ -53,7 +52,7 @@ async def serve(world: World, symbols: int, speed: float, frame_every_s: float, 
 @contextmanager
 def exchange_process(symbols: int, *, speed: float = 1.0, frame_every_s: float = 0.25) -> Iterator[Access]:
     """One in a process of its own while the block lasts, on records of its own."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as directory:
+    with tempfile.TemporaryDirectory(dir=scratch()) as directory:
         command = [sys.executable, __file__, str(symbols), str(speed), str(frame_every_s), directory]
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPO) as process:
             assert process.stdout is not None

@@ -10,7 +10,6 @@ minutes per real minute: at 60 every instance has a bar each second.
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 from _daemon import SYMBOLS, resized
 from _exchange import Access, exchange_process
 from _figures import tell, tell_percentiles
-from _setup import REPO
+from _setup import REPO, scratch
 
 SECONDS, COUNT, SPEED = 20.0, 100, 60.0
 LAG_MAX_MS = TURN_MAX_MS = 50.0
@@ -61,7 +60,7 @@ def configured(directory: Path, count: int, mode: str, access: Access | None) ->
 
 def measure(name: str, mode: str, seconds: float, count: int, speed: float, *, elsewhere: bool = False) -> None:
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache"))))
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch())))
         access = stack.enter_context(exchange_process(count, speed=speed)) if elsewhere else None
         config, result = configured(directory, count, mode, access), directory / "result.json"
         command = [sys.executable, str(Path(__file__).with_name("_watched_daemon.py")), str(config), str(directory / "state")]

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from _figures import tell, tell_percentiles
-from _setup import REPO
+from _setup import REPO, scratch
 
 from playd.market.synthetic import MORE_SYMBOLS, SYMBOLS
 
@@ -93,10 +93,10 @@ account = "lab"
 def main(entries: int, among_many: int) -> None:
     tell("reference: append of 4 KiB and fdatasync", _sync_ms(), "ms", note="what this disk takes just now")
     for where in ("exchange in another process", "embedded exchange"):
-        with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
+        with tempfile.TemporaryDirectory(dir=scratch()) as name:
             found = _measure(Path(name), entries, separate=where.startswith("exchange"))
         _tell_found(where, found, {50: 2.0, 90: None, 99: 10.0})
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", REPO / ".cache")) as name:
+    with tempfile.TemporaryDirectory(dir=scratch()) as name:
         found = _measure_many(Path(name), among_many)
     _tell_found(f"one of {MANY} instances", found, {50: None, 90: None, 99: None})
     waits = list(zip(found["behind_last_ms"], found["waited_ms"], strict=True))
@@ -116,7 +116,7 @@ def _tell_found(where: str, found: dict[str, list[float]], limits_ms: dict[int, 
 def _sync_ms() -> list[float]:
     """The least that a commit can take on the disk that the ledger lies on."""
     taken_ms = []
-    with tempfile.TemporaryFile(dir=os.environ.get("TMPDIR", REPO / ".cache")) as file:
+    with tempfile.TemporaryFile(dir=scratch()) as file:
         for _ in range(REFERENCES):
             file.write(bytes(4096))
             file.flush()

@@ -7,7 +7,6 @@ Timed: the whole process, from before `exec` to its line `daemon.ready`: lock, c
 journal's last file, reconciliation, both instances warm. Not timed: a first life, whose records are multiplied, and two starts.
 """
 
-import os
 import sqlite3
 import tempfile
 import time
@@ -69,7 +68,7 @@ def fill_journal(directory: Path) -> int:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", _setup.REPO / ".cache")) as name:
+    with tempfile.TemporaryDirectory(dir=_setup.scratch()) as name:
         state = Path(name) / "state"
         with daemon(state=state, speed=SPEED):
             time.sleep(LIVES_S)
