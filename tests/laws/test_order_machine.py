@@ -20,7 +20,7 @@ ARROWS = {
     S.UNKNOWN: {S.ACKED, S.OPEN, S.PARTIAL, S.FILLED, S.CANCELLED, S.REJECTED, S.NEVER_ARRIVED},
     S.ORPHAN: {S.OPEN, S.FILLED, S.CANCELLED, S.REJECTED},
 }
-"""The arrows of the specification's drawing, skips forward written out."""
+"""Which state may follow which, written down a second time, with the skips forward that late news make."""
 
 
 @pytest.mark.parametrize(("state", "event"), PAIRS)

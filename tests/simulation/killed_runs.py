@@ -3,7 +3,7 @@ Lives of an account that is killed again and again: `python -m tests.simulation.
 
 Each run draws what is asked for, which answers, reports and readings are lost, and at which moments the process dies, all of it
 from its number, over the real order path in virtual time; afterwards the promises are checked against the venue's own truth.
-The last line is the target of the design: how many orders the venue ever had for one attempt, over all runs.
+The last line is the figure that matters: how many orders the venue ever had for one attempt, over all runs.
 """
 
 import gc

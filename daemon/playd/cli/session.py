@@ -1,7 +1,7 @@
 """
 What a command of `playctl` runs in: the world, the options that all commands have, a connection when it asks for one.
 
-`execute` runs a command and turns whatever went wrong into one line on standard error and the exit code of the specification.
+`execute` runs a command and turns whatever went wrong into one line on standard error and the exit code that stands for it.
 Nothing here knows the parser of the command line, whose import takes longer than a panic may wait.
 """
 

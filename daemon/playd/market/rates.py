@@ -21,7 +21,7 @@ USUAL_INTERVAL_MS: Final = 480 * MINUTE_MS
 """Between two stamps, where a single one says nothing of it."""
 
 _LASTS_STEPS: Final = 2
-"""A value of a series is seen as long as one of a slower clock is: less than two of its steps (play-language 3.2)."""
+"""A value of a series is seen as long as one of a slower clock is: less than two of its steps."""
 
 
 @dataclass(frozen=True, slots=True)

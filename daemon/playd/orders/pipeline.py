@@ -76,7 +76,7 @@ PIPELINE: Final = (
     Step("minimum", risk_gates.minimum, ("BELOW_MINIMUM",)),
     Step("stop", risk_gates.stop, ("NO_STOP",)),
 )
-"""Names and order are those of operations; a golden copy stands in a test."""
+"""Names and order are a promise to whoever reads verdicts; a golden copy stands in a test."""
 
 
 def judge(case: Case) -> Refusal | None:

@@ -1,7 +1,8 @@
 """
 What to do about a reply to an order request, as one table: (class of request, class of reply) → reaction.
 
-The reaction is data, so that the protocol can be read, tested and compared with the specification line by line.
+The reaction is data, so that the protocol can be read and tested line by line; what each answer leads to is told in
+`daemon/decisions/` 065.
 """
 
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""`actions` in both forms and `setups` (play-language 4.8, 4.11, 7.1)."""
+"""`actions` in both forms and `setups`."""
 
 from typing import Final, cast, get_args
 
@@ -16,7 +16,7 @@ from playd.plays.steps import Steps
 
 ACTIONS: Final[tuple[str, ...]] = get_args(ActionName)
 FIXED_ORDER: Final = ("exit_all", "exit_long", "exit_short", "entry_long", "entry_short")
-"""Order of the blocks that the mapping form stands for (play-language 7.3)."""
+"""Order of the blocks that the mapping form stands for."""
 
 _NEVER_OFFERED: Final = ("adjust_stop", "adjust_target", "adjust_size", "no_action")
 _OTHER_ACTIONS: Final = {

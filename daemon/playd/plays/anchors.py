@@ -1,5 +1,5 @@
 """
-Which swing an anchored indicator starts over at (play-language 5.4): the one that `anchor_structure` names, else the only one
+Which swing an anchored indicator starts over at: the one that `anchor_structure` names, else the only one
 on its clock. Known once the structures are read, because they in turn may read features.
 """
 

@@ -1,5 +1,5 @@
 """
-From blocks of actions to one truth per action, as decisions read them (play-language 4.8, 7.1, 7.3).
+From blocks of actions to one truth per action, as decisions read them.
 
 Where exits of a side close different shares of the position, the first true one in the order of the list says which.
 

@@ -1,4 +1,4 @@
-"""One condition: list and long form, operators, tolerance, ranges, literals, and whether the types fit (4.1, 4.4)."""
+"""One condition: list and long form, operators, tolerance, ranges, literals, and whether the types fit."""
 
 import re
 from typing import Final, cast

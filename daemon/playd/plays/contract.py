@@ -1,4 +1,4 @@
-"""What the sections must agree on: every position can be closed, every side that is entered has what it needs (7.2, 7.4)."""
+"""What the sections must agree on: every position can be closed, every side that is entered has what it needs."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,5 +1,5 @@
 """
-When conditions are looked at (play-language 3.3).
+When conditions are looked at.
 
 A block of actions is looked at as a whole, because its cases exclude each other: at every minute when one of its conditions,
 setups included, names the price of a minute, else at the closes of the execution clock. A setup has no clock of its own.

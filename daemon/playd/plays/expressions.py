@@ -1,4 +1,4 @@
-"""Expressions: conditions, all, any, not, setups, windows, and lists that mean all of them (play-language 4.1, 4.7, 4.8)."""
+"""Expressions: conditions, all, any, not, setups, windows, and lists that mean all of them."""
 
 import re
 from typing import Final, cast

@@ -1,4 +1,4 @@
-"""The `features` section: indicators with parameters, clocks and sources (play-language 2.6)."""
+"""The `features` section: indicators with parameters, clocks and sources."""
 
 from dataclasses import dataclass
 from typing import Final, cast

@@ -1,4 +1,4 @@
-"""Fields of structures: one spelling for the many that Plays may use, and what is wrong with one that names nothing (4.3)."""
+"""Fields of structures: one spelling for the many that Plays may use, and what is wrong with one that names nothing."""
 
 import re
 from collections.abc import Mapping

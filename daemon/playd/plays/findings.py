@@ -1,8 +1,8 @@
 """
 Findings: what is wrong with a Play, where, what was found, what was expected, and the nearest valid name.
 
-A `Report` collects them, so that one check names everything at once. Codes are those of play-language 14, and one more:
-E100 for text that is no YAML document.
+A `Report` collects them, so that one check names everything at once. A code stands for one kind
+of fault and keeps its number; E100 is text that is no YAML document.
 """
 
 import unicodedata
@@ -17,7 +17,7 @@ _NEAR_EDITS: Final = 2
 _NEAR_WORDS: Final = "; did you mean `"
 
 IMPORTABLE: Final = "; `playd play import FILE` rewrites it"
-"""What a finding about a spelling of older files ends with (play-language 15.2)."""
+"""What a finding about a spelling of older files ends with."""
 
 
 class Mark(NamedTuple):

@@ -1,4 +1,4 @@
-"""Stop and target maps by their type (play-language 8.2, 8.3)."""
+"""Stop and target maps by their type."""
 
 from typing import Final, cast
 

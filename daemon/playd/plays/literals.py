@@ -1,4 +1,4 @@
-"""What `==`, `!=` and `in` compare with: integers, true and false, words, and references of one type (play-language 4.4)."""
+"""What `==`, `!=` and `in` compare with: integers, true and false, words, and references of one type."""
 
 from typing import Final
 

@@ -128,8 +128,8 @@ class Block:
     """
     Cases in order; `otherwise` is emitted only when every case is false.
 
-    The mapping form of actions is one block per action with one case, in the order of play-language 7.3; `id` is then the
-    action's name.
+    The mapping form of actions is one block per action with one case, in the order of
+    `actions.FIXED_ORDER`; `id` is then the action's name.
     """
 
     id: str
@@ -330,7 +330,7 @@ class Play:
         source: Where the text came from, as findings name it.
         reference: Symbol of the second market that is read and never traded, None without one.
         features: Sorted by id. `structures`: by clock and id. `setups`: by name.
-        normal_form: JSON-able; two Plays with equal normal forms (less the keys of play-language 13) decide the same.
+        normal_form: JSON-able; two Plays with equal normal forms (less the keys of `normal_form.NOT_HASHED`) decide the same.
         play_hash, source_hash: 64 hex characters.
         warnings: Findings that did not refuse the Play, as text lines.
     """

@@ -1,5 +1,5 @@
 """
-What names mean: built-in columns, outputs of features and structures, their types and clocks (play-language 4.3).
+What names mean: built-in columns, outputs of features and structures, their types and clocks.
 
 Resolving a name marks it as used, so that what nothing uses can be named too.
 """

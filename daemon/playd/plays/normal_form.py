@@ -1,4 +1,4 @@
-"""The normal form of a Play: JSON-able, every default written, one spelling for everything (play-language 13)."""
+"""The normal form of a Play: JSON-able, every default written, one spelling for everything."""
 
 from typing import Final
 

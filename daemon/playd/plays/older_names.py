@@ -1,5 +1,5 @@
 """
-Names of older files that an import rewrites (play-language 15.2): parameters, prefixes of references, fields.
+Names of older files that an import rewrites: parameters, prefixes of references, fields.
 
 The checker refuses them and says that an import helps; `plays.importing` does it. Both read this table.
 """

@@ -1,4 +1,4 @@
-"""Operands of conditions: references, numbers, arithmetic in list and mapping form (play-language 4.1, 4.3, 4.10)."""
+"""Operands of conditions: references, numbers, arithmetic in list and mapping form."""
 
 from typing import Final, cast, get_args
 

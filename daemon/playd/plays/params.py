@@ -1,4 +1,4 @@
-"""Parameters of indicators and structures, read against what the catalog says of them (play-language 2.6, 2.7)."""
+"""Parameters of indicators and structures, read against what the catalog says of them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`position_policy`: sides, exits and the limits that refuse entries (play-language 7.2)."""
+"""`position_policy`: sides, exits and the limits that refuse entries."""
 
 import re
 from typing import Final, Literal, cast

@@ -1,4 +1,4 @@
-"""`risk` and `risk_model`: two spellings of stop, target, size, trailing and break-even (play-language 8)."""
+"""`risk` and `risk_model`: two spellings of stop, target, size, trailing and break-even."""
 
 from typing import Literal, cast
 

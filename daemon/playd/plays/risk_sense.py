@@ -25,7 +25,7 @@ from playd.plays.reader import Section
 from playd.plays.verdicts import NEVER, Judge
 
 _LIQUIDATION_SHARE: Final = 0.999
-"""A stop is refused from this share of the way to the liquidation price on (play-language 8.7)."""
+"""A stop is refused from this share of the way to the liquidation price on."""
 
 
 class RiskSense:
@@ -112,7 +112,7 @@ class RiskSense:
             )
 
     def _warn_of_liquidation(self) -> None:
-        """Liquidation of a long and of a short (play-language 10.7), without instrument tiers."""
+        """Liquidation of a long and of a short, by the Play's own maintenance rate and without instrument tiers."""
         distance = self._percent(self._risk.stop)
         if distance is None:
             return

@@ -1,4 +1,4 @@
-"""The keys of `risk`, `risk_model` and the maps inside them (play-language 8), as data."""
+"""The keys of `risk`, `risk_model` and the maps inside them, as data."""
 
 from typing import Final
 

@@ -1,5 +1,5 @@
 """
-The condition trees of a Play as data for explanations: one node per path of the Program, with text and operands (4.12).
+The condition trees of a Play as data for explanations: one node per path of the Program, with text and operands.
 
 The compiler gives every node and operand of these trees a column under the same path, except for `derived` nodes, which stand
 for what the form of the actions means (an earlier case, `else`) and follow from the others.

@@ -1,4 +1,4 @@
-"""The plain sections: account, backtest, deploy, timeframes, entry (play-language 2.3 to 2.5, 9.1)."""
+"""The plain sections: account, backtest, deploy, timeframes, entry."""
 
 import itertools
 from typing import Literal, cast

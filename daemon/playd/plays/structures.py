@@ -1,4 +1,4 @@
-"""The `structures` section: detectors with parameters, clocks, and the structures that they read (play-language 2.7, 6.1)."""
+"""The `structures` section: detectors with parameters, clocks, and the structures that they read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _PARAM_HINTS: Final = {
 _BESIDE_PARAMS: Final = ("uses", "depends_on")
 
 _IMPORTED_COMPLAINTS: Final = (("E104", "left"), ("E104", "right"), ("E314", "use_paired_anchor"))
-"""What older files have written all the same (play-language 15.2)."""
+"""What older files have written all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """
-Every key of a Play, section by section, as data (play-language 2, 7.2, 8, 9). Checker and JSON Schema read these tables.
+Every key of a Play, section by section, as data. Checker and JSON Schema read these tables.
 
 Keys that need more than type, word and range are checked where their section is read; their `meaning` says so.
 """

@@ -1,4 +1,4 @@
-"""`validation`, `synthetic`, `expected`, `date_range`: how to try a Play; never part of a decision (play-language 2.8)."""
+"""`validation`, `synthetic`, `expected`, `date_range`: how to try a Play; never part of a decision."""
 
 import re
 from datetime import UTC, datetime

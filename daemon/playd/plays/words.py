@@ -12,4 +12,4 @@ PATTERNS: Final = (
     *("mtf_pullback_bull", "mtf_pullback_bear", "displacement_impulse", "trending_with_gaps"),
     *("equal_highs_lows", "ob_retest"),
 )
-"""Synthetic patterns of the language (play-language 12.3)."""
+"""Synthetic patterns of the language."""

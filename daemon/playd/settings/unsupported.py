@@ -1,5 +1,5 @@
 """
-Keys that other papers of this house name and this version does not have: each is refused with what holds in its place.
+Keys that somebody may expect and that this version does not have: each is refused with what holds in its place.
 
 Nobody is to believe that a limit is watched which is not; nor to be told of a misspelling where there is none.
 """

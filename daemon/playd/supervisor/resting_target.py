@@ -2,7 +2,7 @@
 When an instance asks for the limit order that its position's target rests as.
 
 As soon as an entry is filled, so that the target is there for the rest of the minute, as in a backtest. An entry that rested
-and was filled inside a minute meets no target before the next one (play-language 10.3): on the local exchange, which judges
+and was filled inside a minute meets no target before the next one, here as in a backtest: on the local exchange, which judges
 minutes by their candles, it is asked for when the minute's bar is closed. Elsewhere a real price knows of no candles and nobody
 waits.
 """
@@ -16,9 +16,8 @@ from playd.engine.messages import EnginePosition
 from playd.engine.play_engine import PlayEngine
 from playd.orders.fills import FillEvent
 from playd.orders.gateway import Verdict
+from playd.supervisor.instance_ports import TAKEN
 from playd.supervisor.translate import Identity, intent_of_target
-
-_ON_RECORD = ("SENT", "UNKNOWN", "REJECTED", "AMENDED")
 
 _FILLS_ON_S = 2.0
 """How long an entry that has begun to fill may fill on before it has a target; venues tell of fills within milliseconds."""
@@ -59,7 +58,7 @@ class RestingTarget:
                 self._partly.set()
                 return
             verdict = await self._submit(intent_of_target(self._identity, position))
-            if verdict.code in _ON_RECORD:
+            if verdict.code in TAKEN:
                 self._asked = position
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Every command of playctl explains itself, speaks JSON and ends with the code of the specification."""
+"""Every command of playctl explains itself, speaks JSON and ends with the exit code that stands for what happened."""
 
 import os
 import subprocess
@@ -81,7 +81,7 @@ def run(*arguments: str, state: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_the_commands_of_the_specification_are_there() -> None:
+def test_the_commands_are_these() -> None:
     wanted = {
         *("status", "list", "show", "positions", "orders", "fills", "balance", "logs", "pause", "resume", "halt", "halts"),
         *("add", "remove", "enable", "disable", "start", "stop", "restart", "panic", "reconcile", "reset-failed", "intents"),

@@ -201,7 +201,7 @@ def worlds() -> Iterator[tuple[list[tuple[str, OrderRow]], LocalView, VenueView]
 
 
 def judged(kind: str, held: OrderRow, venue: VenueView) -> set[tuple[DiffClass, RepairKind]]:
-    """What has to be said about one order, from the words of the specification."""
+    """What has to be said about one order, written down a second time."""
     there = any(held.venue_order_id == each.venue_order_id for each in venue.orders)
     if there and kind == "foreign":
         return {(DiffClass.FOREIGN_ORDER, RepairKind.ALERT)}

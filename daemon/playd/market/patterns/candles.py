@@ -1,5 +1,5 @@
 """
-A synthetic market: one path of one-minute candles, from which every other clock is rolled up (play-language 12.1).
+A synthetic market: one path of one-minute candles, from which every other clock is rolled up.
 
 The same name, clock, length and seed give the same candles, with the generator of the NumPy version that is installed.
 """

@@ -1,5 +1,5 @@
 """
-The path of execution closes of a synthetic market, as a row of stretches (play-language 12.1, 12.3), and what stretches do.
+The path of execution closes of a synthetic market, as a row of stretches, and what stretches do.
 
 Where the language leaves it open: a stretch holds the bars whose `f` lies in it, an amount "spread evenly" is divided by their
 number, and x is (bars since the stretch began) / (bars of the stretch). "Noise …" stands in place of ε; an amount with z in it

@@ -1,4 +1,4 @@
-"""Every synthetic market of the language by its name (play-language 12.3)."""
+"""Every synthetic market of the language by its name."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
 """
 Orders that are over: the newest ones are in a cache that a restart empties, all of them in the records for as long as
-`retention` says. Reference 3.3.
+`retention` says, as at the venue.
 """
 
 from collections import OrderedDict

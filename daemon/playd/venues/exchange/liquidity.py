@@ -100,7 +100,7 @@ def level_ticks(books: Books, listing: Listing, taker: Side, level: int) -> int 
 
 
 def limit_edge(listing: Listing, side: Side) -> int:
-    """The price beyond which limit orders of this side may not go (reference 5.8; the premium is that of now)."""
+    """The price beyond which limit orders of this side may not go, by the venue's own rule; the premium is that of now."""
     mark, index, premium = listing.mark, listing.price_of(INDEX_PRICE), listing.last - listing.mark
     if side is Side.BUY:
         highest = min(mark * (1.0 + PRICE_LIMIT_Y), max(index, mark * (1.0 + PRICE_LIMIT_X) + max(0.0, premium)))
@@ -125,7 +125,7 @@ def protection_ticks(books: Books, listing: Listing, side: Side) -> int:
 
 
 def into_band(books: Books, account: Account, listing: Listing, side: Side, price_ticks: int) -> int:
-    """A limit price outside the band moves to its edge, or raises `Refusal` where the user wants that (reference 5.8)."""
+    """A limit price outside the band moves to its edge, or raises `Refusal` where the user wants that, as at the venue."""
     if not books.terms.price_band:
         return price_ticks
     edge = limit_edge(listing, side)

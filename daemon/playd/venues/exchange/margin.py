@@ -109,7 +109,7 @@ def risk_of(account: Account, position: Position, listings: Listings) -> Risk:
 def _isolated_risk(account: Account, position: Position, listing: Listing, rate: float, deduction: float) -> Risk:
     """
     With added margin X a position is settled as if its leverage were lower, and liquidated where X less the fee to close it
-    has been lost too (reference 8.4).
+    has been lost too, as the venue documents it.
     """
     leverage, extra = float(position.leverage), float(position.extra_margin)
     if not extra:

@@ -1,7 +1,8 @@
 """
 The minute step: what the market does to the books, at the open, during and at the close of a candle.
 
-The order of work is that of play-language 3.5, steps 1 to 6. Accounts are visited in the order of their creation.
+The order of work is that of a backtest (`research/loop.py`) up to the decision. Accounts are visited in the order of their
+creation.
 """
 
 from collections.abc import Callable, Mapping, Sequence

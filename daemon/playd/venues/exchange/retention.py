@@ -1,6 +1,6 @@
 """
-How long the exchange keeps what is over. Reference 3.3: orders without a fill for a day, everything else for two years (on demo
-for seven days), by market time.
+How long the exchange keeps what is over, as the venue documents it: orders without a fill for a day, everything else for two
+years (on demo for seven days), by market time.
 
 Link ids stay for ever: one that was used is never taken again. A step forgets so much at most, so that the market does not
 wait.

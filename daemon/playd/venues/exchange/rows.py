@@ -274,7 +274,7 @@ def position_row(
 
 
 def _break_even(account: Account, position: Position, listing: Listing) -> str:
-    """Price at which closing now earns back what the position has cost so far (the venue's formula, reference 8.1)."""
+    """Price at which closing now earns back what the position has cost so far (the venue's formula)."""
     size = listing.qty_decimal(position.steps)
     rate = max(Decimal(repr(account.taker_bps / BPS)), _LEAST_CLOSING_RATE)
     price = (position.entry * size - position.realised) / (size - abs(size) * rate)
