@@ -1,7 +1,7 @@
 """
 `playd run`: one daemon from its start barrier to its clean stop.
 
-The order of start is that of operations section 3; a failed step names itself and gives its exit code.
+The steps of a start stand in `_main` and `_with_records` in their order; a failed one names itself and gives its exit code.
 """
 
 import sys
@@ -61,7 +61,7 @@ _log = structlog.get_logger()
 
 def run_daemon(options: RunOptions, world: World | None = None) -> int:
     """
-    Run until a signal says stop; the exit code of operations section 13. Known failures become one line.
+    Run until a signal says stop, and return the exit code. Known failures become one line.
 
     `world` is the machine, unless a test wraps it.
     """
