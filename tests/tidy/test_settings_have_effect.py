@@ -10,7 +10,7 @@ def test_every_key_is_read_outside_the_settings() -> None:
     read = {
         node.attr
         for module in modules()
-        if module.package != "settings" or module.name in ("playd.settings.places", "playd.settings.checks")
+        if module.package != "settings" or module.name in ("playd.settings.locations", "playd.settings.checks")
         for node in module.nodes
         if isinstance(node, ast.Attribute)
     }

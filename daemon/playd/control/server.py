@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
-from playd.control.places import Places
+from playd.control.client_places import Places
 from playd.control.protocol import (
     TOO_FAST,
     Code,

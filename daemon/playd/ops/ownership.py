@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Final
 
 from playd.settings import Loaded
-from playd.settings.places import FILE_NAME, files
+from playd.settings.locations import FILE_NAME, files
 from playd.world.ports import World
 
 OTHERS: Final = 0o077

@@ -7,7 +7,7 @@ What it may import is held by `tests/tidy/test_arrows.py`; the functional heart 
 """
 
 from playd.settings.load import Loaded, MainText, as_rows, load
+from playd.settings.locations import Locations
 from playd.settings.model import Account, Instance, Settings
-from playd.settings.places import Locations
 
 __all__ = ["Account", "Instance", "Loaded", "Locations", "MainText", "Settings", "as_rows", "load"]

@@ -19,8 +19,8 @@ from pydantic.fields import FieldInfo
 
 from playd.settings.explain import bounds, unit
 from playd.settings.layers import SECTIONS, TABLES, file_only, is_live
+from playd.settings.locations import FILE_NAME
 from playd.settings.model import Settings
-from playd.settings.places import FILE_NAME
 from playd.settings.policy import FILE_NAME as POLICY
 from playd.settings.policy import shipped_policy
 from playd.world.real import real_world

@@ -14,8 +14,8 @@ from playd.settings.built_in import BUILT_IN, add_built_in, feed_accounts, made_
 from playd.settings.checks import contradictions
 from playd.settings.explain import describe
 from playd.settings.layers import Entry, Layer, dotted, field_at, is_table, nested, unknown
+from playd.settings.locations import Locations, config_place, files, locations
 from playd.settings.model import Settings
-from playd.settings.places import Locations, config_place, files, locations
 from playd.settings.toml_lines import Leaf, Path, read_leaves
 from playd.settings.variables import Ceiling, KeyPair, read_ceiling, read_flags, read_keys, take_key_pairs
 from playd.world.ports import World

@@ -15,7 +15,7 @@ import pytest
 from anyio.abc import ByteStream
 
 from playd.control.client import ControlClient, Unanswered, Unreachable, connected
-from playd.control.places import AT_THE_DOOR
+from playd.control.client_places import AT_THE_DOOR
 from playd.control.protocol import GUARDIAN_SOCKET, Code, JsonObject, Request, RpcError, encode_call, encode_error
 from playd.control.server import PHRASE_WITHIN_S, ControlServer, Session, cannot_bind
 from playd.control.stream_filter import Wanted
