@@ -53,7 +53,7 @@ def tell_refused(incidents: Incidents, refused: Mapping[str, str]) -> None:
 def _alone(account: VenueAccount, others: dict[str, VenueAccount]) -> VenueAccount:
     """
     A daemon follows one market per environment, and one key is one account: of two with the same each would take the other's
-    positions for a stranger's. Raises `SettingsError` for a second local exchange, `CredentialError` for a key used twice.
+    positions for foreign ones. Raises `SettingsError` for a second local exchange, `CredentialError` for a key used twice.
     """
     for other in others.values():
         if (account.environment, account.api_key.reveal()) == (other.environment, other.api_key.reveal()):

@@ -65,8 +65,8 @@ def _judge_ledger(known_by: Callable[[], str], connection: sqlite3.Connection) -
         return "", f"no tables in it: a lost ledger; {known}" if (known := known_by()) else ""
     if newer := too_new(connection):
         return "", newer
-    orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
-    damage = "" if orphan is None else f"a row of {orphan[0]} belongs to none of {orphan[2]}"
+    dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
+    damage = "" if dangling is None else f"a row of {dangling[0]} belongs to none of {dangling[2]}"
     return ", playd migrate" if missing(connection) else "", damage
 
 

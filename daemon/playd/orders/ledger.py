@@ -119,10 +119,10 @@ class Ledger:
                     f"{path}: written by an older program, {len(steps)} steps are missing (the first:"
                     f" {steps[0].splitlines()[0]}); `playd migrate` adds them behind a backup"
                 )
-            if (orphan := connection.execute("PRAGMA foreign_key_check").fetchone()) is not None:
+            if (dangling := connection.execute("PRAGMA foreign_key_check").fetchone()) is not None:
                 raise StateError(
-                    f"{path}: ledger is damaged (a row of {orphan[0]} belongs to none of {orphan[2]}); restore a backup before"
-                    " starting"
+                    f"{path}: ledger is damaged (a row of {dangling[0]} belongs to none of {dangling[2]});"
+                    " restore a backup before starting"
                 )
             # Whoever else writes to it is found here, where nothing is lost by waiting, and not by the first order.
             connection.execute("BEGIN IMMEDIATE")

@@ -262,7 +262,7 @@ def without_effect(venue: Venue, tables: Tables) -> Checked:
 
 
 def nothing_unknown(_: Venue, tables: Tables) -> Checked:
-    """INV-07, at a quiet moment: no order of ours whose fate is open. What a stranger has working is nobody's here."""
+    """INV-07, at a quiet moment: no order of ours whose fate is open. What is foreign and works is nobody's here."""
     ours = [row for row in tables["orders"] if row["intent"] is not None or row["state"] != OrderState.ORPHAN]
     faults = [f"order {row['link_id']} is {row['state']}" for row in ours if row["state"] in _UNSETTLED]
     return Checked("INV-07", len(tables["orders"]), tuple(faults))
@@ -281,7 +281,7 @@ def reduce_only_reduces(venue: Venue, _: Tables) -> Checked:
 
 
 def everything_is_somebodys(venue: Venue, tables: Tables) -> Checked:
-    """INV-11, at a quiet moment: what works at the venue is on record, as ours, as adopted or as a stranger's."""
+    """INV-11, at a quiet moment: what works at the venue is on record, as ours, as adopted or as foreign."""
     known = {row["link_id"] for row in tables["orders"]} | {row["venue_order_id"] for row in tables["orders"]}
     working = [row for row in venue.newest() if row["orderStatus"] in _WORKING_AT_VENUE]
     faults = [

@@ -111,7 +111,7 @@ async def _foreign_position(stage: Stage, hand: Hand) -> None:
         rows = stage.table("virtual_positions")
         return any(row["instance"] == FOREIGN and Decimal(row["signed_qty"]) == FOREIGN_QTY for row in rows)
 
-    await stage.expect(fault, booked, "booked as the share of a stranger", RECOGNISED_S)
+    await stage.expect(fault, booked, "booked as a foreign share", RECOGNISED_S)
     opened = await hand.position(FOREIGN_SYMBOL)
     left_alone = opened.signed_qty == FOREIGN_QTY and not opened.stop
     stage.report.require(left_alone, fault, f"left alone: {opened.signed_qty} {FOREIGN_SYMBOL}, stop {opened.stop}")
