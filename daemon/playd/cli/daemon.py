@@ -15,6 +15,7 @@ from playd import __version__
 from playd.cli.declared import remember
 from playd.cli.guardian_places import guardian_places
 from playd.cli.log_tap import LogTap
+from playd.cli.rate_budgets import build_rate_budgets
 from playd.cli.rehearsals import EXTEND_S, compile_exchange, compile_for
 from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
@@ -25,7 +26,7 @@ from playd.cli.runtime_plan import RuntimePlan
 from playd.cli.serving import Running, serve
 from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
 from playd.cli.venue_accounts import key_accounts, tell_refused
-from playd.cli.watchers import Ways, attend, build_limits, build_watchers, ways_of
+from playd.cli.watchers import Ways, attend, build_watchers, ways_of
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
@@ -133,7 +134,7 @@ async def _with_records(
         settings.recon.snapshot_keep_days,
         may_write=lambda: not watchers.parts.space.low,
     )
-    limits = build_limits(world, loaded, records, lambda alias: alias in accepted, of_day)
+    rate_budgets = build_rate_budgets(world, loaded, records, lambda alias: alias in accepted, of_day)
     recorder = BarRecorder(
         world.disk,
         world.clock,
@@ -151,7 +152,7 @@ async def _with_records(
         ceiling=loaded.ceiling.mode,
         key_accounts=accepted,
         refused_accounts=refused,
-        budget_of=limits.of,
+        budget_of=rate_budgets.of,
         on_account=lambda account: attend(meters, account, of_day, snapshots, world.clock.wall_ms),
         on_bar=recorder.heard,
         on_told=recorder.told,
@@ -180,7 +181,7 @@ async def _with_records(
         )
         progress = Progress()
         watchers = build_watchers(
-            *(world, loaded, records, runtime, meters, limits, ways, places.state_dir, log_file, recorder), streams
+            *(world, loaded, records, runtime, meters, rate_budgets, ways, places.state_dir, log_file, recorder), streams
         )
         link = GuardianLink(
             LinkParts(
@@ -194,7 +195,7 @@ async def _with_records(
                 ledger=records.ledger,
                 halts=records.halts,
                 incidents=incidents,
-                heed_ban=limits.address.heed,
+                heed_ban=rate_budgets.address.heed,
             )
         )
         runtime.accounts.guardians_view = link.view_of
@@ -230,7 +231,7 @@ async def _with_records(
                 records.journal,
                 incidents,
             ),
-            rekey=Rekeying(runtime, lambda: watchers.parts.loaded, limits.of, records.journal, incidents).change,
+            rekey=Rekeying(runtime, lambda: watchers.parts.loaded, rate_budgets.of, records.journal, incidents).change,
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)

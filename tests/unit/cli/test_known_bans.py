@@ -16,13 +16,13 @@ from playd.cli.doctor import _reached
 from playd.cli.emergency_flatten import FlattenOptions, _behind_a_ban
 from playd.cli.guardian import JournalNumbers
 from playd.cli.known_bans import address_beside
+from playd.cli.rate_budgets import build_rate_budgets
 from playd.cli.reports import Reports
 from playd.cli.runtime import open_runtime
 from playd.cli.runtime_plan import RuntimePlan
 from playd.cli.start_barrier import Records
 from playd.cli.upstream import upstream_data
 from playd.cli.venue_accounts import key_accounts
-from playd.cli.watchers import build_limits
 from playd.control.streams import StreamHub
 from playd.core.errors import LinkError, OperatorError
 from playd.core.modes import Mode
@@ -98,7 +98,7 @@ async def open_parts(side: Side) -> None:
     accepted, refused = key_accounts(world, loaded)
     assert [*accepted] == ["demo"]
     of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, Incidents(records.ledger, world.clock, records.journal), 1000)
-    limits = build_limits(world, loaded, records, lambda alias: alias in accepted, of_day)
+    rate_budgets = build_rate_budgets(world, loaded, records, lambda alias: alias in accepted, of_day)
     plan = RuntimePlan(
         settings=loaded.settings,
         feed=None,
@@ -108,7 +108,7 @@ async def open_parts(side: Side) -> None:
         ceiling=Mode.DEMO,
         key_accounts=accepted,
         refused_accounts=refused,
-        budget_of=limits.of,
+        budget_of=rate_budgets.of,
         play_of=cast("Any", None),
         read_play=cast("Any", None),
         compile_for=cast("Any", None),
