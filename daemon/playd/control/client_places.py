@@ -22,13 +22,19 @@ class Guest(Protocol):
     """
 
     @property
-    def asked_s(self) -> float: ...
+    def asked_s(self) -> float:
+        """When it sent its last complete request, or came (monotonic seconds)."""
+        ...
 
     @property
-    def has_asked(self) -> bool: ...
+    def has_asked(self) -> bool:
+        """Whether it has sent a complete request."""
+        ...
 
     @property
-    def is_idle(self) -> bool: ...
+    def is_idle(self) -> bool:
+        """Whether nobody loses anything when it is sent away."""
+        ...
 
     def leave(self) -> None:
         """End its connection. Returns at once."""

@@ -41,23 +41,35 @@ class Presence(Protocol):
     """
 
     @property
-    def age_s(self) -> float | None: ...
+    def age_s(self) -> float | None:
+        """Seconds since the guardian answered; None while it never has."""
+        ...
 
     @property
-    def missing(self) -> str: ...
+    def missing(self) -> str:
+        """Why it cannot be counted on; empty while it can."""
+        ...
 
     @property
-    def untold_s(self) -> float: ...
+    def untold_s(self) -> float:
+        """Seconds of silence without an incident."""
+        ...
 
-    def announce_stop(self) -> None: ...
+    def announce_stop(self) -> None:
+        """Tell it that the daemon stops on purpose, so that its silence is no death."""
+        ...
 
 
 class Reload(Protocol):
     """Settings anew, see `cli.reloading`. Both raise `SettingsError` for files that are wrong."""
 
-    def look(self, instead: MainText | None = None) -> Outcome: ...
+    def look(self, instead: MainText | None = None) -> Outcome:
+        """What a reload would do now, or with another text as the main file; changes nothing."""
+        ...
 
-    def reload(self, actor: str, *, confirm: str = "") -> Outcome: ...
+    def reload(self, actor: str, *, confirm: str = "") -> Outcome:
+        """Take over what may be taken over; looser limits only with the phrase that `Outcome.phrase` asks for."""
+        ...
 
 
 @dataclass(slots=True)

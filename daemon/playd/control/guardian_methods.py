@@ -53,11 +53,17 @@ class Voice(Protocol):
     """Log and journal of the guardian; both go on without each other, and the guardian without both."""
 
     @property
-    def head(self) -> tuple[int, str]: ...
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the newest record; zero and nothing while there is no journal."""
+        ...
 
-    def say(self, level: str, event: str, text: str) -> None: ...
+    def say(self, level: str, event: str, text: str) -> None:
+        """Write one log line."""
+        ...
 
-    def record(self, kind: str, data: Mapping[str, Json], account: str, symbol: str, actor: str = ...) -> None: ...
+    def record(self, kind: str, data: Mapping[str, Json], account: str, symbol: str, actor: str = ...) -> None:
+        """Append one record to the journal, where there is one, and tell the log of it."""
+        ...
 
 
 class GuardianMethods:

@@ -156,7 +156,9 @@ class Session:
 class Dispatcher(Protocol):
     """Whoever knows the methods. Raises `RpcError` for every refusal; anything else is a bug that it reports itself."""
 
-    async def call(self, request: Request, session: Session) -> JsonObject: ...
+    async def call(self, request: Request, session: Session) -> JsonObject:
+        """Carry out one request; the `result` of its answer."""
+        ...
 
 
 class Pace:

@@ -34,7 +34,9 @@ class CandleFeed(Protocol):
         ...
 
     @property
-    def symbols(self) -> tuple[str, ...]: ...
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that the feed has candles of."""
+        ...
 
     @property
     def first_ms(self) -> int:

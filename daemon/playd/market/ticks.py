@@ -21,7 +21,9 @@ AGAIN_AFTER_S: Final = 60.0
 class Rules(Protocol):
     """The part of a venue's market data that is needed here."""
 
-    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]: ...
+    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
+        """Rules of the symbols that the venue lists; unknown ones are absent."""
+        ...
 
 
 class Ticks:

@@ -26,19 +26,29 @@ class Way(Protocol):
     """What is written about a way out, in the settings or in the guardian's plan."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What people call it, and what its credential is named after."""
+        ...
 
     @property
-    def command(self) -> Sequence[str]: ...
+    def command(self) -> Sequence[str]:
+        """Program and arguments that take the alert; empty for a webhook."""
+        ...
 
     @property
-    def credential(self) -> PurePath | None: ...
+    def credential(self) -> PurePath | None:
+        """File with the address of a webhook; None where the service manager hands it over."""
+        ...
 
     @property
-    def kinds(self) -> Sequence[str]: ...
+    def kinds(self) -> Sequence[str]:
+        """Globs over kinds of incident; empty for all."""
+        ...
 
     @property
-    def scopes(self) -> Sequence[str]: ...
+    def scopes(self) -> Sequence[str]:
+        """Globs over scopes; empty for all."""
+        ...
 
 
 def concerns(way: Way, kind: str, scope: str) -> bool:

@@ -40,10 +40,14 @@ class JournalSettings(Protocol):
     """The journal's numbers; section `[journal]` of the settings is one, the guardian has its own without any settings."""
 
     @property
-    def segment_mib(self) -> int: ...
+    def segment_mib(self) -> int:
+        """Size in MiB from which a file of the journal is followed by the next."""
+        ...
 
     @property
-    def sync_ms(self) -> int: ...
+    def sync_ms(self) -> int:
+        """Longest time in ms for which a record may wait for its sync."""
+        ...
 
 
 class Journal:

@@ -26,7 +26,9 @@ _log = structlog.get_logger()
 class IncidentDesk(Protocol):
     """The part of `orders.incidents.Incidents` that is needed here."""
 
-    def open(self, kind: str, severity: str, scope: str, text: str) -> None: ...
+    def open(self, kind: str, severity: str, scope: str, text: str) -> None:
+        """Open the incident of this kind and scope, or count it once more where it is open."""
+        ...
 
 
 async def kept(name: str, run: Callable[[], Awaitable[object]], clock: Clock, incidents: IncidentDesk) -> None:

@@ -164,6 +164,7 @@ RULES_MAX_AGE_S: Final = 86_400.0
 
 
 def halt(case: Case) -> Refusal | None:
+    """Refuses from level 1 on, whichever scope over the entry is at it; says until when where the level ends by itself."""
     found = case.facts.halt
     if found is None or found.level < Level.PAUSE:
         return None
@@ -180,6 +181,7 @@ def armed(case: Case) -> Refusal | None:
 
 
 def state(case: Case) -> Refusal | None:
+    """Refuses while the instance is anything but running."""
     if case.inputs.state == "running":
         return None
     state, text = case.inputs.state, f"instance is {case.inputs.state}: {case.inputs.state_text}"
@@ -187,6 +189,10 @@ def state(case: Case) -> Refusal | None:
 
 
 def account(case: Case) -> Refusal | None:
+    """
+    Refuses while the account is not ready or the venue takes nothing, and without an equity that is positive and at most
+    `equity_max_age_s` old.
+    """
     facts, limit_s = case.facts, case.settings.equity_max_age_s
     if not facts.ready:
         return Refusal("ACCOUNT_NOT_READY", facts.not_ready)
@@ -204,12 +210,14 @@ def account(case: Case) -> Refusal | None:
 
 
 def warm_up(case: Case) -> Refusal | None:
+    """Refuses while a column that the entry rules read has no value yet."""
     if case.inputs.ready:
         return None
     return Refusal("WARMING", f"column {case.inputs.not_ready} is not ready", case.inputs.not_ready)
 
 
 def feed(case: Case) -> Refusal | None:
+    """Refuses behind a gap, and when the newest data of a symbol is older than `feed_stale_s`."""
     limit_s = case.settings.feed_stale_s
     age_s = case.inputs.feed_age_s
     if case.inputs.feed_gap:
@@ -220,6 +228,9 @@ def feed(case: Case) -> Refusal | None:
 
 
 def replay(case: Case) -> Refusal | None:
+    """
+    Refuses a bar that was decided before or came by repair, and one older than `entry_max_age_s` or than its own length.
+    """
     limit_s = min(case.settings.entry_max_age_s, case.facts.bar_s)
     if case.facts.verdict_exists or case.facts.intent_exists:
         return Refusal("REPLAY", "this bar has been decided before")
@@ -230,6 +241,7 @@ def replay(case: Case) -> Refusal | None:
 
 
 def pending(case: Case) -> Refusal | None:
+    """Refuses while something is in doubt on the symbol, or an entry of the instance works."""
     if case.facts.unresolved:
         return Refusal("UNRESOLVED", case.facts.unresolved)
     if case.facts.working_entries:

@@ -46,6 +46,7 @@ def funding_rate(case: Case) -> Refusal | None:
 
 
 def size(case: Case) -> Refusal | None:
+    """Refuses what is no positive size or price, a stop too near to size by, and a size that was cut to nothing."""
     qty, step = case.intent.qty, case.instrument.step
     if not qty.is_finite() or qty <= 0:
         return Refusal("SIZE_ZERO", "quantity is not a positive number", str(qty), str(step), "base coin")
@@ -71,6 +72,11 @@ def order_cap(case: Case) -> Refusal | None:
 
 
 def day_cap(case: Case) -> Refusal | None:
+    """
+    Refuses what lies above a cap of the UTC day, by opened notional (USD) or number of entries, or above one of the hour.
+
+    `next_ms` is the next day, or the close at which the hour has room; None for an order beyond a whole day's cap.
+    """
     limits, facts = case.settings.limits, case.facts
     wanted_usd, tomorrow_ms = case.fitted.qty * worst_price(case), _next_day_ms(case.intent.bar_close_ms)
     after_usd = facts.day_usd + wanted_usd
@@ -203,6 +209,10 @@ def _smallest(case: Case) -> str:
 
 
 def stop(case: Case) -> Refusal | None:
+    """
+    Refuses an entry without a stop, a stop that is no price of the symbol on the losing side, and a market entry whose mark
+    has reached its stop already.
+    """
     wanted, asked, buys = case.intent.stop, case.intent.price_ref, case.intent.side is Side.BUY
     if wanted is None:
         return Refusal("NO_STOP", "an entry without a stop is not sent")

@@ -28,9 +28,13 @@ Build = Callable[[Candles, ColumnImage | None], Awaitable[ColumnImage]]
 class Corrected(Protocol):
     """Where corrections are heard of, as in `market.subscription`."""
 
-    def take_revisions(self) -> Sequence[Revision]: ...
+    def take_revisions(self) -> Sequence[Revision]:
+        """Corrected candles since the last call."""
+        ...
 
-    async def corrected(self) -> None: ...
+    async def corrected(self) -> None:
+        """Return once there are corrections that `take_revisions` has not handed out."""
+        ...
 
 
 class Corrections:

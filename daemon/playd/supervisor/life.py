@@ -212,13 +212,17 @@ class AtRest(Protocol):
     """As `EngineInstance` says it."""
 
     @property
-    def at_rest(self) -> bool: ...
+    def at_rest(self) -> bool:
+        """Whether no bar and no fill is half dealt with."""
+        ...
 
 
 class Flushing(Protocol):
     """As `ShellAround` does it."""
 
-    def flush(self) -> bool: ...
+    def flush(self) -> bool:
+        """Write what waits to be kept; whether that was anything. Raises `RecordError`."""
+        ...
 
 
 async def keep_last(instance: AtRest, around: Flushing, turn: Turn) -> None:

@@ -32,20 +32,28 @@ async def need_listed(
 class LifePort(OrderPort, Protocol):
     """The order port of one life, which closes it."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the life's use of it; its working orders stay where they are."""
+        ...
 
 
 class Place(Protocol):
     """One place for orders."""
 
     @property
-    def ledger(self) -> Ledger: ...
+    def ledger(self) -> Ledger:
+        """Where its verdicts and executions are kept."""
+        ...
 
     @property
-    def incidents(self) -> Incidents: ...
+    def incidents(self) -> Incidents:
+        """Where people are told of what happens here."""
+        ...
 
     @property
-    def halts(self) -> Halts: ...
+    def halts(self) -> Halts:
+        """The refusals of new risk that hold here."""
+        ...
 
     async def ready(self) -> None:
         """Return once entries are taken."""

@@ -219,7 +219,9 @@ class VenuePort(Protocol):
         """Send an order. From the moment its bytes may have left, a caller who is cancelled still hears the reply first."""
         ...
 
-    async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply: ...
+    async def cancel(self, symbol: str, *, link_id: str = "", venue_order_id: str = "", priority: Priority) -> Reply:
+        """Cancel one order, by the venue's id where it is given, else by link id."""
+        ...
 
     async def set_stops(
         self, symbol: str, *, stop: Decimal | None, target: Decimal | None, position_idx: int = 0, priority: Priority
@@ -227,7 +229,9 @@ class VenuePort(Protocol):
         """Set the position's Full-mode stop and target. None leaves a leg as it is, zero removes it."""
         ...
 
-    async def set_leverage(self, symbol: str, leverage: Decimal) -> Reply: ...
+    async def set_leverage(self, symbol: str, leverage: Decimal) -> Reply:
+        """Set the leverage of both sides of a symbol; "already so" comes back as class `no_change`."""
+        ...
 
     async def open_orders(self, symbol: str | None = None, *, priority: Priority) -> Sequence[VenueOrder]:
         """All open orders of the account: active, conditional and attached."""
@@ -261,7 +265,9 @@ class VenuePort(Protocol):
         """Open positions; with `symbol` its row also when flat."""
         ...
 
-    async def wallet(self, *, priority: Priority) -> Wallet: ...
+    async def wallet(self, *, priority: Priority) -> Wallet:
+        """The USDT side of the account."""
+        ...
 
     async def transactions(
         self, *, since_ms: int | None = None, until_ms: int | None = None, priority: Priority
@@ -271,7 +277,9 @@ class VenuePort(Protocol):
         """
         ...
 
-    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]: ...
+    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
+        """Rules of the symbols that the venue lists; unknown ones are absent."""
+        ...
 
     async def risk_tiers(self, symbol: str) -> tuple[RiskTier, ...]:
         """Tiers of a symbol, smallest first; none where it is not listed."""
@@ -281,9 +289,13 @@ class VenuePort(Protocol):
         """Closed one-minute candles that open in `[start_ms, end_ms)`, oldest first."""
         ...
 
-    async def key_info(self) -> KeyInfo: ...
+    async def key_info(self) -> KeyInfo:
+        """What the venue says about the key in use; judging it is the caller's."""
+        ...
 
-    async def account_info(self) -> AccountInfo: ...
+    async def account_info(self) -> AccountInfo:
+        """Settings of the whole account, margin mode included."""
+        ...
 
     async def clock_offset_ms(self) -> tuple[float, float]:
         """One sample: (venue wall clock - ours, round trip), both in ms."""

@@ -147,7 +147,9 @@ class Disk(Protocol):
         """Write columns of equal length as one Parquet file, replacing the file as `write_replace` does (nothing kept)."""
         ...
 
-    def exists(self, path: PurePath) -> bool: ...
+    def exists(self, path: PurePath) -> bool:
+        """Whether a file or directory is there; a link counts as what it leads to."""
+        ...
 
     def stat(self, path: PurePath) -> FileStat:
         """Raises `FileNotFoundError`."""
@@ -161,7 +163,9 @@ class Disk(Protocol):
         """Create a directory and its missing parents; nothing happens when it is there."""
         ...
 
-    def chmod(self, path: PurePath, mode: int) -> None: ...
+    def chmod(self, path: PurePath, mode: int) -> None:
+        """Set the mode of a file or directory. Raises `FileNotFoundError`."""
+        ...
 
     def remove(self, path: PurePath) -> None:
         """Remove a file and sync its directory. Raises `FileNotFoundError`."""
@@ -272,7 +276,9 @@ class Random(Protocol):
 class Env(Protocol):
     """The environment as it was at start."""
 
-    def get(self, name: str) -> str | None: ...
+    def get(self, name: str) -> str | None:
+        """The value of a variable; None where it is not set."""
+        ...
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
@@ -305,7 +311,9 @@ class Child(Protocol):
     """A module of ours that runs in a process of its own."""
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """Its process id."""
+        ...
 
     @property
     def code(self) -> int | None:
@@ -325,17 +333,23 @@ class Process(Protocol):
     """This process: who it is, how it is told to stop, how it tells its manager that it lives."""
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """Our process id."""
+        ...
 
     @property
-    def uid(self) -> int: ...
+    def uid(self) -> int:
+        """The user id that we run as."""
+        ...
 
     @property
     def boot_id(self) -> str:
         """Identity of this boot of the machine; empty where the system has none."""
         ...
 
-    def working_dir(self) -> PurePath: ...
+    def working_dir(self) -> PurePath:
+        """The directory that relative paths begin at."""
+        ...
 
     def signals(self) -> AbstractContextManager[AsyncIterator[Signal]]:
         """Receive signals instead of dying from them while the block lasts."""
@@ -374,7 +388,9 @@ class Process(Protocol):
         """Write to standard error at once. A closed standard error is ignored: a log sink never stops trading."""
         ...
 
-    def set_umask(self, mask: int) -> None: ...
+    def set_umask(self, mask: int) -> None:
+        """Permissions that no file made from now on gets."""
+        ...
 
     async def run_module(self, module: str, arguments: Sequence[str]) -> int:
         """

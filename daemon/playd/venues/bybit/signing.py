@@ -12,7 +12,9 @@ from playd.venues.bybit.environment import VenueAccount
 class Signer(Protocol):
     """Turns a text into the venue's signature of it."""
 
-    def sign(self, text: bytes) -> str: ...
+    def sign(self, text: bytes) -> str:
+        """The signature of `text`, in the spelling that the venue expects of this kind of key."""
+        ...
 
 
 class HmacSigner:

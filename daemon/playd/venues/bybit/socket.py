@@ -159,7 +159,9 @@ class SocketUser(Protocol):
         """Handshake on a fresh connection, and whatever else is to be asked on it. Frames flow to `frame` meanwhile."""
         ...
 
-    async def frame(self, frame: Row) -> None: ...
+    async def frame(self, frame: Row) -> None:
+        """One frame, in the order of arrival; the next one waits until it is dealt with."""
+        ...
 
     async def closed(self, reason: str) -> None:
         """The connection is gone. Called once per connection or failed attempt."""

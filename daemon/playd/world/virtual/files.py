@@ -19,9 +19,13 @@ class MemoryFile:
 class _Owner(Protocol):
     """The disk behind an appender: it knows the space left and the planned faults."""
 
-    def append_to(self, path: PurePath, file: MemoryFile, data: bytes) -> None: ...
+    def append_to(self, path: PurePath, file: MemoryFile, data: bytes) -> None:
+        """What `write` of an appender does. Raises `OSError` where a fault is due or the disk is full."""
+        ...
 
-    def sync_to(self, path: PurePath, file: MemoryFile) -> None: ...
+    def sync_to(self, path: PurePath, file: MemoryFile) -> None:
+        """What `sync` of an appender does. Raises `OSError` where a fault is due."""
+        ...
 
 
 class MemoryAppender:

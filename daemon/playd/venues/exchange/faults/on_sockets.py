@@ -26,14 +26,22 @@ class Cuttable(Protocol):
     """A connected socket as far as a cut is concerned."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """Which of the sockets it is: public, private or trade."""
+        ...
 
     @property
-    def uid(self) -> int | None: ...
+    def uid(self) -> int | None:
+        """User it has authenticated as; None until then, and on public ones."""
+        ...
 
-    def hang_up(self) -> None: ...
+    def hang_up(self) -> None:
+        """Close it once what is queued has gone out."""
+        ...
 
-    def abort(self) -> None: ...
+    def abort(self) -> None:
+        """End the connection at once, without a word."""
+        ...
 
 
 def cut(clients: Iterable[Cuttable], alias_of: Callable[[int | None], str], fault: Fault, event: Event) -> bool:
