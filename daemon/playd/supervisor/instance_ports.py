@@ -96,7 +96,9 @@ class BarSource(Corrected, Protocol):
         """The next bar. Raises `anyio.EndOfStream` when a replayed market is over."""
         ...
 
-    def done(self, close_ms: int) -> None: ...
+    def done(self, close_ms: int) -> None:
+        """Every bar that closes up to `close_ms` has been dealt with."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
