@@ -155,25 +155,33 @@ async def panic(daemon: Daemon, params: Panic, call: Call) -> PanicAnswer:
         _fold_into_all(daemon, [alias for alias, _ in reports], call.actor)
     daemon.supervisor.look_around()
     await daemon.journal.synced()
-    unread = _unreachable(daemon, scope)
-    if scope.kind in ("account", "symbol"):  # named itself: whatever the ledger says, nobody looked at one that is not open
-        unread = [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is None]
     asked = {account.alias for account, _ in around}
-    unread = [alias for alias in unread if alias not in asked]
+    unread = [alias for alias in _unread(daemon, scope) if alias not in asked]
     by = "at the venue" if asked else "in its book" if shadows else ""
     data = panic_rows(scope.text, reports, unread, verified=by)
     if not known and data["flat"] and not data["positions"]:
         data = not_flat(data, UNSURE)
     if unread or not data["flat"] or any(report.exit_code for _, report in reports):
-        # The level stays: an account that opens goes on with it by itself.
-        hint = "it is driven on by itself; `playctl status` and `playctl positions` say what is left" + (
+        raise _incomplete(scope, data, unread)
+    return data
+
+
+def _unread(daemon: Daemon, scope: Scope) -> list[str]:
+    """Accounts that are not open and of which a panic says so: of those that it names, whatever the ledger says of them."""
+    if scope.kind in ("account", "symbol"):
+        return [alias for alias in _reached(daemon, scope) if daemon.accounts.find(alias) is None]
+    return _unreachable(daemon, scope)
+
+
+def _incomplete(scope: Scope, data: PanicAnswer, unread: list[str]) -> RpcError:
+    """The answer where a position may remain. The level stays: an account that opens goes on with it by itself."""
+    hint = "it is driven on by itself; `playctl status` and `playctl positions` say what is left"
+    if unread:
+        hint += (
             f"; an account that does not open: `playctl panic {scope.text} --direct` asks the guardian, and "
             "`playd emergency-flatten` needs only its key"
-            if unread
-            else ""
         )
-        raise RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", hint=hint, scope=scope.text, details=data)
-    return data
+    return RpcError(Code.INCOMPLETE, data["text"], reason="position_may_remain", hint=hint, scope=scope.text, details=data)
 
 
 def _shadows(daemon: Daemon, scope: Scope) -> list[Slot]:
