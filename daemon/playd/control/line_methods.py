@@ -1,5 +1,7 @@
 """Methods that answer with lines, the newest page first: the daemon's log from memory, and the records of its journal."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import anyio
@@ -17,13 +19,10 @@ from playd.control.params import EventQuery, LogQuery
 from playd.control.protocol import MORE, JsonObject
 from playd.control.record_filter import RecordFilter
 from playd.core.limits import REPLY_LINE_BYTES
-from playd.ops.segments import PACKED, end_before, segment_names
+from playd.ops.newest_lines import NewestLines
 
 SCANNED_BYTES: Final = 64 * 1024 * 1024
 """How much of the journal one page of `events` reads, newest first; a file's worth."""
-
-CHUNK_BYTES: Final = 512 * 1024
-"""Read and parsed in about ten milliseconds."""
 
 PAGE_BYTES: Final = REPLY_LINE_BYTES // 4
 """Of lines in one answer, which is made in about ten milliseconds; what is added to each line fits in the rest."""
@@ -52,42 +51,58 @@ async def query_events(daemon: Daemon, params: EventQuery, call: Call) -> list[J
     Journal records that pass every filter, oldest first: the newest ones, or those before the record that `cursor` names. The
     newest files are looked through, a later page from where the one before it ended.
     """
-    disk, folder = daemon.ops.world.disk, daemon.ops.state_dir / "journal"
     uid = owner_of(daemon, params.instance) if params.instance is not None else None
     account_named(daemon, params.account)
     wanted = RecordFilter(**params.model_dump(exclude={"limit", "instance", "cursor"}), instance=uid)
     daemon.ops.journal.flush()
-    found: list[JsonObject] = []
-    before, size, left = _before(params.cursor), 0, SCANNED_BYTES
-    for name in reversed(segment_names(disk, folder)):
-        if name.endswith(PACKED):  # unpacking one takes longer than anybody may wait here
-            if len(found) < params.limit and size <= PAGE_BYTES:
-                call.warnings.append(("not_all", f"older records are packed, see `zcat {folder / name}`"))
+    page = _Page(wanted, _before(params.cursor), params.limit)
+    journal = NewestLines(daemon.ops.world.disk, daemon.ops.state_dir / "journal", page.before, SCANNED_BYTES)
+    for lines in journal:
+        page.take(lines)
+        await anyio.lowlevel.checkpoint()  # between two reads the others trade
+        if page.is_full:
             break
-        end, tail = disk.stat(folder / name).size if before is None else end_before(disk, folder / name, before), b""
-        while end > 0 and left > 0 and len(found) < params.limit and size <= PAGE_BYTES:
-            begin = max(0, end - CHUNK_BYTES)
-            lines = (disk.read_from(folder / name, begin, end - begin) + tail).split(b"\n")
-            # The first line may have begun in the chunk before.
-            tail, end, left = (lines.pop(0) if begin else b""), begin, left - (end - begin)
-            for line in reversed(lines):
-                if len(found) == params.limit or size > PAGE_BYTES:
-                    break
-                record = wanted.read(line) if line else None
-                if record is not None and (before is None or record["seq"] < before):
-                    found.append(record)
-                    size += len(line)
-            await anyio.lowlevel.checkpoint()  # between two chunks the others trade
-    if size > PAGE_BYTES and len(found) < params.limit:
+    if page.is_cut:
         _say_more(call)
-    elif left <= 0 and len(found) < params.limit:
+    if not page.is_full and journal.packed is not None:
+        call.warnings.append(("not_all", f"older records are packed, see `zcat {journal.packed}`"))
+    if not page.is_full and journal.is_spent:
         call.warnings.append(("not_all", f"only the newest {SCANNED_BYTES // 2**20} MiB of the journal were looked through"))
+    found = [*reversed(page.found)]
     if not found and params.cursor is None:
         warn_of_symbol(daemon, params.symbol, call)
-    named = (
-        {"time": rfc3339(each["ts_ms"]), "name": rows.owner_name(daemon, each["instance"] or "")} for each in reversed(found)
-    )
-    return cast("list[JournalRecord]", [{**record, **names} for record, names in zip(reversed(found), named, strict=True)])
+    named = ({"time": rfc3339(each["ts_ms"]), "name": rows.owner_name(daemon, each["instance"] or "")} for each in found)
+    return cast("list[JournalRecord]", [{**record, **names} for record, names in zip(found, named, strict=True)])
+
+
+@dataclass(slots=True)
+class _Page:
+    """Records of one answer, the newest first: as many as were asked for, or as many as one answer holds."""
+
+    wanted: RecordFilter
+    before: int | None
+    limit: int
+    found: list[JsonObject] = field(default_factory=list)
+    size_bytes: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.found) == self.limit or self.size_bytes > PAGE_BYTES
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether one answer holds no more, though more were asked for."""
+        return self.is_full and len(self.found) < self.limit
+
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Lines from the newest on; those behind the last one that fits are left."""
+        for line in lines:
+            if self.is_full:
+                return
+            record = self.wanted.read(line)
+            if record is not None and (self.before is None or record["seq"] < self.before):
+                self.found.append(record)
+                self.size_bytes += len(line)
 
 
 def _before(cursor: str | None) -> int | None:
