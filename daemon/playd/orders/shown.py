@@ -34,8 +34,8 @@ class Shown:
 
     def take(self, position: VenuePosition, streamed_s: float = -math.inf) -> None:
         """
-        One reading, and when the stream brought it, in monotonic seconds. What is older than the newest of its side says
-        nothing; a mode is changed while the symbol is flat.
+        One reading, and when the stream brought it, in monotonic seconds, unless a list did. What is older than the newest of
+        its side says nothing; a mode is changed while the symbol is flat.
         """
         symbol, idx = position.symbol, position.position_idx
         sides = self._seen.setdefault(symbol, {})
@@ -45,7 +45,7 @@ class Shown:
         if idx and position.signed_qty != (_ZERO if before is None else before.signed_qty):
             self.version[symbol] = self.version.get(symbol, 0) + 1
         sides[idx] = position
-        self._streamed_s[symbol, idx] = streamed_s
+        self._streamed_s[symbol, idx] = max(streamed_s, self._streamed_s.get((symbol, idx), -math.inf))
         if position.signed_qty:
             self._seen[symbol] = {each: seen for each, seen in sides.items() if bool(each) is bool(idx)}
 

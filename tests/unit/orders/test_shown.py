@@ -91,6 +91,15 @@ def test_a_list_that_lags_behind_the_stream_hides_no_pair() -> None:
     assert shown.held({}) == []
 
 
+def test_a_list_that_is_up_to_date_lets_the_next_one_which_lags_hide_no_pair() -> None:
+    shown = Shown({})
+    for each in PAIR:
+        shown.take(each, streamed_s=10.0)
+    shown.take_all(PAIR, (), 10.0 + LIST_LAG_S / 4)
+    shown.take_all([], (), 10.0 + LIST_LAG_S / 2)
+    assert sides(shown, "1") == {LONG: "4", SHORT: "-3"}
+
+
 def test_a_side_that_the_stream_showed_closed_is_not_open_again_by_a_list_that_lags_behind_it() -> None:
     shown = Shown({})
     shown.take(row("0", LONG, seq=2), streamed_s=10.0)
