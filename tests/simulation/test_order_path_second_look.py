@@ -164,6 +164,30 @@ def test_a_resting_entry_that_a_hand_changes_is_told_as_that_and_as_no_fault_of_
     in_virtual_time(body)
 
 
+@pytest.mark.parametrize("name", ["gross_pct", "net_pct", "day_notional_pct"])
+@pytest.mark.parametrize("is_executed", [False, True])
+def test_an_older_entry_that_a_hand_enlarges_makes_no_fault_of_a_new_one(name: str, is_executed: bool) -> None:
+    async def body() -> None:
+        limits = replace(RiskLimits(), **{name: Decimal(10)})  # 500 and 500 of 10 000 pass, 1000 and 500 do not
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        async with life.running():
+            port, other = await life.register(), await life.register("efgh6789", symbol="ETHUSDT")
+            life.venue.resting = True
+            resting = replace(entry(), order_type="Limit", price=Decimal(49_600), time_in_force="GTC")
+            assert (await port.submit(resting, READY)).code == "SENT"
+            await anyio.sleep(TWO_LOOKS_S)
+            later = replace(entry(120_000, uid="efgh6789", symbol="ETHUSDT"), order_type="Limit", price=Decimal(49_600))
+            assert (await other.submit(later, READY)).code == "SENT"
+            (older,) = (each for each in life.venue.orders.values() if each.symbol == SYMBOL)
+            life.venue._report(replace(older, qty=Decimal("0.020")))
+            if is_executed:
+                life.venue._fill(life.venue.orders[older.venue_order_id])
+            await anyio.sleep(TWO_LOOKS_S)
+            assert {halt.code for halt in life.halts.in_force()} == {"MANUAL_AMEND"}
+
+    in_virtual_time(body)
+
+
 def test_what_an_entry_may_lose_lies_between_its_own_limit_and_its_stop() -> None:
     async def body() -> None:
         limits = RiskLimits(risk_per_trade_pct=Decimal("0.04"), liquidation_safety=Decimal("0.01"))

@@ -59,16 +59,17 @@ class SecondCaps:
         self._before = desk.settings.limits
         """The account's at the last look: an entry of since then may have been judged under them."""
         self._hands_before = self._hands()
+        self._works_before = self._works()
         self._moment = Moment(None, OpenNow((), (), (), ()), Hours(()), {})
         self._held_then: list[RiskLimits] = []
-        self._is_as_sent = True
-        """Of the new entries; what a hand made larger is not what they were let through for, and sums have it in them."""
+        self._is_as_left = True
+        """No new entry differs from what was sent, no older one from the last look: what a hand makes larger is in the sums."""
 
     def take(self, rows: list[sqlite3.Row]) -> None:
         """Take what the new entries, which are `rows`, are judged by together; then `faults` tells of each of them."""
         desk, hands = self._desk, self._hands()
         if rows:
-            self._is_as_sent = all(Sent.of(row).is_what_works(row) for row in rows)
+            self._is_as_left = all(Sent.of(row).is_what_works(row) for row in rows) and self._is_what_worked()
             wallet, alias = desk.condition.wallet, desk.alias
             then = {orjson.loads(row["gates"])["limits"] for row in rows}
             self._held_then = [self._before, desk.settings.limits, *(self.bounds(key).limits for key in sorted(then))]
@@ -83,7 +84,7 @@ class SecondCaps:
                 Hours([(row["instance"], row["bar_close_ms"]) for row in found]),
                 {close_ms: desk.caps.opened(close_ms) for close_ms in {row["bar_close_ms"] for row in rows}},
             )
-        self._before, self._hands_before = desk.settings.limits, hands
+        self._before, self._hands_before, self._works_before = desk.settings.limits, hands, self._works()
 
     def bounds(self, key: str) -> OrderSettings:
         """The numbers that held for an entry then, by where they are on record."""
@@ -93,7 +94,7 @@ class SecondCaps:
         """Every cap that an entry lies above, in words. `row` is its intent, with what was sent; `bounds` held for it then."""
         for fault in (
             *self._of_one(row, bounds.limits, facts),
-            *(self._added_up(row, facts) if self._is_as_sent else ()),
+            *(self._added_up(row, facts) if self._is_as_left else ()),
             *self._in_an_hour(row, bounds.limits),
         ):
             yield f"{fault} (INV-17)"
@@ -195,9 +196,21 @@ class SecondCaps:
             for symbol, idx, signed in self._desk.shown.held(booked)
         ]
 
+    def _entries(self) -> list[OrderRow]:
+        """Those that may execute yet."""
+        return [each for each in self._desk.book.live() if each.intent is not None and not each.reduce_only]
+
+    def _works(self) -> dict[str, tuple[Decimal, Decimal | None]]:
+        """Quantity and limit of every entry that may execute yet."""
+        return {each.link_id: (each.qty, each.price) for each in self._entries()}
+
+    def _is_what_worked(self) -> bool:
+        """Whether nobody changed, since the last look, an entry that might execute then; it may have executed meanwhile."""
+        now = {link: self._desk.book.need(link) for link in self._works_before}
+        return all((row.qty, row.price) == self._works_before[link] for link, row in now.items())
+
     def _orders(self) -> list[MayOpen]:
-        live = [each for each in self._desk.book.live() if each.intent is not None and not each.reduce_only]
-        return [MayOpen(each.symbol, each.side, each.open_qty, self._price_of(each)) for each in live]
+        return [MayOpen(each.symbol, each.side, each.open_qty, self._price_of(each)) for each in self._entries()]
 
     def _least_price(self, symbol: str, paid: Decimal | None) -> Decimal:
         """What a position is worth at least: the gate goes by the mark, which may have moved far from the price of entry."""
