@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, VenuePosition
-from playd.orders.exits import FROZEN
 from playd.orders.fills import FillEvent
+from playd.orders.gateway import FROZEN
 from playd.orders.halts import ALL, Level, account_scope, instance_scope, symbol_scope
 from playd.orders.panic import PanicScope
 from playd.orders.panic_report import FLAT_WITHIN_S, VERIFY_GAP_S

@@ -21,7 +21,7 @@ from playd.core.reply_codes import ReplyClass, classify
 from playd.orders.catch_up import CatchUp
 from playd.orders.desk import Desk
 from playd.orders.exit_attempts import insert_attempt, is_alarming, is_kept, is_over, rung_of
-from playd.orders.gateway import Gateway, Instance, Verdict, turn_of
+from playd.orders.gateway import FLAT, FROZEN, SENT, UNKNOWN, Gateway, Instance, Verdict, turn_of
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.overtaken import BY_HAND, opened_since, overtaken
@@ -44,9 +44,6 @@ _LOOK_EVERY_S: Final = 0.5
 
 ON_RECORD: Final = "ON_RECORD"
 """Verdict: the exit is on record and has no order yet; `finish` sends it in its turn."""
-
-FROZEN: Final = "FROZEN"
-"""Verdict: a person froze the scope; neither exit nor stop was sent."""
 
 _KEY_TRIES: Final = 6
 _KEY_REPEAT_S: Final = 30.0
@@ -158,8 +155,8 @@ class Exits:
         if qty <= 0:
             note = "there is nothing to reduce"
             if intent.bar_close_ms:
-                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", note)
-            return Verdict("FLAT", note)
+                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FLAT, note)
+            return Verdict(FLAT, note)
         bounds = desk.bounds(intent.instance_uid)
         with desk.ledger.atomic():
             desk.book.insert_intent(intent, bounds)
@@ -177,7 +174,7 @@ class Exits:
             if not handed_over:  # its instance is stopped while the venue puts it off: the exit was decided all the same
                 desk.spawn(self.finish, identity)
         state = desk.book.need(row.link_id).state
-        return Verdict("UNKNOWN" if state is OrderState.UNKNOWN else "SENT", f"order is {state}", link_id=row.link_id)
+        return Verdict(UNKNOWN if state is OrderState.UNKNOWN else SENT, f"order is {state}", link_id=row.link_id)
 
     async def finish(self, identity: str) -> None:
         """

@@ -8,8 +8,8 @@ import anyio
 from playd.core.ids import intent_id
 from playd.core.orders import Action, Intent, IntentClass, Side
 from playd.orders.desk import Desk
-from playd.orders.exits import FROZEN, ON_RECORD, Exits
-from playd.orders.gateway import Instance, Verdict
+from playd.orders.exits import ON_RECORD, Exits
+from playd.orders.gateway import FLAT, FROZEN, REPLAY, SENT, Instance, Verdict
 from playd.orders.order_book import FOREIGN
 from playd.orders.overtaken import BY_HAND
 from playd.orders.rows import OrderRow
@@ -88,23 +88,23 @@ class ByHand:
                 await self._exits.finish(identity)  # what was begun is on record, and goes on with the account
             await self._exits.ended(identity)
         if orders := desk.book.of_intent(identity):
-            return Verdict("SENT", f"order is {orders[-1].state}", link_id=orders[-1].link_id)
+            return Verdict(SENT, f"order is {orders[-1].state}", link_id=orders[-1].link_id)
         if why := self.waits(intent.instance_uid, intent.symbol):
             return Verdict(NOT_SENT, why)
         if frozen := desk.frozen(intent.symbol, intent.instance_uid):
             return Verdict(FROZEN, frozen)
-        return self._as_it_stands(identity, Verdict("FLAT", "there is nothing to reduce"))
+        return self._as_it_stands(identity, Verdict(FLAT, "there is nothing to reduce"))
 
     def _as_it_stands(self, identity: str, verdict: Verdict) -> Verdict:
         """The verdict of a close that has no order: why it waits, if it does, or that it was withdrawn meanwhile."""
         stored = self._desk.book.intent(identity)
-        if stored is None or verdict.code == "REPLAY" or self._desk.book.of_intent(identity):
+        if stored is None or verdict.code == REPLAY or self._desk.book.of_intent(identity):
             return verdict
         if not stored.outcome and (why := self.waits(stored.instance, stored.symbol)):
             return Verdict(NOT_SENT, why)
         if stored.outcome == "withdrawn":
             return Verdict(FROZEN, "its scope was frozen while it waited: nothing was sent, and nothing will be")
-        return Verdict("FLAT", "there was nothing to reduce") if stored.outcome else verdict
+        return Verdict(FLAT, "there was nothing to reduce") if stored.outcome else verdict
 
     def begun(self, owner: str, symbol: str, *, beside: str) -> str:
         """Whether another close of an owner's share than the intent `beside` is not done, and why not yet; else empty."""

@@ -38,15 +38,35 @@ REJUDGE_S: Final = 0.1
 
 LATER_MAX_S: Final = 5.0
 
+SENT: Final = "SENT"
+"""Verdict: the venue took it."""
+
+UNKNOWN: Final = "UNKNOWN"
+"""Verdict: the venue may have taken it."""
+
+REJECTED: Final = "REJECTED"
+"""Verdict: the venue definitely did not take it."""
+
+AMENDED: Final = "AMENDED"
+"""Verdict: stop or target is in force."""
+
+FLAT: Final = "FLAT"
+"""Verdict: there is no position that it could be about."""
+
+FROZEN: Final = "FROZEN"
+"""Verdict: a person froze the scope; neither exit nor stop was sent."""
+
+REPLAY: Final = "REPLAY"
+"""Verdict: its identity is on record with other parameters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
     What became of an intent when it was submitted.
 
-    `SENT`: the venue took it. `UNKNOWN`: it may have. `REJECTED`: the venue definitely did not. After these three the end of
-    the order arrives on the instance's events. Every other code means that nothing was sent and no event will follow.
-    `AMENDED`: stop or target is in force. `refusal` is the gate's whole answer where one refused.
+    After `SENT`, `UNKNOWN` and `REJECTED` the end of the order arrives on the instance's events. Every other code means that no
+    order was sent and that no event will tell of one's end. `refusal` is the gate's whole answer where one refused.
     """
 
     code: str
@@ -62,7 +82,7 @@ class Verdict:
     @property
     def has_order(self) -> bool:
         """Whether an order exists whose end will be reported."""
-        return self.code in ("SENT", "UNKNOWN", "REJECTED")
+        return self.code in (SENT, UNKNOWN, REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +248,7 @@ class Gateway:
             # A restored ledger may have its order and not know what it was decided for: it was sent, and is not sent again.
             link = link_id(intent.instance_uid, intent.cause, intent.action, intent.leg, 0)
             found = desk.book.find(link)
-            return None if found is None else Verdict("SENT", f"its order was found again and is {found.state}", link_id=link)
+            return None if found is None else Verdict(SENT, f"its order was found again and is {found.state}", link_id=link)
         if is_other(stored, intent):
             note = f"intent {identity} was stored with other parameters"
             # What such an entry rests on is not what it was, and nothing more shall rest on it.
@@ -236,11 +256,11 @@ class Gateway:
                 desk.halt_symbol(intent.symbol, Level.HALT, "INTENT_CHANGED", note)
             else:
                 desk.incidents.open("INTENT_CHANGED", "critical", symbol_scope(desk.alias, intent.symbol), note)
-            return Verdict("REPLAY", note)
+            return Verdict(REPLAY, note)
         orders = desk.book.of_intent(identity)
         if not orders:
-            return Verdict("AMENDED", "this intent exists")
-        return Verdict("SENT", f"this intent exists and its order is {orders[-1].state}", link_id=orders[-1].link_id)
+            return Verdict(AMENDED, "this intent exists")
+        return Verdict(SENT, f"this intent exists and its order is {orders[-1].state}", link_id=orders[-1].link_id)
 
     def _write_entry(self, case: Case, instance: Instance) -> OrderRow:
         """The intent as it was decided, and the order with as much of it as the account allows, in one synced transaction."""
@@ -321,11 +341,11 @@ class Gateway:
     def _entry_verdict(self, row: OrderRow, reaction: Reaction) -> Verdict:
         stored = self._desk.book.need(row.link_id)
         if stored.state is OrderState.UNKNOWN:
-            return Verdict("UNKNOWN", "the venue's answer does not say whether it took the order", link_id=row.link_id)
+            return Verdict(UNKNOWN, "the venue's answer does not say whether it took the order", link_id=row.link_id)
         if stored.state in (OrderState.REJECTED, OrderState.NEVER_ARRIVED) or reaction is Reaction.REFUSED:
             why = f": {stored.reject_reason}" if stored.reject_reason else ""
-            return Verdict("REJECTED", f"the venue refused with code {stored.code}{why}", link_id=row.link_id)
-        return Verdict("SENT", link_id=row.link_id)
+            return Verdict(REJECTED, f"the venue refused with code {stored.code}{why}", link_id=row.link_id)
+        return Verdict(SENT, link_id=row.link_id)
 
     def _case(self, intent: Intent, inputs: GateInputs, instance: Instance, *, intent_exists: bool) -> Case:
         desk = self._desk

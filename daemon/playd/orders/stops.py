@@ -10,13 +10,13 @@ from playd.core.errors import LinkError, VenueError
 from playd.core.orders import Intent, IntentClass
 from playd.core.reply_codes import ReplyClass
 from playd.orders.desk import Desk
-from playd.orders.exits import FROZEN, Exits
+from playd.orders.exits import Exits
 from playd.orders.expectations import Expectations
 from playd.orders.fill_check import nearest_stop
 from playd.orders.fills import Share
 from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.orders.freezing import unless_frozen
-from playd.orders.gateway import Gateway, Instance, Verdict
+from playd.orders.gateway import AMENDED, FLAT, FROZEN, Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
 from playd.orders.rows import text
 from playd.venues.port import Priority, Reply
@@ -81,8 +81,8 @@ class Stops:
         if share.position.signed_qty == 0:
             note = "there is no position whose stop could be moved"
             if intent.bar_close_ms:
-                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, "FLAT", note)
-            return Verdict("FLAT", note)
+                desk.verdicts.record(instance.uid, instance.clock_ms, intent.bar_close_ms, FLAT, note)
+            return Verdict(FLAT, note)
         stop = intent.stop if intent.stop is not None else share.stop
         target = intent.target if intent.target is not None else share.target
         moved, move = desk.book.stops_of(instance.uid, intent.symbol), _Move(intent, share)
@@ -94,7 +94,7 @@ class Stops:
                 desk.book.note_move(moved, "send", f"to {text(self._wanted(intent) or stop)} by {identity}")
                 if intent.bar_close_ms:
                     desk.verdicts.record(
-                        instance.uid, instance.clock_ms, intent.bar_close_ms, "AMENDED", intent.reason, intents=identity
+                        instance.uid, instance.clock_ms, intent.bar_close_ms, AMENDED, intent.reason, intents=identity
                     )
             desk.ledger.commit()
             is_known = False
@@ -109,13 +109,13 @@ class Stops:
         desk.journal.append("stop.moved", data, account=desk.alias, instance=instance.uid, symbol=intent.symbol, cause=identity)
         if _took(reply.reply_class):
             desk.book.close_intent(identity, "done")
-            return Verdict("AMENDED")
+            return Verdict(AMENDED)
         if not self._is_planned(move):
             desk.note_refusal(reply, self._note(move, reply))
             desk.book.close_intent(identity, "replaced")
             if self._is_open(move):
                 return Verdict(STOP_UNSET, "a later move took its place")
-            return Verdict("FLAT", "the position closed before its stop was moved")
+            return Verdict(FLAT, "the position closed before its stop was moved")
         note = self._report(move, reply)
         if reply.reply_class is not ReplyClass.LIMITS:
             self._go_on(identity, move)

@@ -22,11 +22,13 @@ from playd.orders.exits import Exits
 from playd.orders.fill_check import Expected, Fallback, planned_stop
 from playd.orders.flattening import ByHand, flatten_intent
 from playd.orders.fold import VirtualPosition
+from playd.orders.gateway import FROZEN
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.overtaken import BY_HAND
 from playd.orders.protection import Protection
 from playd.orders.rows import text
+from playd.orders.stops import STOP_REFUSED
 from playd.venues.port import Priority
 
 _READ_WITHIN_S: Final = 2.0
@@ -142,7 +144,7 @@ class Strangers:
         if seen.stop != wanted:
             reply = await desk.port.set_stops(symbol, stop=wanted, target=None, priority=Priority.PROTECT)
             if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE):
-                raise StrangerRefused("STOP_REFUSED", f"stop {wanted} on {symbol} was answered {reply.code}: {reply.text}")
+                raise StrangerRefused(STOP_REFUSED, f"stop {wanted} on {symbol} was answered {reply.code}: {reply.text}")
         seen = await self._stop_seen(symbol, wanted)
         self._refuse_unless_free(symbol, to)
         adoption = self._record(seen, to, wanted, key, actor)
@@ -186,7 +188,7 @@ class Strangers:
         if not held:
             raise StrangerRefused("NOT_FOREIGN", f"nobody else holds anything of {symbol} on {desk.alias}")
         if frozen := desk.frozen(symbol, FOREIGN):
-            raise StrangerRefused("FROZEN", frozen)
+            raise StrangerRefused(FROZEN, frozen)
         if held * net <= 0 or abs(held) > abs(net):
             note = f"{held} of {symbol} is nobody's and the venue holds {net}: no order that only reduces can close it"
             raise StrangerRefused("NOT_REDUCIBLE", note)
@@ -218,7 +220,7 @@ class Strangers:
         """The whole position must be nobody's, and nothing of ours may be on its way there: the venue knows one position."""
         desk = self._desk
         if frozen := desk.frozen(symbol, to, FOREIGN):
-            raise StrangerRefused("FROZEN", frozen)
+            raise StrangerRefused(FROZEN, frozen)
         held = {share.owner: share.position.signed_qty for share in desk.fills.shares(symbol) if share.position.signed_qty}
         if FOREIGN not in held:
             raise StrangerRefused("NOT_FOREIGN", f"nobody else holds anything of {symbol} on {desk.alias}")

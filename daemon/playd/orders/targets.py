@@ -16,9 +16,8 @@ from playd.core.ids import intent_id, link_id
 from playd.core.modes import Environment
 from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
 from playd.orders.desk import Desk
-from playd.orders.exits import FROZEN
 from playd.orders.fill_check import on_tick
-from playd.orders.gateway import Gateway, Instance, Verdict
+from playd.orders.gateway import AMENDED, FLAT, FROZEN, SENT, Gateway, Instance, Verdict
 from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.order_book import IntentRow
 from playd.orders.resolver import Resolver
@@ -102,9 +101,9 @@ class Targets:
         if frozen := desk.frozen(intent.symbol, instance.uid):
             return Verdict(FROZEN, frozen)
         if held_by(desk, instance.uid, intent.symbol, intent.side) <= 0:
-            return Verdict("FLAT", "there is no position whose target could rest")
+            return Verdict(FLAT, "there is no position whose target could rest")
         if (attached := desk.fills.share(instance.uid, intent.symbol).target) is not None:
-            return Verdict("AMENDED", f"a target at {attached} is attached to the position")
+            return Verdict(AMENDED, f"a target at {attached} is attached to the position")
         intent = self._new_leg(intent)
         known = self._gateway.known(intent)
         if known is not None:
@@ -123,7 +122,7 @@ class Targets:
             with anyio.move_on_after(_MARKET_WAITS_S):
                 while kept.looked_at != identity:
                     await kept.looked.wait()
-        return Verdict("SENT", "the target is on record")
+        return Verdict(SENT, "the target is on record")
 
     async def make_way(self, owner: str, symbol: str) -> None:
         """Before all of a share is closed: its target is taken back, within half a second if the venue answers by then."""

@@ -22,15 +22,15 @@ from playd.core.orders import Action, Side
 from playd.engine.messages import Decision, EngineOrder
 from playd.engine.play_engine import PlayEngine
 from playd.market.bars import ClosedBar
-from playd.orders.exits import FROZEN
 from playd.orders.fills import FillEvent, FundingEvent, InstanceEvent, OrderEnded
 from playd.orders.gates import GateInputs
+from playd.orders.gateway import FROZEN
 from playd.orders.stops import STOP_REFUSED
 from playd.plays.column_image import ColumnImage
 from playd.supervisor.corrections import Corrections
 from playd.supervisor.counting import RulesMoved, units_of
 from playd.supervisor.inbox import Inbox
-from playd.supervisor.instance_ports import CANCELLED, SENT, BarSource, Decided, OrderPort, Surroundings
+from playd.supervisor.instance_ports import CANCELLED, TAKEN, BarSource, Decided, OrderPort, Surroundings
 from playd.supervisor.loading import columns_anew
 from playd.supervisor.missed_moves import MissedMoves, note_late
 from playd.supervisor.resting_target import RestingTarget
@@ -243,7 +243,7 @@ class EngineInstance:
             answer = await self._port.submit(intent, look(), look, before_ms=before_ms)
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
-            elif answer.code not in SENT:
+            elif answer.code not in TAKEN:
                 verdict, refused = answer.code, answer.words
                 next_ms = answer.refusal.next_ms if answer.refusal is not None else None
                 self.engine.on_order_ended(order.action, answer.code)
@@ -303,7 +303,7 @@ class EngineInstance:
         if order is None:
             return
         answer = await self._port.submit(self._missed.caused(intent_of(self.identity, decision, order)))
-        if answer.code not in SENT:
+        if answer.code not in TAKEN:
             self.engine.on_order_ended(order.action, answer.code)
 
     def _apply_all(self) -> None:

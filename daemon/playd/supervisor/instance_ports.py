@@ -18,12 +18,12 @@ from playd.market.bars import ClosedBar
 from playd.orders.cancels import CANCELLING
 from playd.orders.fills import InstanceEvent
 from playd.orders.gates import GateInputs
-from playd.orders.gateway import Verdict
+from playd.orders.gateway import AMENDED, REJECTED, SENT, UNKNOWN, Verdict
 from playd.plays.column_image import ColumnImage
 from playd.plays.columns import Columns
 from playd.supervisor.corrections import Corrected
 
-SENT: Final = ("SENT", "UNKNOWN", "REJECTED", "AMENDED", CANCELLING)
+TAKEN: Final = (SENT, UNKNOWN, REJECTED, AMENDED, CANCELLING)
 """Verdicts after which the order path tells the rest of the story as events; after every other one nothing was sent."""
 
 CANCELLED: Final = "CANCELLED"

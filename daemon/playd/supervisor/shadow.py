@@ -25,7 +25,7 @@ from playd.engine.shadow import ShadowBook, ShadowEvent
 from playd.orders.fills import FillEvent, Fills, InstanceEvent, OrderEnded
 from playd.orders.fold import unreported
 from playd.orders.gates import GateInputs
-from playd.orders.gateway import Verdict
+from playd.orders.gateway import AMENDED, SENT, Verdict
 from playd.orders.halts import Halts, Level, scopes_of
 from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
@@ -40,7 +40,7 @@ from playd.world.ports import Clock
 
 SOURCE: Final = "shadow"
 MANUAL: Final = "manual"
-_DONE: Final = ("ENTERED", "EXITED", "AMENDED", CANCELLED)
+_DONE: Final = ("ENTERED", "EXITED", AMENDED, CANCELLED)
 _STOP_ORDER_TYPE: Final = {"sl": "StopLoss", "tp": "TakeProfit"}
 
 
@@ -142,11 +142,11 @@ class ShadowPort:
             return refusal
         if not self.book.submit(self._order(intent)):
             return Verdict(STOP_REFUSED, f"the price is beyond stop {intent.stop}")
-        word = {Action.ENTER: "ENTERED", Action.STOP: "AMENDED", Action.CANCEL: CANCELLED}.get(intent.action, "EXITED")
+        word = {Action.ENTER: "ENTERED", Action.STOP: AMENDED, Action.CANCEL: CANCELLED}.get(intent.action, "EXITED")
         if intent.bar_close_ms:
             self.record_verdict(intent.bar_close_ms, word, intent.reason)
         self._remember_levels()
-        return Verdict(word if intent.action in (Action.STOP, Action.CANCEL) else "SENT")
+        return Verdict(word if intent.action in (Action.STOP, Action.CANCEL) else SENT)
 
     def deciding(self, close_ms: int, bar_digest: str) -> None:
         self._verdicts.deciding(self._record.uid, close_ms, bar_digest)
