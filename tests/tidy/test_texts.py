@@ -8,6 +8,7 @@ import pytest
 from tests.tidy.source import ROOT, Module, modules, tracked_files
 
 MOST_LINES = 500
+WIDEST_LINE = 140
 BINARY = {".parquet", ".png", ".npz", ".gz"}
 BANNED = {
     "a path of somebody's machine": re.compile(r"(?<![\w./])/(?:root|work|opt|home/\w+|Users/\w+)/"),
@@ -51,6 +52,26 @@ def test_no_source_file_is_too_long_to_hold_one_idea() -> None:
 
 def test_every_text_ends_with_one_newline() -> None:
     assert [name for name, text in _texts() if text and (not text.endswith("\n") or text.endswith("\n\n"))] == []
+
+
+def test_no_line_of_a_page_is_too_wide_to_read() -> None:
+    """Rows of tables cannot be broken, nor can what a program printed; the address behind a link is not read."""
+    unread = re.compile(r"(?ms)^```.*?^```$|^(?:\||    ).*?$|\]\([^)]*\)")
+    faults = [
+        f"{name}:{number}: {len(line)} characters"
+        for name, text in _texts()
+        if name.endswith(".md")
+        for number, line in enumerate(unread.sub(lambda found: "\n" * found.group().count("\n"), text).splitlines(), 1)
+        if len(line) > WIDEST_LINE
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_every_line_of_the_change_log_is_whole() -> None:
+    """A reader skims it by its lines, so that none goes on in the next one."""
+    found = next(text for name, text in _texts() if name == "CHANGELOG.md")
+    entries = found.split("\n### ", 1)[1].splitlines()
+    assert [line for line in entries if line.startswith((" ", "*")) and not re.match(r"\* \S", line)] == []
 
 
 @pytest.mark.parametrize("module", [m for m in modules() if m.path.name == "__init__.py"], ids=lambda module: module.name)
