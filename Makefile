@@ -89,12 +89,13 @@ format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes again what is generated from code: the shipped settings, the schemas, the page of log events.
+# Writes again what is generated from code: the shipped settings, the schemas, the page of log events, the reference of Plays.
 generated: $(RUNTIME)
 	$(BIN)/python -m playd.settings.document config
 	$(BIN)/python -m playd.control.json_schema config/schema/control
 	$(BIN)/python -m playd.ops.event_page runbooks/log-events.md
 	$(BIN)/python -c 'from playd.plays.json_schema import schema_text; print(schema_text(), end="")' > config/schema/play.schema.json
+	$(BIN)/python -m playd.plays.reference > daemon/play-reference.md
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build

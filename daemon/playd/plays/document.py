@@ -20,10 +20,10 @@ from playd.plays.identifiers import IDENTIFIER
 from playd.plays.nodes import node_steps
 from playd.plays.steps import Steps, whole
 
-_ITEMS: Final = 100_000
+VALUES: Final = 100_000
 """Values in one document after aliases are followed: a Play of the largest size has fewer, an alias bomb has more."""
 
-_DEPTH: Final = 100
+LEVELS: Final = 100
 """Nesting of lists and maps; deeper ones are refused before they can exhaust the stack."""
 
 
@@ -171,8 +171,8 @@ def _unreadable(text: str) -> tuple[Mark, str, str] | None:
         found = f"found byte or character {odd.group()!r}, expected UTF-8 text: this looks like a binary file"
         return _place(text, odd.start()), "", found
     for deep in _DEEP.finditer(text):  # reading it would take seconds before it fails
-        if sum(map(deep.group().count, "[{")) > _DEPTH:
-            return _place(text, deep.start()), "", f"found more than {_DEPTH} levels of nesting, expected a Play"
+        if sum(map(deep.group().count, "[{")) > LEVELS:
+            return _place(text, deep.start()), "", f"found more than {LEVELS} levels of nesting, expected a Play"
     return None
 
 
@@ -287,9 +287,9 @@ class _Reader:
         self._count += 1
         if self._count % _ITEMS_A_STEP == 0:
             yield
-        if depth > _DEPTH or self._count > _ITEMS:
+        if depth > LEVELS or self._count > VALUES:
             if not self._is_unreadable:
-                limit = f"{_DEPTH} levels of nesting" if depth > _DEPTH else f"{_ITEMS} values"
+                limit = f"{LEVELS} levels of nesting" if depth > LEVELS else f"{VALUES} values"
                 self._report.add("E100", mark, "", f"found more than {limit}, expected a Play")
             return None
         if isinstance(node, ScalarNode):

@@ -19,7 +19,7 @@ from playd.plays.suspicions import Placed
 from playd.plays.timeframe_words import read_role
 
 WINDOW_BARS: Final = 5000
-_DURATION_MAX_MS: Final = 90 * DAY_MS
+DURATION_MAX_MS: Final = 90 * DAY_MS
 SPAN_PATTERN: Final = "([1-9][0-9]{0,6})([mhd])"
 """How a span of time is written."""
 
@@ -256,7 +256,7 @@ class ExpressionReader:
                 self._add("E107", mark, path, f"found `{word}`, expected a span like 30m, 2h or 1d")
             return DAY_MS
         span_ms = int(match[1]) * _SPAN_MS[match[2]]
-        if span_ms > _DURATION_MAX_MS:
+        if span_ms > DURATION_MAX_MS:
             self._add("E106", mark, path, f"found `{word}`, expected 1m…90d")
 
         def check(clock_ms: int) -> None:

@@ -63,7 +63,7 @@ _NOT_NEGATIVE: Final = Interval(0)
 _THIS_CENTURY: Final = Interval(0, 4_102_444_800)
 """Epoch seconds: who compares them with milliseconds waits for the year 50000."""
 
-_INDICATORS: Final[dict[tuple[str, str], Interval]] = {
+INDICATOR_RANGES: Final[dict[tuple[str, str], Interval]] = {
     **{(name, "value"): _PERCENT for name in ("rsi", "mfi", "uo")},
     **{(name, field): _PERCENT for name in ("stoch", "stochrsi") for field in ("k", "d")},
     **{("adx", field): _PERCENT for field in ("adx", "dmp", "dmn", "adxr")},
@@ -88,7 +88,7 @@ _INDICATORS: Final[dict[tuple[str, str], Interval]] = {
 }
 """What the outputs of indicators can be, whatever their input; those that are not here can be anything."""
 
-_DETECTORS: Final[dict[str, Interval]] = {
+DETECTOR_RANGES: Final[dict[str, Interval]] = {
     **dict.fromkeys(("direction", "bias", "new_direction", "last_direction", "sweep_direction"), _SIGN),
     **dict.fromkeys(("last_invalidated_direction", "anchor_trend_direction"), _SIGN),
     "strength": Interval(0, 2),
@@ -122,8 +122,8 @@ def _column_range(ref: Ref, names: Names) -> Interval:
     if column.type is ColumnType.ENUM:
         return Interval(0, len(column.words) - 1) if column.words else _NOT_NEGATIVE
     if ref.id in names.structures:
-        return _DETECTORS.get(ref.field, ANYTHING)
-    return _INDICATORS.get((column.indicator, ref.field), ANYTHING)
+        return DETECTOR_RANGES.get(ref.field, ANYTHING)
+    return INDICATOR_RANGES.get((column.indicator, ref.field), ANYTHING)
 
 
 def _arithmetic(op: str, left: Interval, right: Interval) -> Interval:

@@ -9,8 +9,8 @@ _BASES: Final = ("margin", "price")
 
 _SHARED: Final = (
     Key("anchor", "word", "levels from the signal close or from the fill", default="signal", words=("signal", "fill")),
-    Key("trailing", "map", "trailing stop"),
-    Key("break_even", "map", "stop to entry once in profit"),
+    Key("trailing", "map", "stop that follows the best close"),
+    Key("break_even", "map", "stop that goes to the entry price once in profit"),
     Key("tp_order_type", "word", "order type of the target", default="Market", words=_ORDER_TYPES, any_case=True),
     Key("sl_order_type", "word", "order type of the stop", default="Market", words=_ORDER_TYPES, any_case=True),
 )
