@@ -18,8 +18,9 @@ from playd.orders.panic import PanicReport, PanicScope
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.second_look import LOOK_EVERY_S
 from playd.orders.settings import OrderSettings
+from playd.orders.shown import LIST_LAG_S
 from playd.orders.strangers import StrangerRefused
-from playd.venues.port import Priority
+from playd.venues.port import PositionUpdate, Priority
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.venue_rows import Held, order_row, position_row
@@ -268,6 +269,21 @@ def test_a_second_look_counts_both_sides_that_a_hand_holds(monkeypatch: pytest.M
         assert "3250.00 USDT are open with it, at most " in text
 
     told(story, RiskLimits(gross_pct=Decimal(25)))
+
+
+def test_sides_that_the_stream_showed_stay_beside_a_list_that_lags_and_go_with_one_that_does_not() -> None:
+    async def story(life: OrderWorld, venue: HedgeVenue) -> None:
+        for each in venue.open_sides():
+            venue._tell(PositionUpdate(replace(each, seq=each.seq + 1), venue.clock.wall_ms()))
+        venue.sides = {LONG: Decimal(0), SHORT: Decimal(0)}
+        await anyio.sleep(LIST_LAG_S / 4)
+        async with anyio.create_task_group() as group:
+            group.start_soon(life.account.reconciler.run, "test")  # it reads, and once more behind a moment
+            await anyio.sleep(LIST_LAG_S / 4)
+            assert [each.side for each in life.account.strangers.listed()] == [Side.BUY, Side.SELL]
+        assert not life.account.desk.shown.hedged(HEDGED)
+
+    told(story)
 
 
 def test_what_a_hand_holds_of_both_sides_alike_is_listed_and_keeps_instances_off_its_symbol() -> None:

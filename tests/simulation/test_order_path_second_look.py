@@ -164,11 +164,14 @@ def test_a_resting_entry_that_a_hand_changes_is_told_as_that_and_as_no_fault_of_
     in_virtual_time(body)
 
 
-@pytest.mark.parametrize("name", ["gross_pct", "net_pct", "day_notional_pct"])
+@pytest.mark.parametrize(  # 500 and 500 of 10 000 pass, 1000 and 500 do not
+    "limits",
+    [RiskLimits(gross_pct=Decimal(10)), RiskLimits(net_pct=Decimal(10)), RiskLimits(day_notional_pct=Decimal(10))],
+    ids=["gross", "net", "day"],
+)
 @pytest.mark.parametrize("is_executed", [False, True])
-def test_an_older_entry_that_a_hand_enlarges_makes_no_fault_of_a_new_one(name: str, is_executed: bool) -> None:
+def test_an_older_entry_that_a_hand_enlarges_makes_no_fault_of_a_new_one(limits: RiskLimits, is_executed: bool) -> None:
     async def body() -> None:
-        limits = replace(RiskLimits(), **{name: Decimal(10)})  # 500 and 500 of 10 000 pass, 1000 and 500 do not
         life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
         async with life.running():
             port, other = await life.register(), await life.register("efgh6789", symbol="ETHUSDT")
@@ -199,6 +202,20 @@ def test_what_an_entry_may_lose_lies_between_its_own_limit_and_its_stop() -> Non
             near = replace(entry(), order_type="Limit", price=Decimal(49_600), time_in_force="GTC")
             assert (await port.submit(near, READY)).code == "SENT"
             assert life.venue.placed[0].qty == Decimal("0.010")  # 1 USDT by the limit, 5 by the close
+            await anyio.sleep(TWO_LOOKS_S)
+            assert found(life) == []
+
+    in_virtual_time(body)
+
+
+def test_an_entry_that_was_cut_is_held_against_what_was_sent() -> None:
+    async def body() -> None:
+        limits = RiskLimits(size_share_pct=Decimal(50))
+        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=limits))
+        async with life.running():
+            port = await life.register()
+            assert (await port.submit(entry(), READY)).code == "SENT"
+            assert life.venue.placed[0].qty == Decimal("0.005")
             await anyio.sleep(TWO_LOOKS_S)
             assert found(life) == []
 
@@ -350,6 +367,26 @@ def test_real_money_is_armed_by_what_held_when_the_entry_was_written(
             assert any("(INV-21)" in text for text in found(life)) is is_found
 
     in_virtual_time(lived)
+
+
+def test_a_permission_covers_what_was_sent_whatever_a_hand_makes_of_it() -> None:
+    async def body() -> None:
+        life, _ = life_with_real_money()
+        async with life.running():
+            port, now_ms = await life.register(), life.world.clock.wall_ms()
+            life.ledger.write(
+                "INSERT INTO armings (id, instance, created_ms, expires_ms, body, confirmed_ms) VALUES (?,?,?,?,?,?)",
+                ("arm", UID, now_ms - 2000, now_ms + 60_000, orjson.dumps({"order_usd": "500"}).decode(), now_ms - 1000),
+            )
+            life.venue.resting = True
+            resting = replace(entry(), order_type="Limit", price=Decimal(49_600), time_in_force="GTC")
+            assert (await port.submit(resting, replace(READY, not_armed=""))).code == "SENT"
+            (order,) = life.venue.orders.values()
+            life.venue._report(replace(order, qty=Decimal("0.020")))
+            await anyio.sleep(TWO_LOOKS_S)
+            assert {halt.code for halt in life.halts.in_force()} == {"MANUAL_AMEND"}
+
+    in_virtual_time(body)
 
 
 @pytest.mark.parametrize("is_sent_again", [False, True])

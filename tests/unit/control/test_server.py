@@ -283,6 +283,21 @@ async def test_who_types_the_phrase_of_a_panic_at_the_door_gives_way_to_nobody()
         assert await client.call("stop", {"n": 2}) == {"data": {"n": 2}}
 
 
+async def test_the_time_for_a_phrase_begins_with_the_answer_and_not_with_the_connection() -> None:
+    world = virtual_world()
+    async with serving(world, clients_max=0), AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(world.net, SOCKET, timeout_s=60)) for _ in range(AT_THE_DOOR)]
+        for client in clients:
+            await client.call("hello", {})
+        world.clock.advance(PHRASE_WITHIN_S)
+        for client in clients:
+            await client.call("stop", {})
+        world.clock.advance(PHRASE_WITHIN_S / 2)
+        async with world.net.connect_unix(SOCKET) as late:
+            assert (await line(late))["error"]["code"] == Code.BUSY
+        assert await clients[0].call("stop", {"n": 2}) == {"data": {"n": 2}}
+
+
 async def test_who_stopped_something_and_is_silent_since_keeps_no_panic_from_the_door() -> None:
     world = virtual_world()
     async with serving(world, clients_max=0), AsyncExitStack() as stack:
