@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import aiohttp
 import anyio
@@ -15,6 +16,13 @@ from aiohttp import web
 PATH = "/v5/order/create"
 ORDER = {"category": "linear", "symbol": "S00USDT", "side": "Buy", "orderType": "Limit", "qty": "1", "price": "50"}
 REPLY = {"retCode": 0, "retMsg": "OK", "result": {"orderId": "0" * 36, "orderLinkId": "b-1"}, "retExtInfo": {}, "time": 1}
+
+
+class Pace(NamedTuple):
+    """Round trips per second of all tasks together, and what one costs this process of processor time."""
+
+    per_s: float
+    processor_ms: float
 
 
 async def serve() -> None:
@@ -46,9 +54,9 @@ def plain_server() -> Iterator[str]:
             process.wait(30)
 
 
-async def plain_rate(session: aiohttp.ClientSession, url: str, tasks: int, seconds: float) -> float:
-    """Round trips per second of so many tasks at once."""
-    began_s, done = time.perf_counter(), 0
+async def plain_pace(session: aiohttp.ClientSession, url: str, tasks: int, seconds: float) -> Pace:
+    """How so many tasks at once get on."""
+    began_s, used_s, done = time.perf_counter(), time.process_time(), 0
 
     async def one() -> None:
         nonlocal done
@@ -62,7 +70,7 @@ async def plain_rate(session: aiohttp.ClientSession, url: str, tasks: int, secon
     async with anyio.create_task_group() as group:
         for _ in range(tasks):
             group.start_soon(one)
-    return done / (time.perf_counter() - began_s)
+    return Pace(done / (time.perf_counter() - began_s), (time.process_time() - used_s) / done * 1e3)
 
 
 if __name__ == "__main__":

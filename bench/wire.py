@@ -6,7 +6,8 @@ The wire: signed orders through the adapter and the local exchange, frames parse
 Orders: `BybitVenue.place` of an IOC limit order that finds nothing, one after the other in each of 1, 8 and 32 tasks, against
 an exchange in another process: parameters, JSON, signature, request, and there signature, books, records, ledger, reply. The
 limit is what a plain aiohttp pair without any of that reached on a quiet machine of this size; beside it stands what such a
-pair reaches here and now, in turns with the real one.
+pair reaches here and now, in turns with the real one. The processor time of an order is that of this process: of the adapter,
+and of the pair's client.
 
 Frames: text of a ticker delta, a candle and an execution to the event that the hub or the account takes, in this process.
 
@@ -27,7 +28,7 @@ import anyio
 import orjson
 from _exchange import Access, exchange_process, market
 from _figures import tell, tell_percentiles
-from _plain_pair import plain_rate, plain_server
+from _plain_pair import Pace, plain_pace, plain_server
 from bar import HISTORY, PLAY
 
 from playd.cli.parity import FreeBudget
@@ -87,11 +88,10 @@ def account_of(access: Access) -> VenueAccount:
     return venue_account("bench", Environment.LOCAL, hosts, Secret(access.key), Secret(access.secret))
 
 
-async def order_rate(venue: BybitVenue, tasks: int, seconds: float, numbers: "count[int]") -> float:
-    """Accepted orders per second of so many tasks at once."""
+async def order_pace(venue: BybitVenue, tasks: int, seconds: float, numbers: "count[int]") -> Pace:
+    """How so many tasks at once get on, every order of which is accepted."""
     order = OrderRequest("", "S00USDT", Side.BUY, Decimal(1), "Limit", Decimal(50), "IOC")
-    began_s = time.perf_counter()
-    done = 0
+    began_s, used_s, done = time.perf_counter(), time.process_time(), 0
 
     async def one() -> None:
         nonlocal done
@@ -104,7 +104,7 @@ async def order_rate(venue: BybitVenue, tasks: int, seconds: float, numbers: "co
     async with anyio.create_task_group() as group:
         for _ in range(tasks):
             group.start_soon(one)
-    return done / (time.perf_counter() - began_s)
+    return Pace(done / (time.perf_counter() - began_s), (time.process_time() - used_s) / done * 1e3)
 
 
 async def orders(world: World, seconds: float) -> None:
@@ -114,14 +114,18 @@ async def orders(world: World, seconds: float) -> None:
             open_bybit_venue(world, account_of(access), FreeBudget()) as venue,
             world.net.http_session(timeout_s=30) as session,
         ):
-            await order_rate(venue, 8, 0.5, numbers)
+            await order_pace(venue, 8, 0.5, numbers)
             for tasks, quiet in CONCURRENCY.items():
-                rates, plain = [], []
+                ours, plain = list[Pace](), list[Pace]()
                 for _ in range(PASSES):
-                    rates.append(await order_rate(venue, tasks, part_s, numbers))
-                    plain.append(await plain_rate(session, plain_url, tasks, part_s))
-                note = f"a plain aiohttp pair beside it {median(plain):.0f}, on a quiet machine {quiet:g}"
-                tell(f"signed orders, {tasks} at once", rates, "1/s", note=note)
+                    ours.append(await order_pace(venue, tasks, part_s, numbers))
+                    plain.append(await plain_pace(session, plain_url, tasks, part_s))
+                note = (
+                    f"a plain aiohttp pair beside it {median(pace.per_s for pace in plain):.0f}, on a quiet machine {quiet:g}"
+                )
+                tell(f"signed orders, {tasks} at once", [pace.per_s for pace in ours], "1/s", note=note)
+                note = f"a plain aiohttp client {median(pace.processor_ms for pace in plain):.3f}"
+                tell(f"  processor time of ours, {tasks} at once", [pace.processor_ms for pace in ours], "ms", note=note)
 
 
 async def frame_rate(take: Callable[[int], Awaitable[None]], seconds: float) -> list[float]:
