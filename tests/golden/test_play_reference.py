@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from playd.core.limits import PLAY_FILE_BYTES
 from playd.core.timeframes import TIMEFRAME_MS
 from playd.engine.records import VERDICTS
 from playd.kernels.catalog import CATALOG, OPERATORS, STRUCTURES
@@ -32,7 +33,7 @@ from playd.plays.words import PATTERNS
 from playd.research.trial_run import run_trial
 from tests.tidy.source import ROOT, modules
 from tests.tidy.test_runbooks import parse
-from tests.unit.plays.plays_of import load
+from tests.unit.plays.plays_of import load, play_text
 
 SHIPPED = ROOT / "daemon" / "play-reference.md"
 BY_CLOCK = ("vwap", "session_levels")
@@ -175,3 +176,31 @@ def test_every_command_of_the_page_is_understood() -> None:
     assert len(commands) >= 4
     for command in commands:
         parse(command)
+
+
+ONE = '[close, ">", open]'
+LONG_NAME = "x" * 65
+TOO_LARGE = {
+    "E100 size": "# " + "x" * PLAY_FILE_BYTES,
+    "E106 offset": '{all: [[{feature_id: close, offset: 5001}, ">", open]]}',
+    "E106 bars": f"{{holds_for: {{bars: 5001, expr: [{ONE}]}}}}",
+    "E106 duration": f"{{holds_for_duration: {{duration: 91d, expr: [{ONE}]}}}}",
+    "E442 duration": f"{{holds_for_duration: {{duration: 10m, expr: [{ONE}]}}}}",
+    "E106 parts": f"{{all: [{', '.join([ONE] * 401)}]}}",
+}
+
+
+@pytest.mark.parametrize("what", TOO_LARGE)
+def test_what_is_larger_than_the_page_says_is_refused_as_it_says(what: str) -> None:
+    written = TOO_LARGE[what]
+    condition, head = (f"{{all: [{ONE}]}}", written) if written.startswith("#") else (written, "")
+    _, report = check_play(head + play_text(condition, exec_tf="15m"), "small.yml")
+    assert [finding.code for finding in report.findings if finding.code.startswith("E")] == [what.split()[0]]
+
+
+def test_names_of_more_than_64_letters_and_longer_chains_of_sources_are_refused() -> None:
+    longer = f"{{{LONG_NAME}: {{indicator: ema}}}}"
+    links = (f"f{k}: {{indicator: ema, source: {f'f{k - 1}' if k else 'close'}}}" for k in range(101))
+    for features, code in ((longer, "E107"), (f"{{{', '.join(links)}}}", "E304")):
+        _, report = check_play(play_text(f"{{all: [{ONE}]}}", features=features), "small.yml")
+        assert [finding.code for finding in report.findings if finding.code.startswith("E")] == [code]

@@ -97,8 +97,8 @@ and the bars that are loaded beyond it, so that how it began no longer shows: an
 value, it fades. Before a running instance decides anything, the longest of these over all that its rules and its risk name is
 loaded, likewise in a backtest over recorded candles whose window begins later than they do. `playd play show` prints it per
 clock. What is not named by a rule costs nothing and is not waited for; `metadata` is not a rule. Nothing else is waited for
-either: what is still missing at the first decision is unknown and fires nothing. An `offset` of k and a window of k bars need k
-bars more.
+either: what is still missing at the first decision, because the candles do not reach back so far or a detector has found
+nothing yet, is unknown and fires nothing. An `offset` of k and a window of k bars need k bars more.
 
 A running instance stores the open time of the first bar that it was fed and warms up from it again after a restart, so that it
 decides the same.
@@ -117,7 +117,11 @@ def limits() -> str:
         ("size of the file", f"{PLAY_FILE_BYTES // 1024} KiB ({PLAY_FILE_BYTES:,} bytes)", "E100"),
         ("values in it, aliases followed", f"{VALUES:,}", "E100"),
         ("nesting of lists and maps", f"{LEVELS} levels", "E100"),
-        ("conditions of all rules, setups written out wherever they are used", f"{PLAY_CONDITIONS:,}", "E106"),
+        (
+            "conditions of all rules, with `all`, `any`, `not` and windows, setups written out wherever they are used",
+            f"{PLAY_CONDITIONS:,}",
+            "E106",
+        ),
         ("levels of one rule, setups written out", f"{PLAY_RULE_DEPTH}", "E106"),
         ("parts side by side in one `all`, `any` or list", f"{PLAY_PARTS}", "E106"),
         ("places that emit one action", f"{PLAY_PARTS}", "E106"),

@@ -9,7 +9,7 @@ from playd.plays.risk_tables import BREAK_EVEN, RISK, RISK_MODEL, SIZING, STOPS,
 
 _HEAD: Final = """\
 Either `risk_model`, or the short form `risk`, not both (E501). With neither there is no stop and no target, and
-`account.risk_per_trade_pct` of equity is committed as margin (W505).
+`account.risk_per_trade_pct` of equity is committed as margin (W505 where that is not written).
 
 """
 

@@ -8,9 +8,10 @@ outputs are `id.output`; the one in bold is what `id` alone means. *Values* is w
 of the first one, counted from 0 at the first value of its inputs; `div` divides and rounds down. With `source: other_feature`
 it begins where that does. "Fades over" are the bars loaded beyond the first value, see [warm-up](#time).
 
-Where TA-Lib has the function its numbers are the same, with TA-Lib's defaults; else the definition is TradingView's. Windows
-include the present bar. A missing input makes every window that holds it missing; averages without a window begin anew behind
-it. A zero divisor gives what is said below, and missing where nothing is said.
+Where TA-Lib has the function its numbers are the same to 1e-9, with TA-Lib's defaults (`mfi` below a money flow of 1 apart);
+else they are TradingView's, or what is said here. Windows include the present bar. A missing input makes every window that
+holds it missing; averages without a window begin anew behind it. A zero divisor gives what is said below, and missing where
+nothing is said.
 """
 
 STRUCTURES: Final = """\

@@ -105,10 +105,11 @@ zone with summer time the window moves in UTC (W603).
 """
 
 _ENTRY: Final = """\
-`limit_offset_pct`, `time_in_force` and `expire_after_bars` need `order_type: LIMIT` (E509). A limit order arrives at the next
-minute's open: marketable there, it fills at the open and pays the taker's fee, a `PostOnly` is refused; else `GTC` and
-`PostOnly` rest and pay the maker's fee, `IOC` and `FOK` are cancelled. While an entry rests no other is decided; an exit action
-of its side, the drawdown rule and a halt cancel it. `expire_after_bars` belongs to `GTC` and `PostOnly` (E104).
+`limit_offset_pct`, `time_in_force` and `expire_after_bars` need `order_type: LIMIT` (E509). In backtest, shadow and on the
+local exchange a limit order arrives at the next minute's open: marketable there, it fills at the open and pays the taker's fee,
+a `PostOnly` is refused; else `GTC` and `PostOnly` rest and pay the maker's fee, `IOC` and `FOK` are cancelled. While an entry
+rests no other is decided; an exit action of its side, the drawdown rule and a halt cancel it. `expire_after_bars` belongs to
+`GTC` and `PostOnly` (E104).
 
 """
 
@@ -129,9 +130,11 @@ is false or unknown is passed over. `else` emits only if every case is false: if
 _ACTION_NOTES: Final = f"""\
 An item of `emit` is the name of an action, or a map:
 
-{{EMIT}} `metadata` maps names to numbers, text, truths or `{{feature_id, field, offset}}`. The values are kept with the order
-and in the record of the trade; one that is missing is null there. It changes no order; {codes(RESERVED_METADATA)} are no names
-for it (E445).
+{{EMIT}}
+
+`metadata` maps names to numbers, text, truths or `{{feature_id, field, offset}}`. The values are kept with the order and in the
+record of the trade; one that is missing is null there. It changes no order; {codes(RESERVED_METADATA)} are no names for it
+(E445).
 
 **What becomes of a true action.** Entries are looked at while there is no position, exits while there is one of their side
 (`exit_all`: of either). So leaving and entering again are two decisions, and there are no flips. Of two entries that are true
