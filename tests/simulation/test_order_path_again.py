@@ -3,6 +3,7 @@ Everything decided again, as where the state of an instance is gone: what it ask
 position of long ago, and the present one is none of its business.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, cast
@@ -10,12 +11,15 @@ from typing import Any, cast
 import anyio
 import pytest
 
-from playd.core.orders import Action, Side
+from playd.core.orders import Action, Intent, IntentClass, Side
 from playd.engine.messages import EngineFill, EngineOrder, EnginePosition
+from playd.orders.fills import FillEvent
+from playd.orders.gateway import FROZEN
+from playd.orders.halts import Level, symbol_scope
 from playd.orders.instance_port import InstancePort
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.translate import Identity
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.test_order_path_missed import LEAVES, Acts, at_ms, beyond_is_refused, candle, ticks
 from tests.simulation.venue_rows import SYMBOL
 from tests.unit.supervisor.test_corrections import STEP
@@ -44,6 +48,21 @@ class Again(Acts):
         if levels is None:
             return None
         return EngineOrder(Action.STOP, Side.SELL, 10, ticks(levels), None, 50_000.0, 100.0, "levels")
+
+
+def moves(cause: str, bar_close_ms: int, to: str) -> Intent:
+    """The intent to move the stop of the position that `entry` opens."""
+    return replace(
+        entry(),
+        cause=cause,
+        bar_close_ms=bar_close_ms,
+        action=Action.STOP,
+        intent_class=IntentClass.PROTECT,
+        side=Side.SELL,
+        expires_ms=0,
+        reason="sl",
+        stop=Decimal(to),
+    )
 
 
 async def until(life: OrderWorld, time_ms: int) -> None:
@@ -154,5 +173,81 @@ def test_an_exit_of_a_bar_before_an_adoption_closes_nothing_of_it() -> None:
 
             assert [verdict.code for verdict in verdicts] == ["FLAT", "SENT"]
             assert life.venue.signed() == 0
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("moved_by", ["a bar", "the fill of an addition"])
+def test_levels_that_are_told_again_do_not_take_the_place_of_a_later_move_of_the_same_stop(moved_by: str) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await opened(life, 0)
+            await until(life, at_ms(3) + 1000)
+            cause, bar_close_ms, signed = str(at_ms(3)), at_ms(3), QTY
+            if moved_by != "a bar":
+                await port.submit(replace(entry(at_ms(3)), action=Action.ADD), READY)
+                await anyio.sleep(2.0)
+                added = taken(port)[-1]
+                assert isinstance(added, FillEvent)
+                cause, bar_close_ms, signed = f"fill:{added.execution.exec_id}", 0, 2 * QTY
+            await port.submit(moves(cause, bar_close_ms, "49900"))
+            assert life.venue.stop_of() == Decimal(49_900)
+            await until(life, at_ms(7))
+            port.close()
+            await decided_again(life, Again(6, {}, levels="49400"))
+
+            assert (life.venue.signed(), life.venue.stop_of()) == (signed, Decimal(49_900))
+            assert life.ports[-1].position().stop == Decimal(49_900)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_an_exit_that_a_freeze_held_is_not_sent_when_its_bar_is_decided_again_and_another_is(frozen: bool) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await opened(life, 0)
+            await until(life, at_ms(2) + 500)
+            if frozen:
+                freeze = life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "look", actor="me")
+                assert (await port.submit(leave(at_ms(2)))).code == FROZEN
+                life.halts.lift(freeze.id, by="me", note="seen")
+            else:
+                port.record_verdict(at_ms(2), "HOLD", "")
+            await until(life, at_ms(7))
+            port.close()
+            await decided_again(life, Again(6, {1: [LEAVES]}))
+
+            assert life.venue.signed() == (QTY if frozen else 0)
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("exits_with", [3, 7])
+def test_a_bar_behind_a_gap_of_the_stream_closes_nothing_that_came_since(exits_with: int) -> None:
+    """The instance has caught up, bars 3 to 7 are missing, and a position of somebody else is handed over inside bar 5."""
+
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port, stage = await life.register(), Again(-1, {exits_with: [LEAVES]})
+            engine = cast("Any", stage)
+            identity = Identity(UID, "test", "main", "d", life.account.desk.instruments[SYMBOL], STEP, 30_000)
+            instance = EngineInstance(identity, engine, port, engine, anchor_ms=0, last_open_ms=at_ms(2), event_n=0)
+            life.venue.open_foreign(QTY)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(instance.run, engine, missed_until_ms=at_ms(2)))
+                await until(life, ADOPTED_MS)
+                await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
+                await until(life, at_ms(8))
+                assert instance.caught_up
+                stage.bars = Again(7, {}).bars[:5]
+                stage.more.set()
+                await anyio.sleep(20.0)
+                tasks.cancel_scope.cancel()
+
+            assert life.venue.signed() == (QTY if exits_with == 3 else 0)
 
     in_virtual_time(body)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from playd.core.errors import Broken, RecordError
@@ -133,6 +134,39 @@ def test_an_instance_that_falls_too_far_behind_is_cut_off_and_gets_everything_at
 
             assert len(first) == FILLS_PER_INSTANCE
             assert [event.n for event in [*first, *rest]] == list(range(1, 2 * rounds + 1))
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("count", [FILLS_PER_INSTANCE, FILLS_PER_INSTANCE + 1, 3 * FILLS_PER_INSTANCE + 1])
+def test_everything_can_be_told_again_however_much_it_is_and_what_comes_meanwhile_is_told_once(count: int) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            desk = life.account.desk
+
+            def post(number: int) -> None:
+                desk.fills.post("ended", UID, link=str(number), exec_id="", action="enter", reason="cut", order_done=True)
+
+            async def go_on() -> None:
+                for number in range(count, count + 8):
+                    post(number)
+                    desk.publish()
+                    await anyio.lowlevel.checkpoint()
+
+            await life.register()
+            life.ports[-1].close()
+            for number in range(count):
+                post(number)
+            desk.publish()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(go_on)
+                port = await life.register(after=0)
+            for number in range(count + 8, count + FILLS_PER_INSTANCE):  # what was told again took none of the room for these
+                post(number)
+            desk.publish()
+
+            assert [event.n for event in taken(port)] == list(range(1, count + FILLS_PER_INSTANCE + 1))
 
     in_virtual_time(body)
 

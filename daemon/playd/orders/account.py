@@ -40,7 +40,7 @@ from playd.orders.first_leverage import set_first_leverage
 from playd.orders.gateway import Gateway, Instance
 from playd.orders.halts import Halts, Level, instance_scope
 from playd.orders.incidents import Incidents
-from playd.orders.instance_port import InstancePort
+from playd.orders.instance_port import InstancePort, backlog_of
 from playd.orders.key_watch import KeyWatch
 from playd.orders.ledger import Ledger
 from playd.orders.machine import OrderEvent
@@ -316,15 +316,13 @@ class Account:
             await self._look_at_leverage(symbol, tries=_LEVERAGE_TRIES)
             self._leverage_due.discard(symbol)
         await self._read_old_rules(symbol)
-        self._refuse_ended()  # it may have ended while the venue was asked; from here on nothing is awaited
+        self._refuse_ended()  # it may have ended while the venue was asked
         instance = Instance(instance_uid, name, symbol, clock_ms)
         self._write_instance(instance, mode)
-        port = InstancePort(self, instance, self._forget)
-        # No await between reading the backlog and joining the live deliveries: nothing can fall between them.
-        self.desk.publish()
-        self._ports[instance_uid] = port
-        for _, event in self.desk.fills.outbox(after, instance_uid):
-            port.deliver(event)
+        backlog = await backlog_of(self.desk, instance_uid, after)
+        # No await between the last part of the backlog and joining the live deliveries: nothing can fall between them.
+        self._refuse_ended()
+        port = self._ports[instance_uid] = InstancePort(self, instance, self._forget, backlog)
         return port
 
     async def panic(self, scope: PanicScope, *, actor: str, reason: str, code: str = PANIC_CODE) -> PanicReport:

@@ -295,8 +295,8 @@ class Fills:
             (self.account, instance, kind, link, exec_id, action, reason, int(order_done), created_ms),
         )
 
-    def outbox(self, after: int, instance: str | None = None) -> list[tuple[str, InstanceEvent]]:
-        """Events behind number `after`, oldest first, with the instance each belongs to."""
+    def outbox(self, after: int, instance: str | None = None, at_most: int = -1) -> list[tuple[str, InstanceEvent]]:
+        """Events behind number `after`, oldest first, with the instance each belongs to; all without `at_most`."""
         where, values = (
             ("", (self.account, after)) if instance is None else (" AND o.instance = ?", (self.account, after, instance))
         )
@@ -305,8 +305,8 @@ class Fills:
             " o.created_ms AS box_ms, i.stop AS box_stop, i.targets AS box_target FROM outbox o"
             " LEFT JOIN executions e ON e.account = o.account AND e.exec_id = o.exec_id"
             f" LEFT JOIN intents i ON o.kind = '{_ADOPTION}' AND i.id = o.link_id"
-            f" WHERE o.account = ? AND o.n > ?{where} ORDER BY o.n",
-            values,
+            f" WHERE o.account = ? AND o.n > ?{where} ORDER BY o.n LIMIT ?",
+            (*values, at_most),
         )
         return [(row["instance"], _event(row)) for row in rows]
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle
@@ -12,12 +13,29 @@ from playd.core.canonical import Json
 from playd.core.errors import Broken, PlaydError
 from playd.core.limits import FILLS_PER_INSTANCE
 from playd.core.orders import Action, Intent, IntentClass
+from playd.orders.desk import Desk
 from playd.orders.fills import InstanceEvent, Share
 from playd.orders.gates import GateInputs
-from playd.orders.gateway import Instance, Verdict
+from playd.orders.gateway import FLAT, FROZEN, Instance, Verdict
 
 if TYPE_CHECKING:
     from playd.orders.account import Account
+
+
+async def backlog_of(desk: Desk, uid: str, after: int) -> list[InstanceEvent]:
+    """
+    Events of an instance behind number `after`, all of them published. Read in parts, between which others trade: it may be all
+    that years have brought. Nothing is awaited behind the last part.
+    """
+    events = list[InstanceEvent]()
+    while True:
+        desk.publish()
+        part = [event for _, event in desk.fills.outbox(after, uid, FILLS_PER_INSTANCE)]
+        events += part
+        if len(part) < FILLS_PER_INSTANCE:
+            return events
+        after = part[-1].n
+        await anyio.lowlevel.checkpoint()
 
 
 class AccountEnded(PlaydError):
@@ -33,15 +51,20 @@ class InstancePort:
     when the instance fell too far behind; the instance must then restart and register again.
     """
 
-    def __init__(self, account: "Account", instance: Instance, forget: Callable[[str], None]) -> None:
+    def __init__(
+        self, account: "Account", instance: Instance, forget: Callable[[str], None], backlog: Sequence[InstanceEvent]
+    ) -> None:
+        """`backlog` is what happened before; it has room of its own, because it would be as long in every other life."""
         self._account = account
         self._instance = instance
         self._forget = forget
-        self._send, self._receive = anyio.create_memory_object_stream[InstanceEvent](FILLS_PER_INSTANCE)
+        self._send, self._receive = anyio.create_memory_object_stream[InstanceEvent](len(backlog) + FILLS_PER_INSTANCE)
         self._told_n = 0
         self._dealt_n = 0
         self._closed = False
         self._progress = anyio.Event()
+        for event in backlog:
+            self.deliver(event)
 
     @property
     def name(self) -> str:
@@ -70,9 +93,10 @@ class InstancePort:
         intents let its target rest as a limit order. Raises `RecordError` when the ledger cannot be written: the process must
         end.
 
-        A bar that is decided again long after, or a fill that is told again, may mean a position that is over. What is on
+        A bar that was missed or is decided again long after, or a fill that is told again, may mean what is over. What is on
         record of it is answered; a new exit closes nothing that was opened or adopted from `before_ms` on, new levels are not
-        set for it, and both are `FLAT`.
+        set for it, and both are `FLAT`. An exit that a freeze held when its bar was first decided is `FROZEN` for good, and
+        levels do not take the place of later ones (`STOP_UNSET`).
         """
         if intent.instance_uid != self._instance.uid or intent.symbol != self._instance.symbol:
             raise ValueError(f"intent of {intent.instance_uid} on {intent.symbol} is not {self._instance}'s")
@@ -82,23 +106,30 @@ class InstancePort:
             return await self._account.targets.submit(intent, self._instance)
         if intent.action is Action.CANCEL:
             return await self._account.cancels.submit(intent, self._instance)
-        if before_ms is not None and self._is_over(intent, before_ms):
-            note = "the position that it was decided about is over"
+        if before_ms is not None and (over := self._over(intent, before_ms)) is not None:
             if intent.bar_close_ms:
-                self.record_verdict(intent.bar_close_ms, "FLAT", note)
-            return Verdict("FLAT", note)
+                self.record_verdict(intent.bar_close_ms, over.code, over.text)
+            return over
         if intent.intent_class is IntentClass.EXIT:
             return await self._account.exits.submit(intent, self._instance)
         if intent.action is Action.STOP:
             return await self._account.stops.submit(intent, self._instance)
         raise ValueError(f"an instance cannot submit {intent.intent_class}/{intent.action}")
 
-    def _is_over(self, intent: Intent, before_ms: int) -> bool:
-        """Whether a new exit, or new levels, would meet what came since, by an instance that has not come that far yet."""
+    def _over(self, intent: Intent, before_ms: int) -> Verdict | None:
+        """Why a new exit, or new levels, must not meet what came since, by an instance that has not come that far yet."""
+        desk, instance = self._account.desk, self._instance
+        if self._account.gateway.known(intent) is not None:
+            return None
         opened_ms = self.position().position.opened_ms
-        if not opened_ms or max(opened_ms, self._account.desk.fills.adopted_ms(self._instance.uid)) < before_ms:
-            return False
-        return self._account.gateway.known(intent) is None
+        if opened_ms and max(opened_ms, desk.fills.adopted_ms(instance.uid)) >= before_ms:
+            return Verdict(FLAT, "the position that it was decided about is over")
+        if intent.action is Action.STOP:
+            return self._account.stops.replaced(intent, before_ms)
+        first = desk.verdicts.find(instance.uid, instance.clock_ms, intent.bar_close_ms)
+        if first is not None and first.verdict == FROZEN:
+            return Verdict(FROZEN, "a freeze held it when its bar was first decided")
+        return None
 
     def deciding(self, close_ms: int, bar_digest: str) -> None:
         """The verdict of this close is about to be written, by whoever ends the decision; it bears the bar's digest."""

@@ -124,6 +124,18 @@ class Stops:
         self._take_back(move)
         return Verdict(STOP_REFUSED, note)
 
+    def replaced(self, intent: Intent, before_ms: int) -> Verdict | None:
+        """`STOP_UNSET` where a bar that closed from `before_ms` on, or a fill since, has moved the stop; else None."""
+        uid = intent.instance_uid
+        bars, fills = f"{uid}/{before_ms}", f"{uid}/fill:"
+        found = self._desk.ledger.row(
+            "SELECT 1 FROM intents WHERE id >= ? AND id < ? AND action = 'stop'"  # ids of bars sort by their close
+            " UNION ALL SELECT 1 FROM intents i JOIN executions e ON e.account = i.account AND e.exec_id = substr(i.cause, 6)"
+            " WHERE i.id >= ? AND i.id < ? AND i.action = 'stop' AND e.venue_ms >= ? LIMIT 1",
+            (bars, f"{uid}/:", fills, f"{uid}/fill;", before_ms),
+        )
+        return None if found is None else Verdict(STOP_UNSET, "a later move took its place")
+
     def resume(self) -> None:
         """Close what an earlier life left without an answer: the plan is on record, and the start has set it at the venue."""
         for intent in self._desk.book.open_intents():

@@ -239,7 +239,8 @@ class EngineInstance:
             if order.action in _ENTRIES and order.limit_ticks is None:
                 await self._around.fresh_quote()
             look = partial(self._inputs, decision, order, bar)
-            before_ms = None if self.caught_up else decision.close_ms
+            # Behind a gap, too, the present position may have come after this bar.
+            before_ms = decision.close_ms if bar.late or not self.caught_up else None
             answer = await self._port.submit(intent, look(), look, before_ms=before_ms)
             if answer.code == CANCELLED:
                 self.engine.on_order_ended(Action.ENTER, "cancelled")
