@@ -20,7 +20,11 @@ from playd.cli.commands import (
     run_command,
 )
 
-play_app = typer.Typer(help="Look at Play files and write them.", no_args_is_help=True, rich_markup_mode=None)
+play_app = typer.Typer(
+    help="Look at Play files and write them. What they may hold stands in daemon/play-reference.md.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 PlaysArgument = Annotated[list[str], typer.Argument(metavar="PLAY…", help="Play files, or stems of those in config/plays.")]
 

@@ -17,6 +17,7 @@ from playd.plays.names import BUILT_IN
 from playd.plays.params import param_table
 from playd.plays.policy import TIME_PATTERN
 from playd.plays.reader import Table
+from playd.plays.reference import indicator_words, structure_words
 from playd.plays.risk_tables import BREAK_EVEN, RISK, RISK_MODEL, SIZING, STOPS, TARGETS, TRAILING
 from playd.plays.schema_parts import (
     IDENTIFIER,
@@ -112,8 +113,8 @@ def _feature() -> Schema:
     branches = [
         map_schema(
             FEATURE if "src" in spec.inputs else without_source,
-            indicator={"const": name},
-            params=map_schema(param_table(spec.params)),
+            indicator={"const": name, "description": indicator_words.INDICATORS[name].meaning},
+            params=map_schema(param_table(spec.params, indicator_words.parameters_of(name))),
             tf=clock_word(),
         )
         for name, spec in CATALOG.items()
@@ -136,12 +137,18 @@ def _structures() -> Schema:
 
 def _structure(spec: StructureSpec, uses: Schema) -> Schema:
     lists = {param.name: _numbers(param) for param in spec.params if param.kind == "numbers"}
-    params = map_schema(param_table(spec.params), **lists)
+    params = map_schema(param_table(spec.params, structure_words.parameters_of(spec.name)), **lists)
     needs_params = any(param.required for param in spec.params)
     if spec.name == "swing":  # fractals have two sides, a zigzag none
         zigzag: Schema = {"properties": {"mode": one_of_words(["atr_zigzag"])}, "required": ["mode"]}
         params, needs_params = {**params, "anyOf": [zigzag, {"required": ["left", "right"]}]}, True
-    schema = map_schema(STRUCTURE, type={"const": spec.name}, params=params, key=_IDENTIFIED, uses=uses)
+    schema = map_schema(
+        STRUCTURE,
+        type={"const": spec.name, "description": structure_words.STRUCTURES[spec.name].meaning},
+        params=params,
+        key=_IDENTIFIED,
+        uses=uses,
+    )
     required = [key.name for key in STRUCTURE.keys if key.required]
     return {**schema, "required": [*required, "params"] if needs_params else required}
 

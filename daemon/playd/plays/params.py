@@ -1,6 +1,6 @@
 """Parameters of indicators and structures, read against what the catalog says of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -24,15 +24,15 @@ _COUNTS: Final = ("max_", "min_", "num_", "wave_")
 """What begins the name of an integer that counts zones, touches, buckets or waves, and no bars."""
 
 
-def param_key(param: ParamSpec) -> Key:
-    """The table entry of a parameter."""
+def param_key(param: ParamSpec, meaning: str = "") -> Key:
+    """The table entry of a parameter; `meaning` where somebody reads it."""
     low = param.lo if param.lo > float("-inf") else None
     high = param.hi if param.hi < float("inf") else None
     unit = "bars" if param.kind == "int" and not param.name.startswith(_COUNTS) else ""
     return Key(
         param.name,
         _KINDS[param.kind],
-        f"id of a {param.kind} on the same clock" if param.kind in ("feature", "structure") else "parameter",
+        meaning or (f"id of a {param.kind} on the same clock" if param.kind in ("feature", "structure") else "parameter"),
         required=param.required,
         default=None if isinstance(param.default, tuple) else param.default,
         low=low,
@@ -43,9 +43,9 @@ def param_key(param: ParamSpec) -> Key:
     )
 
 
-def param_table(params: Iterable[ParamSpec]) -> Table:
-    """Parameters as a table."""
-    return Table(tuple(param_key(param) for param in params))
+def param_table(params: Iterable[ParamSpec], meanings: Mapping[str, str] | None = None) -> Table:
+    """Parameters as a table, with what they mean where somebody reads it."""
+    return Table(tuple(param_key(param, (meanings or {}).get(param.name, "")) for param in params))
 
 
 def with_flat(table: Table, params: Iterable[str]) -> Table:

@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from playd.core.limits import PLAY_CASES, PLAY_PARTS
+from playd.kernels.catalog import CATALOG, STRUCTURES
 from playd.plays.json_schema import play_schema, schema_text
 from playd.plays.load import load_play
 from playd.plays.variables import KEPT
@@ -83,6 +84,23 @@ def parsed(text: str) -> Any:
 def test_the_shipped_schema_is_up_to_date() -> None:
     """If not: `make generated`."""
     assert schema_text() == (CONFIG / "schema" / "play.schema.json").read_text(encoding="utf-8")
+
+
+def test_an_editor_is_told_what_each_indicator_detector_and_parameter_is() -> None:
+    for kinds, word in ((CATALOG, "indicator"), (STRUCTURES, "type")):
+        for name, spec in kinds.items():
+            (branch,) = (one["properties"] for one in branches_of(word) if one["properties"][word].get("const") == name)
+            assert branch[word]["description"].endswith("."), name
+            told = {param: said["description"] for param, said in branch["params"]["properties"].items()}
+            assert set(told) == {param.name for param in spec.params}
+            assert not [param for param, said in told.items() if said.startswith("parameter")], name
+
+
+def branches_of(word: str) -> list[dict[str, Any]]:
+    """What an editor offers for a feature or for a structure."""
+    sections: Any = SCHEMA["properties"]
+    found = sections["features" if word == "indicator" else "structures"]["additionalProperties"]
+    return list((found if word == "indicator" else found["items"])["oneOf"])
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -173,3 +173,8 @@ _ONE_OUTPUT: Final[dict[str, KindWords]] = {
 
 INDICATORS: Final[dict[str, KindWords]] = dict(sorted({**_ONE_OUTPUT, **SEVERAL_OUTPUTS}.items()))
 """Every indicator of the catalog by its name."""
+
+
+def parameters_of(name: str) -> dict[str, str]:
+    """What each parameter of an indicator means."""
+    return {**PARAMETERS, **INDICATORS[name].params}

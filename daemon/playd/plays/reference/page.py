@@ -15,19 +15,15 @@ from playd.kernels.spec import IndicatorSpec, Value
 from playd.kernels.structures.spec import ATR, StructureSpec
 from playd.plays.normal_form import NOT_HASHED
 from playd.plays.ranges import DETECTOR_RANGES, INDICATOR_RANGES, Interval
-from playd.plays.reference import prose
+from playd.plays.reference import indicator_words, prose, structure_words
 from playd.plays.reference.conditions import conditions_chapter, names_chapter
 from playd.plays.reference.finding_words import FINDINGS
-from playd.plays.reference.indicator_words import INDICATORS
-from playd.plays.reference.indicator_words import PARAMETERS as OF_INDICATORS
 from playd.plays.reference.kind_words import KindWords
 from playd.plays.reference.language import CONTENTS, HEAD, file_rules, limits, time_rules
 from playd.plays.reference.market_words import MARKETS
 from playd.plays.reference.money import money_chapter
 from playd.plays.reference.rows import NOTHING, code, codes, param_row, table, type_of
 from playd.plays.reference.sections import actions_chapter, sections_chapter
-from playd.plays.reference.structure_words import PARAMETERS as OF_STRUCTURES
-from playd.plays.reference.structure_words import STRUCTURES as DETECTORS
 from playd.plays.reference.verdict_words import VERDICTS
 from playd.plays.reference.worked_play import PIECES, worked_play
 
@@ -88,8 +84,8 @@ def _worked() -> str:
 
 
 def _indicator(spec: IndicatorSpec) -> str:
-    words = INDICATORS[spec.name]
-    params = [param_row(one, words.params.get(one.name, OF_INDICATORS.get(one.name, ""))) for one in spec.params]
+    words = indicator_words.INDICATORS[spec.name]
+    params = [param_row(one, indicator_words.parameters_of(spec.name)[one.name]) for one in spec.params]
     outputs = [
         (
             f"**{code(one.name)}**" if one.name == spec.primary else code(one.name),
@@ -115,8 +111,8 @@ def _reads(spec: IndicatorSpec) -> str:
 
 
 def _structure(spec: StructureSpec) -> str:
-    words = DETECTORS[spec.name]
-    params = [param_row(one, words.params.get(one.name, OF_STRUCTURES.get(one.name, ""))) for one in spec.params]
+    words = structure_words.STRUCTURES[spec.name]
+    params = [param_row(one, structure_words.parameters_of(spec.name)[one.name]) for one in spec.params]
     return (
         f"\n### {spec.name}\n\n{words.meaning}\n\nUses: {_uses(spec)}. Warm-up: {_warmup(spec, words)}.\n\n"
         + (table(_PARAM_HEAD, params) + "\n" if params else "")

@@ -290,3 +290,8 @@ STRUCTURES: Final[dict[str, KindWords]] = {
     ),
 }
 """Every detector of the catalog by its name."""
+
+
+def parameters_of(name: str) -> dict[str, str]:
+    """What each parameter of a detector means."""
+    return {**PARAMETERS, **STRUCTURES[name].params}
