@@ -105,7 +105,7 @@ def action_rules(play: Play) -> tuple[ActionRule, ...]:
 
 def _action_rule(action: ActionName, emissions: list[Emission]) -> ActionRule:
     own = tuple(one for one in emissions if one.action == action)
-    roots = tuple(one.root for one in own)
+    roots = tuple({id(one.root): one.root for one in own}.values())  # a case may emit an action twice
     root = roots[0] if len(roots) == 1 else Rule(f"actions.{action}", "any", "any", roots, derived=True)
     return ActionRule(action, root, own)
 

@@ -7,18 +7,20 @@ from typing import Any
 from playd.control.explain_rows import explanation
 from playd.control.explain_text import explanation_text
 from playd.control.record_answers import Node
+from playd.engine.explain import Explainer
 from playd.engine.patterns import tree_paths
+from playd.ops.drills.undisturbed import told_truths, truths
 from playd.plays.load import load_play
 from playd.plays.rule_tree import action_rules
 from tests.unit.plays.plays_of import columns_of, market, play_text
 
 
-def block_text(cases: int, conditions: int) -> str:
+def block_text(cases: int, conditions: int, leaves: str = "exit_long") -> str:
     parts = ", ".join(["&one [close, '<', low]", *["*one"] * (conditions - 1)])
     rules = ", ".join([f"{{when: {{all: [{parts}]}}, emit: [entry_long]}}"] * cases)
     head, _, rest = play_text("[close, '>', open]").partition("actions:")
     after = rest[rest.index("\nposition_policy") :]
-    leaving = "  - {id: out, cases: [{when: [close, '>', open], emit: [exit_long]}]}"
+    leaving = f"  - {{id: out, cases: [{{when: [close, '>', open], emit: [{leaves}]}}]}}"
     return f"{head}actions:\n  - {{id: many, cases: [{rules}]}}\n{leaving}{after}"
 
 
@@ -45,6 +47,14 @@ def test_the_paths_of_a_rule_are_found_with_one_visit_of_each_case() -> None:
     assert calls_of(lambda: tree_paths(rules)) < 20 * len(paths)
 
 
+def test_each_case_is_explained_once() -> None:
+    play = load_play(block_text(12, 60), "many")
+    columns = columns_of(play, market([100.0, 101.0, 102.0]))
+    explainer = Explainer(columns, int(columns.close_times_ms(columns.program.decision_clock)[-1]))
+    (entering,) = (one.root for one in action_rules(play) if one.action == "entry_long")
+    assert calls_of(lambda: explainer.node(entering)) < 80 * len(tree_paths([entering]))  # about 40 each; anew 250
+
+
 def nodes_of(node: Node) -> list[Node]:
     return [node, *(inner for child in node["children"] for inner in nodes_of(child))]
 
@@ -64,3 +74,18 @@ def test_an_explanation_tells_each_case_in_full_once_and_before_later_ones_by_it
         (f"actions[0].cases[{k}].when", False, []) for k in range(11)
     ]
     assert explanation_text("many", {**told}).count("actions[0].cases[3].when  ") == 8
+
+
+def test_a_run_that_nothing_disturbed_tells_of_cases_what_an_explanation_does() -> None:
+    play = load_play(block_text(3, 2), "many")
+    candles = market([100.0, 101.0, 102.0])
+    columns = columns_of(play, candles)
+    close_ms = int(columns.close_times_ms(columns.program.decision_clock)[-1])
+    assert truths(play, candles, close_ms) == told_truths(explanation(play, columns, close_ms, None))
+
+
+def test_an_action_that_one_case_emits_twice_is_told_once() -> None:
+    play = load_play(block_text(1, 1, "{action: exit_long, percent: 50}, exit_long"), "many")
+    (leaving,) = (one for one in action_rules(play) if one.action == "exit_long")
+    assert [one.rule for one in leaving.emissions] == ["actions[1].cases[0].when"] * 2
+    assert leaving.root is leaving.emissions[0].root

@@ -31,12 +31,13 @@ def told_truths(explanation: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [_told(action["tree"]) for action in explanation["actions"]]
 
 
-def _node(node: NodeTruth) -> dict[str, Any]:
+def _node(node: NodeTruth, *, is_earlier: bool = False) -> dict[str, Any]:
+    """`is_earlier`: a case before a later one, which is told without what is below it."""
     return {
         "path": node.path,
         "truth": node.truth,
         "operands": [(one.value, one.previous) for one in node.operands],
-        "children": [_node(child) for child in node.children],
+        "children": [] if is_earlier else [_node(child, is_earlier=node.kind == "none") for child in node.children],
     }
 
 
