@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 import anyio
@@ -25,6 +26,7 @@ from playd.orders.gateway import FLAT, FROZEN, SENT, UNKNOWN, Gateway, Instance,
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN, IntentRow
 from playd.orders.overtaken import BY_HAND, opened_since, overtaken
+from playd.orders.pauses import repeat_pauses_s
 from playd.orders.resolver import Resolver
 from playd.orders.room import foreign_left, held_by, may_repeat, room_for
 from playd.orders.rows import OrderRow
@@ -33,8 +35,8 @@ from playd.orders.share_turns import ShareTurns
 from playd.orders.submit_table import Reaction
 from playd.venues.port import CREATE, Priority
 
-_REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
-"""Pauses before an exit in doubt is sent again; the last one repeats."""
+_REPEATS: Final = 1000
+"""So often an attempt in doubt is asked for and sent again, for more than an hour; then its exit is looked at anew."""
 
 _QUIET_MAX_S: Final = 30.0
 """Longest pause between two looks at an attempt that rests at the venue (a market order waiting for the next open)."""
@@ -312,7 +314,7 @@ class Exits:
     async def _repeat(self, row: OrderRow) -> None:
         """Look up, then send the same bytes again, until the attempt is no longer in doubt."""
         desk = self._desk
-        for pause_s in (*_REPEAT_S, *([_REPEAT_S[-1]] * 1000)):
+        for pause_s in islice(repeat_pauses_s(), _REPEATS):
             if await self._resolver.look_up(row) is True or await desk.changed(row.link_id, pause_s):
                 return
             row = desk.book.need(row.link_id)

@@ -18,6 +18,7 @@ from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.orders.freezing import unless_frozen
 from playd.orders.gateway import AMENDED, FLAT, FROZEN, Gateway, Instance, Verdict
 from playd.orders.halts import symbol_scope
+from playd.orders.pauses import repeat_pauses_s
 from playd.orders.rows import text
 from playd.venues.port import Priority, Reply
 
@@ -35,9 +36,6 @@ _BEYOND: Final = "sl"
 
 _UNKNOWN_YET_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Pauses in which a venue learns of a position whose fill it has told."""
-
-_REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
-"""Pauses before a move without a definite answer is asked for again; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +194,10 @@ class Stops:
 
     async def _until_definite(self, move: _Move) -> str:
         """Look whether the levels are there, else ask for them, until the answer is definite or the plan another one."""
-        desk, intent, tries = self._desk, move.intent, 0
+        desk, intent, pauses_s = self._desk, move.intent, repeat_pauses_s()
         moved = desk.book.stops_of(intent.instance_uid, intent.symbol)
         while True:
-            await anyio.sleep(_REPEAT_S[min(tries, len(_REPEAT_S) - 1)])
-            tries += 1
+            await anyio.sleep(next(pauses_s))
             if not self._is_planned(move):
                 return "replaced"
             if await self._is_in_place(intent):

@@ -18,13 +18,11 @@ from playd.orders.desk import Desk
 from playd.orders.freezing import unless_frozen
 from playd.orders.halts import Level, scopes_of, symbol_scope
 from playd.orders.order_book import FOREIGN
+from playd.orders.pauses import repeat_pauses_s
 from playd.orders.resolver import Resolver
 from playd.orders.rows import OrderRow
 from playd.orders.rule_changes import misfit
 from playd.venues.port import Priority, Reply
-
-_REPEAT_S: Final = (0.5, 1.0, 2.0, 5.0)
-"""Pauses before a cancel whose order is still there is sent again; the last one repeats."""
 
 _RULE_PATIENCE_S: Final = 30.0
 """A pause that a rule raised may lift itself; only after this long it takes entries along."""
@@ -121,12 +119,13 @@ class Withdrawals:
 
     async def _drive(self, link: str) -> None:
         """Until an order whose cancel was sent is final: wait for news, look it up when there are none, cancel again."""
-        desk, tries = self._desk, 0
+        desk, pauses_s = self._desk, repeat_pauses_s()
+        pause_s = next(pauses_s)
         try:
             while not (row := desk.book.need(link)).state.terminal:
-                if await desk.changed(link, _REPEAT_S[min(tries, len(_REPEAT_S) - 1)]):
+                if await desk.changed(link, pause_s):
                     continue
-                tries += 1
+                pause_s = next(pauses_s)
                 await self._resolver.look_up(row)
                 if not desk.book.need(link).state.terminal:
                     await self._send(row)
