@@ -142,7 +142,7 @@ STRUCTURES: Final[dict[str, KindWords]] = {
         },
         params={
             "levels": "ratios",
-            "mode": "how a ratio becomes a price",
+            "mode": "how a ratio becomes a price; `extension` needs a pair or a trend (E314)",
             "use_paired_anchor": (
                 "anchors are the last pair; false: the last high and the last low. Default true, and false with"
                 " `use_trend_anchor`"
