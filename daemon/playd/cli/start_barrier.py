@@ -29,7 +29,7 @@ from playd.supervisor.record_modes import RecordModes
 from playd.supervisor.records import RecordStore
 from playd.world.ports import Disk, World
 from playd.world.quarantine import FOLDER, set_aside
-from playd.world.refused import cannot_open
+from playd.world.refused import NotOpened, cannot_open
 
 DIRECTORIES: Final = ("instances", "journal", "exchange", "guardian")
 
@@ -108,7 +108,9 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
         ledger = _open_ledger(world, state, ballast)
         try:
             opened = open_journal(
-                *(world, state / "journal", loaded.settings.journal),
+                world,
+                state / "journal",
+                loaded.settings.journal,
                 version=__version__,
                 make_room=ballast.release,
                 installation=name_of(world, state, ledger),
@@ -123,7 +125,7 @@ async def open_records(world: World, loaded: Loaded) -> AsyncIterator[Records]:
                 await tell_migration(ledger, journal)
                 yield Records(ledger, journal, halts, ballast)
         except BaseException as error:
-            if (lost := first_of(error, RecordError)) is not None:
+            if (lost := _lost_record(error)) is not None:
                 _leave_halt(world, state, ballast, lost)
             raise
         finally:
@@ -170,6 +172,12 @@ def _halt_if_behind(world: World, directory: PurePath, ledger: Ledger, halts: Ha
             continue  # told by its life
         records.trust_state(uid)
     ledger.commit()
+
+
+def _lost_record(error: BaseException) -> RecordError | None:
+    """What could not be recorded; none where the disk did not even open something: nothing of it is lost."""
+    kept = error.split(NotOpened)[1] if isinstance(error, BaseExceptionGroup) else error
+    return None if kept is None or isinstance(kept, NotOpened) else first_of(kept, RecordError)
 
 
 def _leave_halt(world: World, state: PurePath, ballast: Ballast, lost: RecordError) -> None:

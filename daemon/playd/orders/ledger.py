@@ -18,7 +18,7 @@ from playd.core.errors import RecordError, StateError
 from playd.orders.migration import OlderState, missing, refuse_newer, say_version, version_of
 from playd.orders.schema import TABLES
 from playd.world.ports import Clock, Disk
-from playd.world.refused import cannot_open_database, medium_refused
+from playd.world.refused import cannot_open_database, medium_refused, refuse_unreadable_log
 
 COMMIT_WITHIN_S: Final = 0.5
 """Age at which batched rows (verdicts, order events) are committed; looked at twice a second, so none waits above a second."""
@@ -95,9 +95,7 @@ class Ledger:
         """A connection to a ledger that is whole, of this version, and that nobody else writes to."""
         if known and not disk.exists(path):
             raise StateError(f"{path}: found nothing there, expected a ledger: {known}; {_LOST}")
-        for beside in (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm")):
-            if disk.exists(beside):
-                disk.read_from(beside, 0, 1)  # of what it may not open SQLite says that the disk refuses
+        refuse_unreadable_log(disk, path)
         connection: sqlite3.Connection | None = None
         try:
             connection = disk.open_sqlite(path, synchronous="FULL")

@@ -6,9 +6,14 @@ from pathlib import PurePath
 from typing import Final
 
 from playd.core.errors import LockError, PlaydError, RecordError, StateError, is_full
+from playd.world.ports import Disk
 
 _MEDIUM: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _HELD: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+
+
+class NotOpened(RecordError):
+    """The medium refuses to have something opened. Nothing is lost by that; a later start may find it mended."""
 
 
 def cannot_open(path: PurePath, error: OSError) -> PlaydError:
@@ -18,8 +23,15 @@ def cannot_open(path: PurePath, error: OSError) -> PlaydError:
     """
     text = f"{error.filename or path}: cannot be opened: {error.strerror or error}"
     if is_full(error) or error.errno in (errno.EROFS, errno.EIO):
-        return RecordError(f"{text}; see the runbook disk-full")
+        return NotOpened(f"{text}; see the runbook disk-full")
     return StateError(f"{text}; see the runbook restore-after-a-crash")
+
+
+def refuse_unreadable_log(disk: Disk, path: PurePath) -> None:
+    """Raises the `OSError` of what stands beside a database and cannot be read: SQLite would say that the disk refuses."""
+    for beside in (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm")):
+        if disk.exists(beside):
+            disk.read_from(beside, 0, 1)
 
 
 def medium_refused(error: Exception) -> bool:
@@ -37,7 +49,7 @@ def cannot_open_database(path: PurePath, error: Exception) -> PlaydError:
     if _kind(error) in _HELD:
         return LockError(f"{path}: another program has the database to itself; close it, nothing is damaged")
     if medium_refused(error):
-        return RecordError(
+        return NotOpened(
             f"{path}: the disk refuses to have it opened ({error}), which says nothing of the file; see the runbook disk-full"
         )
     return StateError(f"{path}: ledger cannot be opened ({error}); restore a backup before starting")

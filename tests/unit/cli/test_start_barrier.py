@@ -23,6 +23,7 @@ from playd.supervisor.life import lost_of, refuse_ahead
 from playd.supervisor.records import RecordStore
 from playd.world.ports import World
 from playd.world.real import RealDisk
+from playd.world.refused import cannot_open
 from playd.world.virtual import VirtualWorld, virtual_world
 from tests.unit.supervisor.test_admission import RECORD
 
@@ -198,6 +199,23 @@ async def test_what_cannot_be_recorded_leaves_everything_halted_for_the_next_sta
         (halt,) = records.halts.in_force(ALL)
     assert (halt.level, halt.code) == (Level.HALT, "KILL_FILE")
     assert b"disk I/O error" in world.disk.read_bytes(STATE / "HALT")
+
+
+@pytest.mark.anyio
+async def test_a_disk_that_does_not_open_records_leaves_no_halt() -> None:
+    """Of the records of a local exchange as of the ledger."""
+    world = virtual_world()
+    make_directories(world, loaded := load(world))
+    refused = cannot_open(STATE / "exchange" / "records.sqlite", OSError(errno.ENOSPC, "no space left"))
+    assert isinstance(refused, RecordError)
+    with pytest.raises(ExceptionGroup):
+        async with open_records(world, loaded):
+            raise refused
+    assert not world.disk.exists(STATE / "HALT")
+    with pytest.raises(ExceptionGroup):
+        async with open_records(world, loaded):
+            raise ExceptionGroup("tasks", [refused, RecordError("journal: disk I/O error")])
+    assert b"journal: disk I/O error" in world.disk.read_bytes(STATE / "HALT")
 
 
 @pytest.mark.anyio

@@ -256,6 +256,15 @@ def test_records_that_another_program_holds_are_not_called_damaged(tmp_path: Pat
     Records.open(RealDisk(), path).close()
 
 
+@pytest.mark.parametrize("kind", ["wal", "shm"])
+def test_what_stands_in_the_place_of_the_log_of_records_is_named_and_is_no_disk_that_refuses(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "records.sqlite"
+    Records.open(RealDisk(), path).close()
+    path.with_name(f"{path.name}-{kind}").mkdir()
+    with pytest.raises(StateError, match=rf"records\.sqlite-{kind}: cannot be opened"):
+        Records.open(RealDisk(), path, lambda: pytest.fail("the ballast would not mend it"))
+
+
 class _Refusing:
     """A connection whose check finds no room."""
 

@@ -27,7 +27,7 @@ from playd.venues.exchange.rows import Row
 from playd.venues.exchange.saved import dump, load
 from playd.venues.exchange.text import whole_number
 from playd.world.ports import Disk
-from playd.world.refused import cannot_open, cannot_open_database, medium_refused
+from playd.world.refused import cannot_open, cannot_open_database, medium_refused, refuse_unreadable_log
 
 FORMAT: Final = "2"
 
@@ -112,7 +112,8 @@ class Records:
 
     @classmethod
     def _opened(cls, disk: Disk, path: PurePath, make_room: Callable[[], bool]) -> "Records":
-        """Records that are whole and can be read and written. Raises `sqlite3.DatabaseError`, the file closed again."""
+        """Records that are whole and can be read and written. Raises `OSError`, `sqlite3.DatabaseError`, nothing left open."""
+        refuse_unreadable_log(disk, path)
         connection = disk.open_sqlite(path, synchronous="OFF")
         try:
             damage = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
