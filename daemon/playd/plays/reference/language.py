@@ -51,9 +51,9 @@ infinities are refused, and so is the merge key `<<`. Anchors and aliases (`&x`,
 need quotes (`"fib.level[0.5]"`), and so do operators of signs (`">"`). The order of keys never matters; the order of a list
 may.
 
-A file is named by its path, or by its stem if it lies in the plays folder. Every fault is reported at once: `file:line:column:
-code key.path: found …, expected …`, with the nearest valid name, and for spellings of older files with the command that
-rewrites them.
+A file is named by its path, or by its stem if it lies in the plays folder. Every fault of a file that can be read is reported
+at once: `file:line:column: code key.path: found …, expected …`, with the nearest valid name, and for spellings of older files
+with the command that rewrites them.
 
 **Names** of features, structures, setups and variables are `[A-Za-z_][A-Za-z0-9_]{0,63}`. Features and structures share one set
 of names, without {BUILT_IN}.
@@ -62,10 +62,10 @@ of names, without {BUILT_IN}.
 by the variable's value with its type, before anything is checked. `"$$x"` is the text `$x`. An undeclared name is E440; `--set
 name=value` gives another value to a declared one. Inside a longer text `$` means nothing.
 
-**Numbers.** A key that takes an integer takes `5.0` too; text that looks like a number is refused. A key that ends in `_pct` is
-in percent, one in `_bps` in hundredths of a percent, one in `_usdt` in USDT, one in `_atr` in multiples of the ATR. The
-exceptions are `width_pct` and `break_tolerance_pct` of `derived_zone`, `value_area_pct`, and the outputs `depth_pct` and
-`nearest_…_fill_pct`: these are fractions.
+**Numbers.** A key that takes an integer takes `5.0` too; text that looks like a number is refused where a number is wanted. A
+key that ends in `_pct` is in percent, one in `_bps` in hundredths of a percent, one in `_usdt` in USDT, one in `_atr` in
+multiples of the ATR. The exceptions are `width_pct` and `break_tolerance_pct` of `derived_zone`, `value_area_pct`, and the
+outputs `depth_pct` and `nearest_…_fill_pct`: these are fractions.
 
 **Hashes.** Two Plays with the same hash (`playd play show`) decide the same. It leaves out {NOT_HASHED}. Comments, order of
 keys and spelled-out defaults do not change it; variables count with their values.
