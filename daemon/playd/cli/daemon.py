@@ -181,7 +181,17 @@ async def _with_records(
         )
         progress = Progress()
         watchers = build_watchers(
-            *(world, loaded, records, runtime, meters, rate_budgets, ways, places.state_dir, log_file, recorder), streams
+            world=world,
+            loaded=loaded,
+            records=records,
+            runtime=runtime,
+            meters=meters,
+            rate_budgets=rate_budgets,
+            ways=ways,
+            state_dir=places.state_dir,
+            log_file=log_file,
+            recorder=recorder,
+            streams=streams,
         )
         link = GuardianLink(
             LinkParts(
@@ -235,11 +245,14 @@ async def _with_records(
         )
         store = LedgerCommands(records.ledger, world.clock)
         dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
-        most = settings.control.max_clients
         server = ControlServer(
-            *(world.net, world.clock, places.control_socket, dispatch, streams),
+            net=world.net,
+            clock=world.clock,
+            path=places.control_socket,
+            dispatcher=dispatch,
+            hub=streams,
             on_bug=reports.bug,
-            clients_max=most,
+            clients_max=settings.control.max_clients,
             stops=STOPS,
         )
         async with AsyncExitStack() as stack:

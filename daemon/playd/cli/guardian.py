@@ -156,7 +156,11 @@ async def _main(world: World, options: GuardianOptions) -> int:
             world.disk.mkdir(places.run_dir)
             path = places.run_dir / GUARDIAN_SOCKET
             server = ControlServer(
-                *(world.net, world.clock, path, methods, StreamHub()),
+                net=world.net,
+                clock=world.clock,
+                path=path,
+                dispatcher=methods,
+                hub=StreamHub(),
                 on_bug=lambda where, error: voice.say("error", "bug", f"{where}: {say(error)}"),
                 stops=STOPS,
             )

@@ -337,8 +337,20 @@ async def open_runtime(
         ]
         maintenance_watch = MaintenanceWatch(others, accounts, halts, incidents)
         runtime = Runtime(
-            *(world, plan, ledger, halts, journal, records, accounts, armings, supervisor, exchange, universes, times),
-            *(clock_watch, turns),
+            world=world,
+            plan=plan,
+            ledger=ledger,
+            halts=halts,
+            journal=journal,
+            records=records,
+            accounts=accounts,
+            armings=armings,
+            supervisor=supervisor,
+            exchange=exchange,
+            universes=universes,
+            venue_times=times,
+            clock_watch=clock_watch,
+            turns=turns,
         )
         arming_watch = ArmingWatch(armings, incidents, journal, supervisor, lambda: plan.settings.arming, world.clock)
         async with anyio.create_task_group() as group:

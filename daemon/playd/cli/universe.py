@@ -76,7 +76,9 @@ async def open_universe(
     async with data as market, anyio.create_task_group() as group:
         ticks = Ticks(world.clock, market)
         hub = MarketHub(
-            *(world.clock, stream, market),
+            clock=world.clock,
+            feed=stream,
+            source=market,
             timing=plan.hub_timing,
             on_note=on_note,
             venue_ms=clock.latest_ms,

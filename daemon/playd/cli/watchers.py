@@ -136,11 +136,22 @@ def build_watchers(
             records.journal, breach_file.add, breach_incidents.opened, breach_incidents.closed, objectives_of(settings)
         ),
         backups=BackupClock(
-            *(world, state_dir, settings.backup, settings.disk.pause_mib, records.journal, incidents, anyio.Lock()),
+            world=world,
+            state_dir=state_dir,
+            settings=settings.backup,
+            floor_mib=settings.disk.pause_mib,
+            journal=records.journal,
+            incidents=incidents,
+            making=anyio.Lock(),
             digest=lambda: parts.loaded.digest,
         ),
         chain=ChainWatch(
-            *(world, state_dir / "journal", records.journal, records.ledger, records.halts, incidents),
+            world=world,
+            journal_dir=state_dir / "journal",
+            journal=records.journal,
+            ledger=records.ledger,
+            halts=records.halts,
+            incidents=incidents,
             keep_days=settings.journal.keep_days,
         ),
         space=FreeSpace(
@@ -158,9 +169,12 @@ def build_watchers(
         self_call=SelfCall(world.net, world.clock, loaded.locations.control_socket),
     )
     upkeep = Upkeep(
-        *(records.ledger, world.disk, world.clock, state_dir / "archive"),
-        settings.ledger.keep_days,
-        settings.recon.snapshot_keep_days,
+        ledger=records.ledger,
+        disk=world.disk,
+        clock=world.clock,
+        archive_dir=state_dir / "archive",
+        keep_days=settings.ledger.keep_days,
+        runs_days=settings.recon.snapshot_keep_days,
     )
     return Watchers(world, parts, ways.http, (breach_file, incident_file), upkeep, recorder)
 

@@ -113,8 +113,13 @@ def read_manifest(disk: Disk, folder: PurePath) -> Manifest:
     files = {each["path"]: (int(each["bytes"]), str(each["sha256"])) for each in payload["files"]}
     of_guardian = payload.get("guardian_head") or {"seq": 0, "hash": GENESIS}
     return Manifest(
-        *(folder.name, created_ms, payload["version"], Head(int(head["seq"]), head["hash"]), files),
-        *(str(payload.get("settings", "")), Head(int(of_guardian["seq"]), of_guardian["hash"])),
+        name=folder.name,
+        created_ms=created_ms,
+        version=payload["version"],
+        head=Head(int(head["seq"]), head["hash"]),
+        files=files,
+        settings=str(payload.get("settings", "")),
+        guardian=Head(int(of_guardian["seq"]), of_guardian["hash"]),
     )
 
 

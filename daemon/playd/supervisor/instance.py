@@ -81,9 +81,12 @@ class EngineInstance:
         self._moved = anyio.Event()
         self._step_ms = identity.base_step_ms
         self._corrections = Corrections(
-            *(around.history, around.image, self._columns_anew, self._rewarm),
-            lambda: self.last_open_ms,
-            lambda: self._in_bar,
+            history=around.history,
+            image=around.image,
+            build=self._columns_anew,
+            take_over=self._rewarm,
+            last_ms=lambda: self.last_open_ms,
+            busy=lambda: self._in_bar,
         )
 
     @property
