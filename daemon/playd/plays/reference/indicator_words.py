@@ -14,8 +14,8 @@ PARAMETERS: Final[dict[str, str]] = {
     "num_buckets": "parts into which their price range is divided",
     "value_area_pct": "share of the volume that the value area holds, a fraction",
     "anchor_source": (
-        "what starts it over: `swing_…` a pivot of that side, or of any, that is accepted; `pair_high` a bullish pair, `pair_low` a"
-        " bearish one, `pair_any` any; `manual` the first loaded bar alone, which needs no swing (W304)"
+        "what starts it over: `swing_…` a pivot of that side, or of any, that is accepted; `pair_high` a bullish pair,"
+        " `pair_low` a bearish one, `pair_any` any; `manual` the first loaded bar alone, which needs no swing (W304)"
     ),
     "anchor_structure": "id of the swing, on the same clock; may be left out where there is one only",
     "beta": "hedge ratio β, or `ols`: the slope of the least-squares line over the last `length` bars",

@@ -6,7 +6,8 @@ INDICATORS: Final = """\
 An indicator is a feature: `id: {indicator: name, params: {…}, tf: clock, source: …}`. Every parameter has a default. Its
 outputs are `id.output`; the one in bold is what `id` alone means. *Values* is what the numbers can be at all, *first* the place
 of the first one, counted from 0 at the first value of its inputs; `div` divides and rounds down. With `source: other_feature`
-it begins where that does. "Fades over" are the bars loaded beyond the first value, see [warm-up](#time).
+it begins where that does. "Fades over" are the bars loaded beyond the first value, see [warm-up](#time); an anchored indicator
+is loaded behind its swing.
 
 Where TA-Lib has the function its numbers are the same to 1e-9, with TA-Lib's defaults (`mfi` below a money flow of 1 apart);
 else they are TradingView's, or what is said here. Windows include the present bar. A missing input makes every window that
