@@ -4,7 +4,7 @@ from pathlib import PurePath
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from playd.matching.depth import DepthProfile
@@ -114,6 +114,7 @@ _STORY = st.lists(st.tuples(_CANDLE, _WISH, st.booleans()), min_size=1, max_size
 @pytest.mark.parametrize("terms", [ENDLESS, APART])
 @settings(max_examples=40)
 @given(story=_STORY)
+@example(story=[((0, 0, 0), ("market", False, 1, 1), False), ((0, 0, 3), ("limit", True, 2, -1), False)])
 def test_triggers_do_the_same_whether_the_market_is_followed_or_not(terms: MarketTerms, story: list[Any]) -> None:
     assert lived(story, terms) == lived(story, terms, followed=True)
 

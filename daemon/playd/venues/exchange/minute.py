@@ -70,9 +70,13 @@ def meet_path(books: Books) -> bool:
         accounts = engaged.get(symbol)
         if accounts is None or listing.candle is None:
             continue
-        _fire_until(books, accounts, listing, books.time.fraction)
+        while True:
+            _fire_until(books, accounts, listing, books.time.fraction)
+            for account in accounts:
+                _meet_on_the_way(books, account, listing)
+            if next_event(books, accounts, listing, books.time.fraction) is None:  # as in `_pass`
+                break
         for account in accounts:
-            _meet_on_the_way(books, account, listing)
             follow(books, account, listing, books.time.fraction)
     return books.counter != before
 
