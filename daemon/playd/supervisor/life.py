@@ -278,8 +278,11 @@ def lost_of(keeper: Keeper, record: InstanceRecord, records: RecordStore) -> str
 def decided_again(record: InstanceRecord, records: RecordStore) -> str:
     """In words what is decided again without a state, and what is not: an older program archived first verdicts too."""
     first_ms, entered_ms = records.first_decision_ms(record.uid), records.first_entry_ms(record.uid)
+    if first_ms is None:
+        book = "its book begins anew" if record.mode is Mode.SHADOW else "what its orders did is told again"
+        return f"nothing is decided again, because the ledger has no verdict of it; {book}"
     said = "everything since its first bar is decided again"
-    if first_ms is not None and entered_ms is not None and entered_ms < first_ms:
+    if entered_ms is not None and entered_ms < first_ms:
         said = (
             f"everything since {_utc(first_ms)} is decided again, where its verdicts in the ledger begin; what it decided"
             f" before, from {_utc(entered_ms)} on, is not, and its numbers may differ"

@@ -204,10 +204,10 @@ class RecordStore:
     def first_entry_ms(self, uid: str) -> int | None:
         """Close of the first bar behind which an instance asked for an entry, None before the first."""
         row = self._ledger.row(
-            "SELECT min(bar_close_ms) AS first FROM intents WHERE id >= ? AND id < ? AND action = 'enter' AND bar_close_ms > 0",
-            (f"{uid}/", f"{uid}0"),  # a 0 follows the stroke that is in every id
+            "SELECT bar_close_ms FROM intents WHERE id >= ? AND id < ? AND action = 'enter' ORDER BY id LIMIT 1",
+            (f"{uid}/", f"{uid}/:"),  # ids begin with the close, and a colon follows the digits
         )
-        return None if row is None or row["first"] is None else int(row["first"])
+        return None if row is None else int(row["bar_close_ms"])
 
     def remove(self, record: InstanceRecord) -> None:
         """Take a record off the list."""

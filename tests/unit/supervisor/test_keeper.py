@@ -273,6 +273,44 @@ def test_a_state_that_is_gone_is_told_where_the_ledger_knows_the_instance_and_no
     ledger.close()
 
 
+def _intend(ledger: Ledger, cause: str, action: str, bar_close_ms: int) -> None:
+    names = "instance account cause bar_close_ms action leg class symbol side qty price_ref reason play_digest inputs_digest"
+    names = f"id {names} parameters_digest gates created_ms expires_ms"
+    values: tuple[str | int, ...] = (
+        *(f"{RECORD.uid}/{cause}/{action}/0", RECORD.uid, RECORD.account, cause, bar_close_ms, action, 0),
+        *([""] * 10),
+        *(1, 1),
+    )
+    ledger.write(f"INSERT INTO intents ({', '.join(names.split())}) VALUES ({', '.join('?' * len(values))})", values)
+
+
+def test_the_first_entry_is_found_without_reading_the_others() -> None:
+    world, first_ms = virtual_world(), 1_700_000_000_000
+    world.disk.mkdir(DIR.parent)
+    ledger = Ledger.open(world.disk, world.clock, DIR.parent / "ledger.sqlite")
+    _intend(ledger, "adopt:first", "enter", 0)
+    _intend(ledger, str(first_ms - 60_000), "cancel", first_ms - 60_000)
+    for number in range(1000):
+        _intend(ledger, str(first_ms + number * 60_000), "enter", first_ms + number * 60_000)
+    asked: list[int] = []
+    ledger._connection.set_progress_handler(lambda: asked.append(1), 100)
+    assert RecordStore(ledger).first_entry_ms(RECORD.uid) == first_ms
+    assert len(asked) < 3, "steps of SQLite by the hundred"
+    ledger.close()
+
+
+@pytest.mark.parametrize("mode", [Mode.PAPER, Mode.SHADOW])
+def test_where_the_ledger_has_no_verdict_nothing_is_said_to_be_decided_again(mode: Mode) -> None:
+    world = virtual_world()
+    world.disk.mkdir(DIR.parent)
+    ledger = Ledger.open(world.disk, world.clock, DIR.parent / "ledger.sqlite")
+    _intend(ledger, "120000", "enter", 120_000)
+    said = decided_again(replace(RECORD, mode=mode), RecordStore(ledger))
+    assert said.startswith("nothing is decided again")
+    assert ("book" in said) is (mode is Mode.SHADOW)
+    ledger.close()
+
+
 @pytest.mark.parametrize("mode", [Mode.PAPER, Mode.SHADOW])
 @pytest.mark.parametrize("entered_ms", [120_000, 60_000])
 def test_what_is_decided_again_is_said_as_far_as_the_ledger_goes_back_and_what_no_ledger_knows_too(
@@ -282,22 +320,7 @@ def test_what_is_decided_again_is_said_as_far_as_the_ledger_goes_back_and_what_n
     world.disk.mkdir(DIR.parent)
     ledger = Ledger.open(world.disk, world.clock, DIR.parent / "ledger.sqlite")
     Verdicts(ledger, world.clock).record(record.uid, 60_000, 120_000, "HOLD", "")
-    names = "instance account cause bar_close_ms action leg class symbol side qty price_ref reason play_digest inputs_digest"
-    names = f"id {names} parameters_digest gates created_ms expires_ms"
-    cause = f"60000:{entered_ms}"
-    values: tuple[str | int, ...] = (
-        f"{record.uid}/{cause}/enter/0",
-        record.uid,
-        record.account,
-        cause,
-        entered_ms,
-        "enter",
-        0,
-        *[""] * 10,
-        1,
-        1,
-    )
-    ledger.write(f"INSERT INTO intents ({', '.join(names.split())}) VALUES ({', '.join('?' * len(values))})", values)
+    _intend(ledger, str(entered_ms), "enter", entered_ms)
     said = decided_again(record, RecordStore(ledger))
     assert ("everything since its first bar" in said) is (entered_ms == 120_000)
     assert ("what it decided before, from 1970-01-01 00:01 UTC on, is not" in said) is (entered_ms == 60_000)
