@@ -174,8 +174,14 @@ class Desk:
         return made
 
     def bounds(self, instance_uid: str) -> bytes:
-        """What every intent of an instance says of its gates: where the limits that hold for it are on record."""
-        return b'{"limits":"%s"}' % self.limits_key(instance_uid).encode()
+        """
+        What every intent of an instance says of its gates: where the limits that hold for it are on record, and the numbers of
+        the newest execution and the newest halt that it comes behind.
+        """
+        execution = self.ledger.row("SELECT coalesce(max(n), 0) AS newest FROM executions")
+        halt = self.ledger.row("SELECT coalesce(max(id), 0) AS newest FROM halts")
+        behind = [0 if row is None else int(row["newest"]) for row in (execution, halt)]
+        return b'{"limits":"%s","behind":[%d,%d]}' % (self.limits_key(instance_uid).encode(), behind[0], behind[1])
 
     def limits_key(self, instance_uid: str) -> str:
         """Where the limits of an instance are on record; not inside a step that may be undone."""

@@ -247,7 +247,7 @@ class Exits:
                     beside.cancel_scope.cancel()
                 over = overtaken(desk, intent)
             again = intent.as_intent(desk.alias)
-            # A restored ledger has the command and not its order, which it found again: that was sent, and is not sent again.
+            # In the ledger of an older program its order may have been found again under another intent: that was sent.
             sent = desk.book.find(link_id(owner, intent.cause, action, intent.leg, 0)) is not None
             qty = Decimal(0) if over or sent else self._cut(again)
             if qty <= 0:
@@ -320,7 +320,7 @@ class Exits:
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN or desk.frozen(row.symbol, row.owner):
                 return
-            if not may_repeat(desk, row) or (row.owner == FOREIGN and await self._is_gone(row)):
+            if not self._may_repeat(row) or (row.owner == FOREIGN and await self._is_gone(row)):
                 continue  # the proof that it never arrived begins anew with every copy
             await desk.budget.take(CREATE, turn_of(row.action), owner=row.owner)
             if row.intent is not None:
@@ -328,11 +328,16 @@ class Exits:
             row = desk.book.need(row.link_id)
             if row.state is not OrderState.UNKNOWN:
                 return
-            if desk.frozen(row.symbol, row.owner) or desk.budget.banned_for_s or not may_repeat(desk, row):
+            if desk.frozen(row.symbol, row.owner) or desk.budget.banned_for_s or not self._may_repeat(row):
                 continue
             reaction = await self._send(row)
             if reaction is Reaction.CHECK_POSITION:
                 await self._catch_up.try_run()
+
+    def _may_repeat(self, row: OrderRow) -> bool:
+        """As `room.may_repeat`; never for a share that was opened behind the exit: its copies may all have got lost."""
+        intent = None if row.intent is None else self._desk.book.intent(row.intent)
+        return may_repeat(self._desk, row) and (intent is None or not opened_since(self._desk, intent))
 
     async def _next_attempt(self, intent: IntentRow, plan: ExitPlan, attempts: list[OrderRow]) -> None:
         desk, last = self._desk, attempts[-1]
@@ -363,7 +368,7 @@ class Exits:
         again = intent.as_intent(desk.alias)
         attempt = last.attempt + 1
         while desk.book.find(link_id(again.instance_uid, again.cause, again.action, again.leg, attempt)) is not None:
-            attempt += 1  # a restored ledger found its order again, and not what it was decided for
+            attempt += 1  # an older program found its order again under another intent; so would a restore beyond 500 attempts
         row = insert_attempt(desk, again, intent.id, attempt, plan.remaining, rung=rung, position_idx=last.position_idx)
         desk.ledger.commit()
         await self._send(row)

@@ -11,7 +11,7 @@ from playd.orders.desk import Desk
 from playd.orders.exits import ON_RECORD, Exits
 from playd.orders.gateway import FLAT, FROZEN, REPLAY, SENT, Instance, Verdict
 from playd.orders.order_book import FOREIGN
-from playd.orders.overtaken import BY_HAND
+from playd.orders.overtaken import BY_HAND, OPENED_SINCE
 from playd.orders.rows import OrderRow
 
 _ZERO: Final = Decimal(0)
@@ -104,6 +104,8 @@ class ByHand:
             return Verdict(NOT_SENT, why)
         if stored.outcome == "withdrawn":
             return Verdict(FROZEN, "its scope was frozen while it waited: nothing was sent, and nothing will be")
+        if stored.outcome == OPENED_SINCE:
+            return Verdict(FLAT, "what was to be closed is gone: what is open was opened since, and only a new word closes it")
         return Verdict(FLAT, "there was nothing to reduce") if stored.outcome else verdict
 
     def begun(self, owner: str, symbol: str, *, beside: str) -> str:

@@ -240,11 +240,11 @@ class Halts:
         """Whether a rule ever halted a scope, lifted or not."""
         return self._ledger.row("SELECT 1 FROM halts WHERE scope = ? AND code = ? LIMIT 1", (scope, code)) is not None
 
-    def was_frozen(self, since_ms: int, *scopes: str) -> bool:
-        """Whether one of these scopes was frozen at or behind a moment of our clock, lifted or not."""
+    def was_frozen(self, behind: int, *scopes: str) -> bool:
+        """Whether one of these scopes was frozen behind the halt of this number, lifted or not."""
         return any(
-            self._ledger.row("SELECT 1 FROM halts WHERE scope = ? AND level = ? AND raised_ms >= ? LIMIT 1", values) is not None
-            for values in ((scope, int(Level.FREEZE), since_ms) for scope in scopes)
+            self._ledger.row("SELECT 1 FROM halts WHERE scope = ? AND level = ? AND id > ? LIMIT 1", values) is not None
+            for values in ((scope, int(Level.FREEZE), behind) for scope in scopes)
         )
 
     def frozen(self, *scopes: str) -> Halt | None:
