@@ -14,13 +14,15 @@ from tests.tidy.source import ROOT
 PAGES = [*sorted((ROOT / "runbooks").glob("*.md")), ROOT / "systemd" / "README.md", ROOT / "state" / "README.md"]
 PROGRAMS: dict[str, Any] = {"playctl": typer.main.get_command(playctl_app.app), "playd": typer.main.get_command(playd.app)}
 STAND_INS = {"NAME": "mine"}
+AS_WHOM = r"(?:sudo -u playd )?(?:env \S+=\S+ )?(?:\.venv/bin/)?"
+"""What may stand before a command: whose it is, where the kernels lie, and where the program is before it is linked."""
 
 
 def commands(page: Path) -> list[str]:
     """Every whole command line of our programs: in indented blocks, and in backquotes when it has arguments."""
     text = page.read_text()
-    blocks = re.findall(r"(?m)^ {4,}(play(?:ctl|d) .*)$", text)
-    inline = re.findall(r"`(play(?:ctl|d) [^`…]+)`", text)
+    blocks = re.findall(rf"(?m)^ {{4,}}{AS_WHOM}(play(?:ctl|d) .*)$", text)
+    inline = re.findall(rf"`{AS_WHOM}(play(?:ctl|d) [^`…]+)`", text)
     return [command.split("  #")[0].strip() for command in blocks + inline]
 
 
