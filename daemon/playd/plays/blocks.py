@@ -99,12 +99,16 @@ class BlockCompiler:
     def _short_first(self, emissions: list[tuple[Emit, int]]) -> dict[str, int]:
         """True where an entry_short is, and no entry_long that is emitted before it; absent where every long stands before."""
         path, entries = "actions.short_first", [one for one in emissions if one[0].action in ("entry_long", "entry_short")]
+        last = max((place for place, (emit, _) in enumerate(entries) if emit.action == "entry_long"), default=0)
         longs, turns = list[int](), list[int]()
-        for place, (emit, column) in enumerate(entries):
+        for emit, column in entries[:last]:
             if emit.action == "entry_long":
                 longs.append(column)
-            elif any(other.action == "entry_long" for other, _ in entries[place:]):
-                turns.append(self._unless(column, longs, self._decisions, f"{path}[{len(turns)}]"))
+                continue
+            here = f"{path}[{len(turns)}]"
+            if longs:  # those before an earlier short are in one column: machine code is made for each number of inputs
+                longs = [self._decisions.combined("any", longs, f"{here}.any")]
+            turns.append(self._unless(column, longs, self._decisions, here))
         return {"short_first": self._decisions.combined("any", turns, path)} if turns else {}
 
     def _unless(self, column: int, others: list[int], truths: TruthCompiler, path: str) -> int:

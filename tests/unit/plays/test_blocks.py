@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from playd.plays.columns import Columns
 from playd.plays.load import load_play
 from tests.unit.plays.plays_of import columns_of, load, market, play_text
 
@@ -9,16 +10,20 @@ CANDLES = market([99, 101, 103, 105])
 T, F, U = 1.0, 0.0, None
 
 
-def signals(actions: str, mode: str = "long_short") -> dict[str, list[float | None]]:
+def columns(actions: str, mode: str = "long_short") -> Columns:
     head, _, tail = play_text("x").partition("actions:")
     policy = f"position_policy: {{mode: {mode}, exit_mode: first_hit}}\n"
     rest = tail.partition("position_policy:")[2].partition("\n")[2]
     features = "{rsi: {indicator: rsi}}"
     text = head.replace("features: {}", f"features: {features}") + f"actions: {actions}\n" + policy + rest
-    columns = columns_of(load_play(text, "f.yml"), CANDLES)
+    return columns_of(load_play(text, "f.yml"), CANDLES)
+
+
+def signals(actions: str, mode: str = "long_short") -> dict[str, list[float | None]]:
+    found = columns(actions, mode)
     return {
-        name: [None if np.isnan(value) else float(value) for value in columns.row(column)]
-        for name, column in columns.program.signals.items()
+        name: [None if np.isnan(value) else float(value) for value in found.row(column)]
+        for name, column in found.program.signals.items()
     }
 
 
@@ -60,6 +65,29 @@ def test_a_short_is_tried_first_where_no_true_long_stands_before_it() -> None:
     assert found["short_first"] == [F, F, T, T]
     assert signals(f"[{early}, {short}, {long}]")["short_first"] == [F, F, T, F]
     assert "short_first" not in signals(f"[{long}, {short}]")
+
+
+def entries(*rules: tuple[str, str]) -> str:
+    return ", ".join(f"{{id: b{k}, cases: [{{when: {when}, emit: [{action}]}}]}}" for k, (when, action) in enumerate(rules))
+
+
+def test_each_short_gives_way_to_every_true_long_before_it_and_to_no_unknown_one() -> None:
+    rules = entries(
+        ('[close, ">", 104]', "entry_long"),
+        ('[rsi, ">", 50]', "entry_long"),
+        ('[close, ">", 102]', "entry_short"),
+        ('[close, ">", 100]', "entry_long"),
+        ('[close, "<", 102]', "entry_short"),
+        ('[close, ">", 0]', "entry_long"),
+    )
+    assert signals(f"[{rules}]")["short_first"] == [T, F, T, F]
+
+
+def test_where_shorts_and_longs_alternate_each_number_of_longs_needs_no_machine_code_of_its_own() -> None:
+    sides = [("entry_long", "entry_short")[k % 2] for k in range(12)]
+    rules = entries(*((f'[close, ">", {k}]', side) for k, side in enumerate(sides)))
+    numbers = {len(node.inputs) for node in columns(f"[{rules}]").program.nodes if node.kind in ("all", "any")}
+    assert numbers == {2, 5, 6}  # what stands before a short, all its turns, all places of each side
 
 
 def test_an_action_emitted_by_several_blocks_is_any_of_them() -> None:
