@@ -7,14 +7,17 @@ from functools import partial
 import anyio
 import pytest
 
+from playd.core.modes import Environment
 from playd.core.orders import Action, OrderRequest, Side
 from playd.core.reply_codes import ReplyClass
+from playd.core.timeframes import DAY_MS
 from playd.orders.fills import FillEvent
 from playd.orders.fold import fold
 from playd.orders.halts import symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.strangers import StrangerRefused
 from playd.venues.port import Priority, Reply
+from playd.world.ports import Clock
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.venue_script import Script
@@ -103,25 +106,45 @@ def test_a_life_after_the_adoption_hears_of_it_again() -> None:
     in_virtual_time(body)
 
 
-@pytest.mark.parametrize("decided_ms", [None, 120_000])
-def test_an_adoption_bears_the_venues_time_and_of_a_simulated_market_that_of_its_instances_last_bar(
-    decided_ms: int | None,
+class _Behind:
+    """The clock of a simulated market whose time is a day behind ours."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def wall_ms(self) -> int:
+        return self._clock.wall_ms() - DAY_MS
+
+    def mono_s(self) -> float:
+        return self._clock.mono_s()
+
+
+@pytest.mark.parametrize(("environment", "decided_s"), [("local", None), ("local", -3600), ("local", 90), ("demo", 90)])
+def test_an_adoption_bears_our_time_and_of_a_simulated_market_the_newest_that_is_known_of_it(
+    environment: str, decided_s: int | None
 ) -> None:
+    """Its instance may be stopped: the last bar that it has decided is long ago, or the newest that is known."""
+
     async def body() -> None:
         life = build()
+        life.venue.clock = _Behind(life.world.clock)
         async with life.running():
             port = await life.register()
-            if decided_ms is not None:
-                port.record_verdict(decided_ms, "HOLD", "")
+            life.account.desk.environment = Environment(environment)
             life.venue.open_foreign(HELD)
             await anyio.sleep(60.0)
-            before_ms = life.world.clock.wall_ms()
+            before_ms = life.world.clock.wall_ms() - (DAY_MS if environment == "local" else 0)
+            if decided_s is not None:
+                port.record_verdict(before_ms + decided_s * 1000, "HOLD", "")
             await adopt(life)
             event = taken(port)[-1]
 
             assert isinstance(event, FillEvent)
             assert event.taken_ms is not None
-            assert before_ms <= event.taken_ms < before_ms + 30_000 if decided_ms is None else event.taken_ms == decided_ms
+            if environment == "local" and decided_s == 90:
+                assert event.taken_ms == before_ms + 90_000
+            else:
+                assert before_ms <= event.taken_ms < before_ms + 30_000
             assert life.account.desk.fills.adopted_ms(UID) == event.taken_ms
 
     in_virtual_time(body)

@@ -142,12 +142,13 @@ def test_the_levels_of_a_fill_that_is_told_again_are_those_of_its_position_and_o
 
 @pytest.mark.parametrize("exits_with", [3, 7])
 def test_what_a_bar_before_an_adoption_decides_is_not_asked_of_the_adopted_position(exits_with: int) -> None:
-    """It was opened before either bar, by somebody else, and handed over inside bar 5."""
+    """It was opened before either bar, by somebody else, and handed over inside bar 5; its instance had decided one bar."""
 
     async def body() -> None:
         life = build()
         async with life.running():
             port = await life.register()
+            port.record_verdict(at_ms(1), "HOLD", "")
             life.venue.open_foreign(QTY)
             await until(life, ADOPTED_MS)
             await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")

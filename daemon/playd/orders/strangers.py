@@ -313,7 +313,7 @@ class Strangers:
                 action=Action.ENTER,
                 reason="adopted",
                 order_done=True,
-                at_ms=self._market_ms(to),
+                at_ms=self._market_ms(seen, to),
             )
         desk.booking.news.posted = True
         data = {"step": "done", "qty": text(held.signed_qty), "price": text(held.avg_price), "stop": text(stop)}
@@ -326,8 +326,13 @@ class Strangers:
         desk.publish()
         return Adoption(symbol, to, held.signed_qty, held.avg_price, held.opened_ms, stop, target)
 
-    def _market_ms(self, to: str) -> int:
-        """Now, in the venue's time; of a simulated market, which has a time of its own, the last bar that `to` has decided."""
+    def _market_ms(self, seen: VenuePosition, to: str) -> int:
+        """
+        Now, by our clock: the venue says of the position when it last changed. Of a simulated market, which has a time of its
+        own, the newest that is known of it: it goes on while `to` is stopped and decides no bar.
+        """
         desk = self._desk
-        decided_ms = desk.verdicts.newest_ms(to) if desk.environment is Environment.LOCAL else None
-        return desk.clock.wall_ms() if decided_ms is None else decided_ms
+        if desk.environment is not Environment.LOCAL:
+            return desk.clock.wall_ms()
+        decided_ms, orders = desk.verdicts.newest_ms(to) or 0, desk.book.live(seen.symbol)
+        return max(decided_ms, desk.fills.newest_ms, seen.updated_ms, *(row.venue_ms for row in orders))
