@@ -1,6 +1,6 @@
 """
 Planted bugs: `python -m tests.planted.plant [--write] [ID …]` puts each bug of `bugs.toml` into a copy of the package, one at a
-time, and runs the tests of the order path over it. `make planted-bugs` does it for all.
+time, and runs over it the tests that should find it, then those of the order path. `make planted-bugs` does it for all.
 
 A bug that no test catches is a promise that nobody keeps. The table of results is `RESULTS.md`, written with `--write`.
 """
@@ -37,7 +37,7 @@ WITHIN_S = 1800
 _FAILED = re.compile(r"^FAILED (\S+)", re.M)
 _HEAD = """# Planted bugs
 
-Each is one change of the order path, put into a copy of the package; named is the first test that failed over it.
+Each is one change of the package, put into a copy of it; named is the first test that failed over it.
 `make planted-bugs` does it again for the list in `bugs.toml`. A change that turned out to change nothing is not in the list.
 
 | bug | what is wrong then | caught by |
