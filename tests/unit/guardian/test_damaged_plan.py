@@ -46,6 +46,21 @@ async def test_a_damaged_plan_is_set_aside_also_when_the_generation_before_is_go
         assert "the generation before is used" in incident["text"]
 
 
+async def test_a_damaged_plan_that_stays_where_it_is_does_not_take_the_place_of_the_good_one_before() -> None:
+    world = virtual_world()
+    file = PlanFile(world.disk, STATE)
+    world.disk.mkdir(STATE)
+    for written_ms in (1, 2):
+        file.save(Plan(), written_ms)
+    world.disk.write_replace(file.path, b"half", keep_previous=False)
+    assert file.load() is not None
+    file.save(Plan(), 3)
+    world.disk.remove(file.path)
+    before = file.load()
+    assert before is not None
+    assert before.written_ms == 1
+
+
 async def test_a_start_that_finds_only_a_damaged_generation_before_goes_on_and_sets_it_aside() -> None:
     """As a death leaves it between setting the newest one aside and writing another."""
     world = virtual_world()
