@@ -42,6 +42,11 @@ WITHIN_S: Final = 120.0
 LOOK_S: Final = 0.01
 
 
+def wall_ms() -> int:
+    """The clock that stamps the ledgers of both."""
+    return time.time_ns() // 1_000_000
+
+
 def wait_for(condition: Callable[[], Any], what: str, within_s: float = WITHIN_S) -> Any:
     """The first true answer of `condition`; fails when there is none in time."""
     until_s = time.monotonic() + within_s
@@ -225,6 +230,8 @@ class DaemonProcess:
     process: subprocess.Popen[bytes] | Life | None = None
     log: Path = field(default_factory=Path)
     play: Path = PLAY
+    stops: list[tuple[int, int]] = field(default_factory=list)
+    """When it was told to stop and when that life was over, wall ms: one pair for each life that was told."""
 
     @property
     def state(self) -> Path:
@@ -329,8 +336,11 @@ account = "{ALIAS}"
         """SIGTERM; the exit code."""
         assert self.process is not None
         (self.state / STOPS).touch()
+        told_ms = wall_ms()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WITHIN_S)
+        code = self.process.wait(WITHIN_S)
+        self.stops.append((told_ms, wall_ms()))
+        return code
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the ledger."""

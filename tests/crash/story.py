@@ -8,7 +8,7 @@ backtest: verdicts, trades, decisions' inputs, every bit of every column.
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, partial
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from playd.core.instrument import synthetic_instrument
+from playd.core.timeframes import MINUTE_MS
 from playd.engine.records import VERDICTS
 from playd.ops.drills.invariants import TABLES, check, fold_venue, of_account
 from playd.research.backtest import BacktestResult, run_backtest
@@ -28,6 +29,9 @@ AGREED_WITHIN_S = 60.0
 COSTS = ("exit_pending", "NOT_RUNNING")
 """Verdicts by which a run may differ from one that nobody killed."""
 
+CANCEL = "/v5/order/cancel"
+TRADE_BARS = 10
+"""No trade of this market lasts longer: so far behind an entry that was taken back, both are flat again."""
 
 INSTRUMENT = synthetic_instrument(SYMBOL, float(played()[1].open[0]))
 NEWEST = "bar_close_ms DESC"
@@ -70,8 +74,11 @@ class Ending:
     deaths: list[str]
     never_sent: list[str]
     first_lost_ms: int
-    taken_back_ms: int | None
-    """Close of the first entry that a stop of the daemon took back before any of it was executed."""
+    taken_back: list[tuple[int, bool]]
+    """
+    Every entry that was cancelled before any of it was executed: the close of its bar, and whether a life cancelled it that
+    had been told to stop.
+    """
 
 
 @cache
@@ -145,9 +152,10 @@ def ending_of(exchange: ExchangeProcess, daemon: DaemonProcess, deaths: list[str
         "SELECT o.link_id, i.bar_close_ms FROM orders o JOIN intents i ON i.id = o.intent"
         " WHERE o.state IN ('UNKNOWN', 'NEVER_ARRIVED') ORDER BY i.bar_close_ms"
     )
-    (taken_back,) = daemon.rows(
-        "SELECT min(i.bar_close_ms) AS first FROM orders o JOIN intents i ON i.id = o.intent"
+    cancelled = daemon.rows(
+        "SELECT o.link_id, o.venue_order_id, i.bar_close_ms FROM orders o JOIN intents i ON i.id = o.intent"
         f" WHERE i.action = '{ENTER}' AND o.state = 'CANCELLED' AND o.cancel_type = 'CancelByUser' AND o.cum_qty = '0'"
+        " ORDER BY i.bar_close_ms"
     )
     return Ending(
         verdicts=daemon.verdicts(),
@@ -159,8 +167,18 @@ def ending_of(exchange: ExchangeProcess, daemon: DaemonProcess, deaths: list[str
         deaths=deaths,
         never_sent=[row["link_id"] for row in lost],
         first_lost_ms=lost[0]["bar_close_ms"] if lost else 0,
-        taken_back_ms=taken_back["first"],
+        taken_back=taken_back(cancelled, exchange.ledger() if cancelled else (), daemon.stops),
     )
+
+
+def taken_back(
+    cancelled: Iterable[Mapping[str, Any]], ledger: Iterable[Mapping[str, Any]], stops: Sequence[tuple[int, int]]
+) -> list[tuple[int, bool]]:
+    """See `Ending.taken_back`: who asked for it, and when, is in the ledger of the exchange."""
+    asked = [row for row in ledger if row["kind"] == "request" and row["path"] == CANCEL]
+    stopping = [row for row in asked if any(told_ms <= row["wall_ms"] <= over_ms for told_ms, over_ms in stops)]
+    by_a_stop = {row["params"].get(name) for row in stopping for name in ("orderLinkId", "orderId")} - {None}
+    return [(row["bar_close_ms"], not by_a_stop.isdisjoint((row["link_id"], row["venue_order_id"]))) for row in cancelled]
 
 
 def _bare(row: dict[str, Any]) -> dict[str, Any]:
@@ -268,21 +286,30 @@ def check_like_unkilled(ending: Ending) -> None:
         assert ending.columns[name] == columns.row(number).tobytes(), f"column {name} has other bits"
 
 
-def nothing_but_time(ending: Ending, unkilled: Ending) -> None:
+def nothing_but_time(ending: Ending, unkilled: Ending, kills: Sequence[Kill]) -> None:
     """
     Columns have the same bits; verdicts are the same up to what a death may cost.
 
     That is an entry in doubt, an exit that was on record and is sent a few bars later (the market goes on without waiting), an
-    entry whose bar closed while the instance was stopping or not warm yet, and one that a stop took back at once.
+    entry whose bar closed while the instance was stopping or not warm yet, and one that a stop took back at once. Nothing else
+    takes an entry back, and the trade that it would have been is all that this costs.
     """
+    assert all(by_a_stop for _, by_a_stop in ending.taken_back), (
+        f"taken back by a life that nobody stopped: {ending.taken_back}"
+    )
+    before_the_end = [ms for ms, _ in ending.taken_back if ms < ending.verdicts[-1][0]]
+    stops = sum(kill.stops for kill in kills)
+    assert len(before_the_end) <= stops, f"{stops} stops took back {len(before_the_end)} entries"
+    lost, deaths = len(ending.never_sent), len(ending.deaths)
+    assert lost <= deaths, f"{lost} orders in doubt behind {deaths} deaths"
     assert ending.columns == unkilled.columns, "columns have other bits"
     assert [close_ms for close_ms, _ in ending.verdicts] == [close_ms for close_ms, _ in unkilled.verdicts], "bars are missing"
     differing = next((ours for ours, theirs in zip(ending.verdicts, unkilled.verdicts, strict=True) if ours != theirs), None)
     if differing is not None:
         close_ms, verdict = differing
         doubt = bool(ending.never_sent) and close_ms >= ending.first_lost_ms
-        taken_back = ending.taken_back_ms is not None and close_ms > ending.taken_back_ms
-        assert doubt or taken_back or verdict in COSTS, f"{verdict} at {close_ms} differs from the run that nobody killed"
+        missed = any(0 < close_ms - entered_ms <= TRADE_BARS * MINUTE_MS for entered_ms in before_the_end)
+        assert doubt or missed or verdict in COSTS, f"{verdict} at {close_ms} differs from the run that nobody killed"
 
 
 def seeded(seed: int, number: int) -> list[Kill]:

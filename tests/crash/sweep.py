@@ -109,7 +109,7 @@ def play(directory: Path, unkilled: Ending, planned: list[tuple[str, Kill]], tal
         else:
             ending = tell(directory, [kill for _, kill in planned])
             deaths = ending.deaths
-            nothing_but_time(ending, unkilled)
+            nothing_but_time(ending, unkilled, [kill for _, kill in planned])
     except Exception:  # noqa: BLE001 - one broken story is a finding; the others still count
         tally.broken.append(f"{directory}: {', '.join(map(str, (kill for _, kill in planned)))}\n{traceback.format_exc()}")
         return

@@ -136,7 +136,7 @@ def test_a_death_at_a_start_on_the_way_of_a_stop_and_at_a_new_page_of_the_journa
     kills = [Kill("start:any", 20), stop, Kill("journal:page:after", 2)]
     ending = tell(tmp_path, kills)
     assert {str(kill) for kill in kills[:2]} <= {*ending.deaths}
-    nothing_but_time(ending, unkilled)
+    nothing_but_time(ending, unkilled, kills)
 
 
 def test_deaths_among_entries_that_are_filled_in_part_break_no_invariant(tmp_path: Path) -> None:
