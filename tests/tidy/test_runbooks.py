@@ -14,7 +14,7 @@ from tests.tidy.source import ROOT
 PAGES = [*sorted((ROOT / "runbooks").glob("*.md")), ROOT / "systemd" / "README.md", ROOT / "state" / "README.md"]
 PROGRAMS: dict[str, Any] = {"playctl": typer.main.get_command(playctl_app.app), "playd": typer.main.get_command(playd.app)}
 STAND_INS = {"NAME": "mine"}
-AS_WHOM = r"(?:sudo -u playd )?(?:env \S+=\S+ )?(?:\.venv/bin/)?"
+AS_WHOM = r"(?:sudo (?:-u playd )?)?(?:env \S+=\S+ )?(?:\.venv/bin/)?"
 """What may stand before a command: whose it is, where the kernels lie, and where the program is before it is linked."""
 
 
