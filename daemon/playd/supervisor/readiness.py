@@ -221,7 +221,9 @@ def _operations(facts: ReadinessFacts, policy: Policy) -> Check:
         wrong.append(f"critical incidents are open: {_some(facts.critical)}")
     if not facts.alerts_verified:
         wrong.append("nobody has shown that alerts arrive")
-    fix = "playd drill run all" if lacking else "playctl incident list" if facts.critical else "playctl notify test"
+    fix = "playctl incident list" if facts.critical else "playctl notify test"
+    if lacking:
+        fix = "playd drill run all, then playctl evidence import FILE"
     return judged("operations", not wrong, "; ".join(wrong) or f"{len(facts.needed_drills)} drills passed", fix)
 
 
