@@ -178,7 +178,7 @@ def test_an_exit_of_a_bar_before_an_adoption_closes_nothing_of_it() -> None:
     in_virtual_time(body)
 
 
-@pytest.mark.parametrize("moved_by", ["a bar", "the fill of an addition"])
+@pytest.mark.parametrize("moved_by", ["bar", "fill"])
 def test_levels_that_are_told_again_do_not_take_the_place_of_a_later_move_of_the_same_stop(moved_by: str) -> None:
     async def body() -> None:
         life = build()
@@ -186,7 +186,7 @@ def test_levels_that_are_told_again_do_not_take_the_place_of_a_later_move_of_the
             port = await opened(life, 0)
             await until(life, at_ms(3) + 1000)
             cause, bar_close_ms, signed = str(at_ms(3)), at_ms(3), QTY
-            if moved_by != "a bar":
+            if moved_by == "fill":
                 await port.submit(replace(entry(at_ms(3)), action=Action.ADD), READY)
                 await anyio.sleep(2.0)
                 added = taken(port)[-1]
