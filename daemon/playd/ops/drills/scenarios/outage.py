@@ -5,12 +5,12 @@ maintenance.
 The daemon lives on, says what it waits for, and goes on by itself.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from playd.ops.drills.bad_host import NAMES
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD_SYMBOL, SHADOW
-from playd.ops.drills.scenarios.sockets import PUBLIC, connects
 from playd.ops.drills.scenarios.steps import TRADED_S, alive, arm, bars_go_on, heal, no_gaps, struck
 from playd.ops.drills.stage import SPEED, Stage
 
@@ -31,7 +31,12 @@ UNFIT: Final = ("degraded", "paused")
 
 NOT_READY: Final = "account_not_ready"
 UNHEARD_S: Final = 4.0
-"""So long a venue is back under a name that nobody knows; all of it is less than a blind account has until level 2."""
+"""
+So long at least a venue is back under a name that nobody knows: a blind account is read every two seconds, and so is one at its
+start. All of it is less than a blind account has until level 2.
+"""
+TRIED_S: Final = 12.0
+"""A reading is tried, and on record a second later; on a busy machine."""
 
 AHEAD_S: Final = 90.0
 """Maintenance is announced so long ahead: within the five minutes before it, and behind the start."""
@@ -39,6 +44,10 @@ AHEAD_S: Final = 90.0
 LASTS_S: Final = 8.0
 NOTICED_S: Final = 30.0
 """A venue that did not answer is asked again within seconds."""
+
+FILL_CHECK: Final = "FILL_CHECK"
+CHECKED_S: Final = 15.0
+"""A fill is verified within ten seconds, and two more for an answer that is on its way."""
 
 CODE: Final = "MAINTENANCE_LOCAL"
 NOT_WELL: Final = 9
@@ -49,34 +58,62 @@ async def venue_down(stage: Stage) -> None:
     stage.by_name = True
     await stage.open()
     life = stage.daemon.child
-    await _away_in_session(stage)
-    await _errors_in_session(stage)
+    away = [await _away_in_session(stage), await _errors_in_session(stage)]
     stage.report.require(stage.daemon.child is life, "venue away in session", "one life of the daemon, no restart")
-    await _away_at_a_start(stage)
-    await _maintenance(stage)
+    away += [await _away_at_a_start(stage), await _maintenance(stage)]
     no_gaps(stage, "venue away and back")
+    await stage.stays("venue away and back", lambda: alive(stage), "the daemon lives", CHECKED_S)
+    unverified = [row for row in stage.table("halts") if row["code"] == FILL_CHECK]
+    behind = raised_beside(unverified, away)
+    seen = f"{len(unverified)} fills were not verified, {len(behind)} of them while nothing stood in the way"
+    stage.report.require(not behind, "venue away and back", seen)
 
 
-async def _away_in_session(stage: Stage) -> None:
-    """It is gone, and when it is back its name is not known for a while."""
+def raised_beside(halts: Iterable[Mapping[str, Any]], away: Sequence[tuple[int, int]]) -> list[Mapping[str, Any]]:
+    """
+    Halts that were raised while the venue was there: `away` has when it went, and when it was back; epoch ms. The checks of a
+    fill at the moment in which it went end `CHECKED_S` later, if it is back by then or not.
+    """
+    spans = [(began_ms, max(back_ms, began_ms + round(CHECKED_S * 1000))) for began_ms, back_ms in away]
+    return [row for row in halts if not any(began_ms <= row["raised_ms"] <= end_ms for began_ms, end_ms in spans)]
+
+
+async def _away_in_session(stage: Stage) -> tuple[int, int]:
+    """It is gone, and when it is back its name is not known for a while. When it went and when it was back, as of all parts."""
     fault = "venue away in session"
+    went_ms = stage.world.clock.wall_ms()
     stage.report.inject("SIGKILL", "exchange")
     await stage.exchange.program.kill()
     await stage.stays(fault, lambda: alive(stage), "the daemon lives", AWAY_S)
     await _says_so(stage, fault)
     await _degraded(stage, fault)
     await _forgotten(stage, fault)
+    starts_ms = stage.world.clock.wall_ms()
     await stage.exchange.start(SPEED)
+    serves_ms = stage.world.clock.wall_ms()
     fault = "venue back, its name is not resolved"
-    opened = len(await connects(stage, PUBLIC))
 
     async def unheard() -> bool:
-        return await alive(stage) and len(await connects(stage, PUBLIC)) == opened
+        return await alive(stage) and not await _reached(stage, starts_ms)
+
+    async def tried() -> list[dict[str, Any]]:
+        return [row for row in stage.table("recon_runs") if row["started_ms"] >= serves_ms]
 
     await stage.stays(fault, unheard, "the daemon lives, and does not reach it", UNHEARD_S)
-    began_s = stage.host_is_well(NAMES)
+    runs = await stage.expect(fault, tried, lambda rows: f"{len(rows)} readings of the account were tried", TRIED_S)
+    failed = all(row["result"] == "blind" for row in runs) and await unheard()
+    stage.report.require(failed, fault, "none of them reached it" if failed else "it was reached")
+    began_s, back_ms = stage.host_is_well(NAMES), stage.world.clock.wall_ms()
     await bars_go_on(stage, "the name is resolved again", RETURNS_S, since_s=began_s)
     await stage.expect_covered(HELD_SYMBOL, "the name is resolved again", RETURNS_S)
+    return went_ms, back_ms
+
+
+async def _reached(stage: Stage, since_ms: int) -> bool:
+    """Whether daemon or guardian got through to the venue since then, by its own ledger: to a socket, or with a request."""
+    keys = (stage.exchange.key, stage.exchange.guardians_key)
+    requests = [row for row in await stage.exchange.entries("request") if row["key"] in keys]
+    return any(row["wall_ms"] >= since_ms for row in (*await stage.exchange.entries("opened"), *requests))
 
 
 async def _forgotten(stage: Stage, fault: str) -> None:
@@ -85,8 +122,9 @@ async def _forgotten(stage: Stage, fault: str) -> None:
     await stage.stays(f"{fault}, nor its name known", lambda: alive(stage), "the daemon lives", NAMELESS_S)
 
 
-async def _errors_in_session(stage: Stage) -> None:
+async def _errors_in_session(stage: Stage) -> tuple[int, int]:
     """Each of them in turn, without a good answer in between, until the account is blind."""
+    went_ms = stage.world.clock.wall_ms()
     for status in STATUSES[:-1]:
         await _answered_with(stage, status, "in session")
         await stage.ctl("reconcile", ACCOUNT)  # by itself a look each half minute
@@ -100,13 +138,14 @@ async def _errors_in_session(stage: Stage) -> None:
 
     await stage.expect(fault, paused, lambda row: f"level {row['level']} on {row['scope']}", NOTICED_S)
     await _degraded(stage, fault)
-    healed_s = await heal(stage)
+    healed_s, back_ms = await heal(stage), stage.world.clock.wall_ms()
 
     async def lifted() -> bool:
         return stage.halt("BLIND") is None
 
     await stage.expect("requests answered again", lifted, "the pause has lifted itself", RETURNS_S, since_s=healed_s)
     await bars_go_on(stage, "requests answered again", RETURNS_S)
+    return went_ms, back_ms
 
 
 async def _answered_with(stage: Stage, status: int, where: str, from_s: float = 0.0) -> None:
@@ -115,10 +154,11 @@ async def _answered_with(stage: Stage, status: int, where: str, from_s: float = 
     await arm(stage, "answer", {"path": "/v5/*"}, times=0, given={"http": status}, when=when, name=name)
 
 
-async def _away_at_a_start(stage: Stage) -> None:
+async def _away_at_a_start(stage: Stage) -> tuple[int, int]:
     """First nobody is there, then its name is not known, then whoever is there answers with 5xx."""
     fault = "venue away at a start"
     await stage.daemon.stop()
+    went_ms = stage.world.clock.wall_ms()
     stage.report.inject("SIGKILL", "exchange")
     await stage.exchange.program.kill()
     child = await stage.daemon.launch()
@@ -129,14 +169,17 @@ async def _away_at_a_start(stage: Stage) -> None:
     await stage.expect(fault, waits, "the daemon waits and says so", TRADED_S)
     await _says_so(stage, fault)
     await _forgotten(stage, fault)
-    began_s = stage.world.clock.mono_s()
+    began_s, starts_ms = stage.world.clock.mono_s(), stage.world.clock.wall_ms()
     await stage.exchange.start(SPEED)
 
     async def not_ready() -> bool:
         return await alive(stage) and not await stage.ready()
 
+    async def unheard() -> bool:
+        return await not_ready() and not await _reached(stage, starts_ms)
+
     fault = "venue back at a start, its name is not resolved"
-    await stage.stays(fault, not_ready, "the daemon waits on", UNHEARD_S)
+    await stage.stays(fault, unheard, "the daemon waits on, and does not reach it", UNHEARD_S)
     for place, status in enumerate(STATUSES):
         await _answered_with(stage, status, "at a start", place * ERRORS_S)
     stage.host_is_well(NAMES)
@@ -144,10 +187,12 @@ async def _away_at_a_start(stage: Stage) -> None:
     await stage.stays(fault, not_ready, "the daemon waits on", len(STATUSES) * ERRORS_S - 2.0)
     await arm(stage, "maintenance", {}, times=0, when={"from_s": AHEAD_S, "until_s": AHEAD_S + LASTS_S})
     await stage.expect("requests answered again", stage.ready, "READY", TRADED_S + ERRORS_S * len(STATUSES), since_s=began_s)
+    back_ms = stage.world.clock.wall_ms()
     stage.report.require(stage.daemon.child is child, "venue away at a start", "one life of the daemon, no restart")
+    return went_ms, back_ms
 
 
-async def _maintenance(stage: Stage) -> None:
+async def _maintenance(stage: Stage) -> tuple[int, int]:
     """Announced ahead: the account is paused before it begins, and by itself let go behind its end and a reconciliation."""
     fault = "maintenance is announced"
     stage.report.require(not await struck(stage, "maintenance"), fault, "it has not begun")
@@ -165,13 +210,16 @@ async def _maintenance(stage: Stage) -> None:
         return await struck(stage, "maintenance")
 
     await stage.expect("maintenance", begun, "nothing is served", AHEAD_S + LASTS_S)
+    went_ms = stage.world.clock.wall_ms()
 
     async def lifted() -> bool:
         return stage.halt(CODE) is None
 
     await stage.expect("maintenance", lifted, "over and reconciled: the pause has lifted itself", RETURNS_S + LASTS_S)
+    back_ms = stage.world.clock.wall_ms()
     await bars_go_on(stage, "maintenance is over", RETURNS_S)
     await stage.expect_covered(HELD_SYMBOL, "maintenance is over", RETURNS_S)
+    return went_ms, back_ms
 
 
 async def _says_so(stage: Stage, fault: str) -> None:
