@@ -7,26 +7,25 @@ The steps of a start stand in `_main` and `_with_records` in their order; a fail
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import PurePath
 
 import structlog
 
 from playd import __version__
 from playd.cli.declared import remember
+from playd.cli.groundwork import Groundwork, lay_groundwork
 from playd.cli.guardian_places import guardian_places
 from playd.cli.log_tap import LogTap
-from playd.cli.rate_budgets import build_rate_budgets
 from playd.cli.rehearsals import EXTEND_S, compile_exchange, compile_for
 from playd.cli.rekeying import Rekeying
 from playd.cli.reloading import Reloader
-from playd.cli.reports import Reports
 from playd.cli.run_options import RunOptions, faults_of, feed_of, own_state_of, settings_of
-from playd.cli.runtime import open_runtime
+from playd.cli.runtime import Runtime, open_runtime
 from playd.cli.runtime_plan import RuntimePlan
 from playd.cli.serving import Running, serve
-from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records, start_record
-from playd.cli.venue_accounts import key_accounts, tell_refused
-from playd.cli.watchers import Ways, attend, build_watchers, ways_of
+from playd.cli.start_barrier import Records, instances_dir, make_directories, open_records
+from playd.cli.watchers import Watchers, Ways, build_watchers, ways_of
 from playd.control.context import Daemon, Progress
 from playd.control.dispatch import Dispatch
 from playd.control.guardian_link import GuardianLink, LinkParts
@@ -37,15 +36,9 @@ from playd.control.streams import StreamHub
 from playd.core.errors import PlaydError, RecordError
 from playd.market.feed import CandleFeed
 from playd.market.synthetic import SyntheticFeed
-from playd.ops.bar_recorder import BarRecorder
 from playd.ops.log_file import LogFile
 from playd.ops.logs import configure_logs
-from playd.ops.meters import Meters
 from playd.ops.notify import ServiceManager
-from playd.ops.orders_of_day import OrdersOfDay
-from playd.ops.recon_snapshots import ReconSnapshots
-from playd.orders.incidents import Incidents
-from playd.orders.key_watch import forget_standings
 from playd.settings import Loaded
 from playd.settings.policy import load_policy
 from playd.supervisor.commands import Commands
@@ -78,6 +71,22 @@ def run_daemon(options: RunOptions, world: World | None = None) -> int:
         return known.exit_code
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is there before the records are opened: what was asked for, read and checked, and who hears of log lines."""
+
+    world: World
+    options: RunOptions
+    loaded: Loaded
+    ways: Ways
+    feed: CandleFeed | None
+    """Candles of the embedded exchange, if there is one."""
+    faults: tuple[Fault, ...]
+    streams: StreamHub
+    tap: LogTap
+    log_file: LogFile | None
+
+
 async def _main(world: World, options: RunOptions) -> int:
     loaded = settings_of(world, options)
     ways = ways_of(world, loaded)
@@ -90,11 +99,12 @@ async def _main(world: World, options: RunOptions) -> int:
     streams = StreamHub()
     tap = LogTap(lambda line: streams.publish("logs", line))
     tap.install()
+    given = _Given(world, options, loaded, ways, feed, faults, streams, tap, log_file)
     with world.process.signals() as signals:
         _log.info("daemon.starting", msg=__version__, state=str(loaded.locations.state_dir))
         ServiceManager(world.process).extend(EXTEND_S, "ledger and journal")
         async with open_records(world, loaded) as records:
-            return await _with_records(world, options, loaded, ways, feed, faults, records, streams, tap, log_file, signals)
+            return await _with_records(given, records, signals)
 
 
 def _log_file(world: World, loaded: Loaded) -> LogFile | None:
@@ -104,154 +114,28 @@ def _log_file(world: World, loaded: Loaded) -> LogFile | None:
     return LogFile(world.disk, world.clock, loaded.locations.state_dir, loaded.settings.log)
 
 
-async def _with_records(
-    world: World,
-    options: RunOptions,
-    loaded: Loaded,
-    ways: Ways,
-    feed: CandleFeed | None,
-    faults: tuple[Fault, ...],
-    records: Records,
-    streams: StreamHub,
-    tap: LogTap,
-    log_file: LogFile | None,
-    signals: AsyncIterator[Signal],
-) -> int:
-    places, settings = loaded.locations, loaded.settings
-    daemon_id = world.random.token(4)
-    records.journal.append("daemon.start", dict(start_record(loaded, daemon_id)))
-    meters = Meters()
-    reports = Reports(records.journal, streams, meters)
-    accepted, refused = key_accounts(world, loaded)
-    forget_standings(records.ledger)
-    incidents = Incidents(records.ledger, world.clock, records.journal)
-    tell_refused(incidents, refused)
-    of_day = OrdersOfDay(records.ledger, world.clock.wall_ms, incidents, settings.rate.orders_per_day_warn)
-    snapshots = ReconSnapshots(
-        world.disk,
-        world.clock,
-        places.state_dir,
-        settings.recon.snapshot_keep_days,
-        may_write=lambda: not watchers.parts.space.low,
-    )
-    rate_budgets = build_rate_budgets(world, loaded, records, lambda alias: alias in accepted, of_day)
-    recorder = BarRecorder(
-        world.disk,
-        world.clock,
-        places.state_dir,
-        settings.market.record_keep_days,
-        may_write=lambda: not watchers.parts.space.low,
-    )
-    plan = RuntimePlan(
-        settings=settings,
-        feed=feed,
-        speed=settings.market.speed,
-        faults=faults,
-        exchange_records=places.state_dir / "exchange" / "records.sqlite",
-        instances_dir=instances_dir(places.state_dir),
-        ceiling=loaded.ceiling.mode,
-        key_accounts=accepted,
-        refused_accounts=refused,
-        budget_of=rate_budgets.of,
-        on_account=lambda account: attend(meters, account, of_day, snapshots, world.clock.wall_ms),
-        on_bar=recorder.heard,
-        on_told=recorder.told,
-        make_room=records.ballast.release,
-        unrecorded=lambda: records.journal.trouble,
-        play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
-        read_play=lambda record, turn: read_in_turns(world.disk, world.clock, PurePath(record.play_path), turn),
-        compile_for=lambda play: compile_for(world, play),
-    )
+async def _with_records(given: _Given, records: Records, signals: AsyncIterator[Signal]) -> int:
+    """All parts in the order in which they rest on each other, served until the signal that stops them."""
+    world, settings, places = given.world, given.loaded.settings, given.loaded.locations
+    ground = lay_groundwork(world, given.loaded, records, given.streams)
     service = ServiceManager(world.process)
-    candles = feed or SyntheticFeed(settings.market.synthetic_seed)
-    if feed is not None:
+    if given.feed is not None:
         await compile_exchange(world, service)
-    opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, reports)
+    plan = _runtime_plan(given, ground)
+    opened = open_runtime(world, plan, records.ledger, records.halts, records.journal, ground.reports)
     async with opened as runtime:
         remember(runtime.records, runtime.supervisor, settings.instances)
-        commands = Commands(
-            world,
-            runtime.supervisor,
-            runtime.records,
-            records.halts,
-            runtime.admit,
-            places.config_dir / "plays",
-            plan.instances_dir,
-            runtime.turns.take_behind,
-        )
-        progress = Progress()
-        watchers = build_watchers(
-            world=world,
-            loaded=loaded,
-            records=records,
-            runtime=runtime,
-            meters=meters,
-            rate_budgets=rate_budgets,
-            ways=ways,
-            state_dir=places.state_dir,
-            log_file=log_file,
-            recorder=recorder,
-            streams=streams,
-        )
-        link = GuardianLink(
-            LinkParts(
-                world=world,
-                daemon_id=daemon_id,
-                state_dir=places.state_dir,
-                run_dir=places.run_dir,
-                settings=settings,
-                places=guardian_places(world, settings, accepted),
-                accounts=runtime.accounts,
-                ledger=records.ledger,
-                halts=records.halts,
-                incidents=incidents,
-                heed_ban=rate_budgets.address.heed,
-            )
-        )
+        watchers = build_watchers(ground, runtime, given.ways, given.log_file)
+        link = _guardian_link(ground, runtime)
         runtime.accounts.guardians_view = link.view_of
-        context = Daemon(
-            version=__version__,
-            daemon_id=daemon_id,
-            started_s=world.clock.mono_s(),
-            ceiling=plan.ceiling,
-            clock=world.clock,
-            ledger=records.ledger,
-            journal=records.journal,
-            halts=records.halts,
-            accounts=runtime.accounts,
-            supervisor=runtime.supervisor,
-            commands=commands,
-            find_hub=runtime.find_hub,
-            environment_of=runtime.environment_of,
-            market_ms=runtime.market_ms,
-            query_logs=tap.query,
-            progress=progress,
-            guardian=link,
-            ops=watchers.parts,
-            armings=runtime.armings,
-            evidence=EvidenceBook(records.ledger, world.clock),
-            policy=load_policy(world, places.config_dir),
-            chain=runtime.chain,
-            open_account=runtime.open_account,
-            compile_for=runtime.plan.compile_for,
-            reload=Reloader(
-                lambda held, instead: settings_of(world, options, held, instead),
-                runtime,
-                watchers.parts,
-                records.journal,
-                incidents,
-            ),
-            rekey=Rekeying(runtime, lambda: watchers.parts.loaded, rate_budgets.of, records.journal, incidents).change,
-        )
-        store = LedgerCommands(records.ledger, world.clock)
-        dispatch = Dispatch(world.clock, bind(context), store, reports.bug)
+        context = _context(given, ground, runtime, watchers, link)
         server = ControlServer(
             net=world.net,
             clock=world.clock,
             path=places.control_socket,
-            dispatcher=dispatch,
-            hub=streams,
-            on_bug=reports.bug,
+            dispatcher=Dispatch(world.clock, bind(context), LedgerCommands(records.ledger, world.clock), ground.reports.bug),
+            hub=given.streams,
+            on_bug=ground.reports.bug,
             clients_max=settings.control.max_clients,
             stops=STOPS,
         )
@@ -261,4 +145,115 @@ async def _with_records(
             except OSError as error:
                 raise cannot_bind(places.control_socket, error) from error
             await stack.enter_async_context(link.running())
-            return await serve(Running(world, loaded, records, runtime, context, service, tap, watchers, candles), signals)
+            running = Running(
+                world=world,
+                loaded=given.loaded,
+                records=records,
+                runtime=runtime,
+                context=context,
+                service=service,
+                tap=given.tap,
+                watchers=watchers,
+                candles=given.feed or SyntheticFeed(settings.market.synthetic_seed),
+            )
+            return await serve(running, signals)
+
+
+def _runtime_plan(given: _Given, ground: Groundwork) -> RuntimePlan:
+    """What the trading parts run on, and who of the groundwork hears of what they do."""
+    world, loaded = given.world, given.loaded
+    settings, places = loaded.settings, loaded.locations
+    return RuntimePlan(
+        settings=settings,
+        feed=given.feed,
+        speed=settings.market.speed,
+        faults=given.faults,
+        exchange_records=places.state_dir / "exchange" / "records.sqlite",
+        instances_dir=instances_dir(places.state_dir),
+        ceiling=loaded.ceiling.mode,
+        key_accounts=ground.key_accounts,
+        refused_accounts=ground.refused_accounts,
+        budget_of=ground.rate_budgets.of,
+        on_account=ground.attend,
+        on_bar=ground.recorder.heard,
+        on_told=ground.recorder.told,
+        make_room=ground.records.ballast.release,
+        unrecorded=lambda: ground.records.journal.trouble,
+        play_of=lambda record: read_play(world.disk, PurePath(record.play_path)),
+        read_play=lambda record, turn: read_in_turns(world.disk, world.clock, PurePath(record.play_path), turn),
+        compile_for=lambda play: compile_for(world, play),
+    )
+
+
+def _guardian_link(ground: Groundwork, runtime: Runtime) -> GuardianLink:
+    world, settings, places = ground.world, ground.loaded.settings, ground.loaded.locations
+    return GuardianLink(
+        LinkParts(
+            world=world,
+            daemon_id=ground.daemon_id,
+            state_dir=places.state_dir,
+            run_dir=places.run_dir,
+            settings=settings,
+            places=guardian_places(world, settings, ground.key_accounts),
+            accounts=runtime.accounts,
+            ledger=ground.records.ledger,
+            halts=ground.records.halts,
+            incidents=ground.incidents,
+            heed_ban=ground.rate_budgets.address.heed,
+        )
+    )
+
+
+def _context(given: _Given, ground: Groundwork, runtime: Runtime, watchers: Watchers, link: GuardianLink) -> Daemon:
+    """What the methods of the control socket work with."""
+    world, records, incidents, parts = ground.world, ground.records, ground.incidents, watchers.parts
+    plan, config_dir = runtime.plan, ground.loaded.locations.config_dir
+    return Daemon(
+        version=__version__,
+        daemon_id=ground.daemon_id,
+        started_s=world.clock.mono_s(),
+        ceiling=plan.ceiling,
+        clock=world.clock,
+        ledger=records.ledger,
+        journal=records.journal,
+        halts=records.halts,
+        accounts=runtime.accounts,
+        supervisor=runtime.supervisor,
+        commands=Commands(
+            world=world,
+            supervisor=runtime.supervisor,
+            records=runtime.records,
+            halts=records.halts,
+            admit=runtime.admit,
+            plays_dir=config_dir / "plays",
+            instances_dir=plan.instances_dir,
+            turn=runtime.turns.take_behind,
+        ),
+        find_hub=runtime.find_hub,
+        environment_of=runtime.environment_of,
+        market_ms=runtime.market_ms,
+        query_logs=given.tap.query,
+        progress=Progress(),
+        guardian=link,
+        ops=parts,
+        armings=runtime.armings,
+        evidence=EvidenceBook(records.ledger, world.clock),
+        policy=load_policy(world, config_dir),
+        chain=runtime.chain,
+        open_account=runtime.open_account,
+        compile_for=plan.compile_for,
+        reload=Reloader(
+            read=lambda held, instead: settings_of(world, given.options, held, instead),
+            runtime=runtime,
+            parts=parts,
+            journal=records.journal,
+            incidents=incidents,
+        ),
+        rekey=Rekeying(
+            runtime=runtime,
+            loaded=lambda: parts.loaded,
+            budget_of=ground.rate_budgets.of,
+            journal=records.journal,
+            incidents=incidents,
+        ).change,
+    )

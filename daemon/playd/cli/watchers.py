@@ -3,15 +3,13 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePath
 
 import anyio
 from anyio.abc import TaskGroup
 
-from playd.cli.rate_budgets import RateBudgets
+from playd.cli.groundwork import Groundwork
 from playd.cli.reports import FILL, fill_of_nobody_running
 from playd.cli.runtime import Runtime
-from playd.cli.start_barrier import Records
 from playd.control.context import Daemon
 from playd.control.http import Listening, listening, serve
 from playd.control.ops_context import OpsParts
@@ -19,7 +17,6 @@ from playd.control.self_call import SelfCall
 from playd.control.streams import StreamHub
 from playd.control.watch import BreachIncidents, EventFile, Watch, incident_line
 from playd.core.canonical import Json
-from playd.core.orders import OrderState
 from playd.ops.alert_rows import AlertRows
 from playd.ops.alert_senders import sender_of
 from playd.ops.alerts import AlertDesk, Route
@@ -27,19 +24,13 @@ from playd.ops.backup_clock import BackupClock
 from playd.ops.bar_recorder import BarRecorder
 from playd.ops.chain_watch import ChainWatch
 from playd.ops.counted_records import count_record
-from playd.ops.free_space import FreeSpace
 from playd.ops.kept import kept
 from playd.ops.log_file import LogFile
 from playd.ops.loop_watch import LoopWatch
 from playd.ops.meters import Meters
-from playd.ops.orders_of_day import OrdersOfDay
 from playd.ops.recon_history import ReconHistory
-from playd.ops.recon_snapshots import ReconSnapshots
 from playd.ops.slo import Breaches, objectives_of
 from playd.ops.told_records import TOLD, tell_record
-from playd.orders.account import Account
-from playd.orders.incidents import Incidents
-from playd.orders.rows import OrderRow
 from playd.orders.upkeep import Upkeep
 from playd.settings import Loaded
 from playd.world.ports import World
@@ -93,25 +84,14 @@ class Watchers:
             group.start_soon(kept, name, run, self.world.clock, self.parts.incidents, name=name)
 
 
-def build_watchers(
-    world: World,
-    loaded: Loaded,
-    records: Records,
-    runtime: Runtime,
-    meters: Meters,
-    rate_budgets: RateBudgets,
-    ways: Ways,
-    state_dir: PurePath,
-    log_file: LogFile | None,
-    recorder: BarRecorder,
-    streams: StreamHub,
-) -> Watchers:
-    """Everything built, nothing running. Followers of the journal hear by `streams`."""
+def build_watchers(ground: Groundwork, runtime: Runtime, ways: Ways, log_file: LogFile | None) -> Watchers:
+    """Everything built, nothing running; from here on followers of the journal hear of its records."""
+    world, loaded, records, incidents = ground.world, ground.loaded, ground.records, ground.incidents
+    meters, rate_budgets, state_dir = ground.meters, ground.rate_budgets, loaded.locations.state_dir
     settings = loaded.settings
-    incidents = Incidents(records.ledger, world.clock, records.journal)
     breach_file, incident_file = EventFile(world.disk, state_dir / SLO_FILE), EventFile(world.disk, state_dir / INCIDENT_FILE)
     breach_incidents = BreachIncidents(incidents)
-    records.journal.on_record = _follower(runtime, meters, incident_file, streams)
+    records.journal.on_record = _follower(runtime, meters, incident_file, ground.streams)
     records.journal.on_sync = lambda seconds: meters.observe("journal_sync_seconds", seconds)
     records.ledger.on_commit = lambda seconds: meters.observe("ledger_commit_seconds", seconds)
     modes = {str(each.mode) for each in settings.instances.values()}
@@ -154,9 +134,7 @@ def build_watchers(
             incidents=incidents,
             keep_days=settings.journal.keep_days,
         ),
-        space=FreeSpace(
-            world.disk, state_dir, settings.disk, records.halts, records.ballast if settings.daemon.ballast else None
-        ),
+        space=ground.space,
         recons=ReconHistory(records.ledger, world.clock.wall_ms()),
         venue_times=runtime.venue_times,
         limits=rate_budgets.rows,
@@ -176,7 +154,7 @@ def build_watchers(
         keep_days=settings.ledger.keep_days,
         runs_days=settings.recon.snapshot_keep_days,
     )
-    return Watchers(world, parts, ways.http, (breach_file, incident_file), upkeep, recorder)
+    return Watchers(world, parts, ways.http, (breach_file, incident_file), upkeep, ground.recorder)
 
 
 def _follower(
@@ -196,21 +174,3 @@ def _follower(
             streams.publish("fills", fill)
 
     return on_record
-
-
-def attend(meters: Meters, account: Account, of_day: OrdersOfDay, snapshots: ReconSnapshots, now_ms: Callable[[], int]) -> None:
-    """Count what becomes of an account's orders, behind whoever else hears of them, and keep what reconciliations found."""
-    account.reconciler.on_inputs = partial(snapshots.keep, account.alias)
-    of_day.row(account.alias)  # those before us are read now, and not for the first order
-    heard = account.desk.on_order
-
-    def changed(row: OrderRow) -> None:
-        meters.count("orders_total", account.alias, str(row.state))
-        of_day.heard(account.alias, row)
-        if row.state is OrderState.ACKED:
-            meters.observe(
-                "send_to_ack_seconds", max(0.0, (now_ms() - (row.signed_ms or row.created_ms)) / 1000), account.alias
-            )
-        heard(row)
-
-    account.desk.on_order = changed
