@@ -4,8 +4,9 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+import typer
 
-from playd.cli.commands import keep_for_good, put_off_collecting
+from playd.cli.commands import keep_for_good, put_off_collecting, run_command
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +37,10 @@ def test_what_is_there_is_kept_without_a_look_at_it_and_later_garbage_is_found()
         assert gc.get_freeze_count() == frozen > 0
     finally:
         gc.callbacks.remove(looked)
+
+
+def test_nothing_is_kept_beyond_the_command_so_that_no_library_calls_it_a_leak() -> None:
+    keep_for_good()
+    with pytest.raises(typer.Exit):
+        run_command(lambda: 0)
+    assert gc.get_freeze_count() == 0
