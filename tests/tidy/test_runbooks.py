@@ -12,6 +12,11 @@ from playd.cli import playctl_app, playd
 from tests.tidy.source import ROOT
 
 PAGES = [*sorted((ROOT / "runbooks").glob("*.md")), ROOT / "systemd" / "README.md", ROOT / "state" / "README.md"]
+LINKED = [
+    *PAGES,
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")),
+    *sorted((ROOT / "daemon").rglob("*.md")),
+]
 PROGRAMS: dict[str, Any] = {"playctl": typer.main.get_command(playctl_app.app), "playd": typer.main.get_command(playd.app)}
 STAND_INS = {"NAME": "mine"}
 AS_WHOM = r"(?:sudo (?:-u playd )?)?(?:env \S+=\S+ )?(?:\.venv/bin/)?"
@@ -50,7 +55,14 @@ def test_a_wrong_command_would_be_seen() -> None:
         parse("playctl status --colour")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_the_tour_is_understood() -> None:
+    lines = re.findall(r"(?m)^ {4}\$ (play(?:ctl|d) .*)$", (ROOT / "README.md").read_text())
+    assert len(lines) > 30
+    for line in lines:
+        parse(re.split(r" +[#>] ", line)[0])
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.stem)
 def test_links_lead_to_files(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
     assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
