@@ -1,6 +1,6 @@
 """Methods that tell a story from the ledger: what an order was, from its bar to its last check, and what was earned."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -43,34 +43,8 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> a.Why:
     )
     if order is None:
         raise RpcError(Code.NOT_FOUND, f"no order {params.link_id!r}", hint="playctl orders --all; playctl fills")
-    steps: list[tuple[int, str, str]] = []
     intent = ledger.row("SELECT * FROM intents WHERE id = ?", (order["intent"],)) if order["intent"] else None
-    bar = _bar(daemon, intent) if intent is not None else None
-    if bar is not None:
-        text = f"closed {rfc3339(bar['close_ms'])}: {bar['verdict']} {bar['detail']}".strip()
-        steps.append((bar["processed_ms"], "bar", text))
-    if intent is not None and (judged := _judged(daemon, intent)):
-        steps.append((intent["created_ms"], "gates", judged))
-    if intent is not None:
-        within = f" within {intent['band_bps']} bps" if intent["band_bps"] else ""
-        text = (
-            f"{intent['action']} {intent['side']} {intent['qty']} near {intent['price_ref']}{within} because {intent['reason']}"
-        )
-        steps.append((intent["created_ms"], "intent", f"{text}; stop {intent['stop'] or 'none'}"))
-    for event in ledger.rows("SELECT * FROM order_events WHERE link_id = ? ORDER BY n", (order["link_id"],)):
-        code = "" if event["code"] is None else f" code {event['code']}"
-        text = f"{event['before']} to {event['after']}{code} {event['detail']}".strip()
-        steps.append((event["received_ms"], event["source"], text))
-    filled = ledger.rows("SELECT * FROM executions WHERE link_id = ? ORDER BY n", (order["link_id"],))
-    for each in filled:
-        text = f"{each['side']} {each['qty']} at {each['price']}, fee {each['fee']} {each['fee_currency'] or 'USDT'}"
-        caught = _caught_up(daemon, order, intent, each)
-        steps.append((each["received_ms"], "fill", f"{text} ({each['source']}){caught}"))
-    for key in (order["link_id"], *(each["exec_id"] for each in filled)):
-        for check in ledger.rows("SELECT * FROM fill_checks WHERE link_id = ? ORDER BY n", (key,)):
-            seen = f"{check['seen'] or '?'} of {check['expected']} at the venue, stop {check['stop_seen'] or 'none'}"
-            text = f"{check['result']}: {seen}"
-            steps.append((check["checked_ms"], "check", f"{text}, after {check['latency_ms']} ms"))
+    steps = [*_decided(daemon, intent), *_requested(daemon, order), *_filled(daemon, order, intent)]
     steps.sort(key=lambda step: step[0])
     first_ms = steps[0][0] if steps else 0
     return {
@@ -85,6 +59,47 @@ async def why(daemon: Daemon, params: p.LinkId, call: Call) -> a.Why:
         "play_digest": intent["play_digest"] if intent is not None else None,
         "steps": [{"time": rfc3339(at_ms), "ms": at_ms - first_ms, "step": name, "what": text} for at_ms, name, text in steps],
     }
+
+
+_Step = tuple[int, str, str]
+"""When in epoch ms, which step, and what it was."""
+
+
+def _decided(daemon: Daemon, intent: Any) -> Iterator[_Step]:
+    """The bar, what the gates said, and what was decided; nothing of an order that nobody here decided."""
+    if intent is None:
+        return
+    bar = _bar(daemon, intent)
+    if bar is not None:
+        text = f"closed {rfc3339(bar['close_ms'])}: {bar['verdict']} {bar['detail']}".strip()
+        yield bar["processed_ms"], "bar", text
+    if judged := _judged(daemon, intent):
+        yield intent["created_ms"], "gates", judged
+    within = f" within {intent['band_bps']} bps" if intent["band_bps"] else ""
+    text = f"{intent['action']} {intent['side']} {intent['qty']} near {intent['price_ref']}{within} because {intent['reason']}"
+    yield intent["created_ms"], "intent", f"{text}; stop {intent['stop'] or 'none'}"
+
+
+def _requested(daemon: Daemon, order: Any) -> Iterator[_Step]:
+    """What was asked of the venue for an order, and what it answered and told."""
+    for event in daemon.ledger.rows("SELECT * FROM order_events WHERE link_id = ? ORDER BY n", (order["link_id"],)):
+        code = "" if event["code"] is None else f" code {event['code']}"
+        text = f"{event['before']} to {event['after']}{code} {event['detail']}".strip()
+        yield event["received_ms"], event["source"], text
+
+
+def _filled(daemon: Daemon, order: Any, intent: Any) -> Iterator[_Step]:
+    """What was executed, and the checks of position and stop behind it."""
+    ledger = daemon.ledger
+    executions = ledger.rows("SELECT * FROM executions WHERE link_id = ? ORDER BY n", (order["link_id"],))
+    for each in executions:
+        text = f"{each['side']} {each['qty']} at {each['price']}, fee {each['fee']} {each['fee_currency'] or 'USDT'}"
+        caught = _caught_up(daemon, order, intent, each)
+        yield each["received_ms"], "fill", f"{text} ({each['source']}){caught}"
+    for key in (order["link_id"], *(each["exec_id"] for each in executions)):
+        for check in ledger.rows("SELECT * FROM fill_checks WHERE link_id = ? ORDER BY n", (key,)):
+            seen = f"{check['seen'] or '?'} of {check['expected']} at the venue, stop {check['stop_seen'] or 'none'}"
+            yield check["checked_ms"], "check", f"{check['result']}: {seen}, after {check['latency_ms']} ms"
 
 
 def _judged(daemon: Daemon, intent: Any) -> str:
