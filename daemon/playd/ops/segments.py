@@ -190,6 +190,38 @@ class Report:
     damage: Damage | None
 
 
+class _Ends:
+    """
+    Where a journal begins, and whether it holds a head that was published: told of whole records as they are found good.
+
+    Behind records whose removal is on record further on a whole journal may begin.
+    """
+
+    def __init__(self, anchor: Head | None, *, is_whole: bool) -> None:
+        self.is_anchored = anchor is None
+        self._anchor = anchor
+        self._is_whole = is_whole
+        self._begins: Head | None = None
+        self._removed = {Head(0, GENESIS)}
+
+    @property
+    def lost(self) -> Head | None:
+        """The last record of a beginning that is missing and was not removed; None where none is, or nobody asks."""
+        return None if not self._is_whole or self._begins in self._removed else self._begins
+
+    def begin(self, before: Head | None) -> None:
+        """What stood before the first record that was read; the first word counts."""
+        self._begins = self._begins or before
+
+    def hear(self, data: bytes, before: Head, last: Head) -> None:
+        self.begin(before)
+        if self.lost is not None:
+            self._removed.update(_end_of_removed(line) for line in _lines_with(data, _REMOVED))
+        anchor = self._anchor
+        if anchor is not None and before.seq < anchor.seq <= last.seq:
+            self.is_anchored = self.is_anchored or any(_is(line, anchor) for line in _lines_with(data, anchor.hash.encode()))
+
+
 def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor: Head | None = None) -> Report:
     """
     Check every file, or those from the date `since` on. The first one begins with record 1, or behind a file whose removal is
@@ -201,35 +233,24 @@ def verify(disk: Disk, directory: PurePath, *, since: str | None = None, anchor:
     names = [name for name in segment_names(disk, directory) if since is None or name[:10] >= since]
     head: Head | None = None
     first: Damage | None = None
-    begins: Head | None = None
-    removed = {Head(0, GENESIS)}
-    records, anchored = 0, anchor is None
-
-    def hear(data: bytes, before: Head, last: Head) -> None:
-        nonlocal begins, anchored
-        begins = begins or before
-        if since is None and begins not in removed:
-            removed.update(_end_of_removed(line) for line in _lines_with(data, _REMOVED))
-        if anchor is not None and before.seq < anchor.seq <= last.seq:
-            anchored = anchored or any(_is(line, anchor) for line in _lines_with(data, anchor.hash.encode()))
-
+    records, ends = 0, _Ends(anchor, is_whole=since is None)
     for name in names:
         blocks = read_blocks(disk, directory / name)
         try:
-            reading = read_segment(blocks, name, head, behind_damage=first is not None, hear=hear)
+            reading = read_segment(blocks, name, head, behind_damage=first is not None, hear=ends.hear)
         except NotPacked:
             first, head = first or Damage(name, 1, head.seq + 1 if head else 1, "cannot be unpacked"), None
-            begins = begins or Head(0, GENESIS)
+            ends.begin(Head(0, GENESIS))
             continue
-        begins = begins or head
+        ends.begin(head)
         records += reading.records
         first = first or reading.damage
         head = reading.head
     # What a damaged first line says of the record before it is nobody's word.
     is_told = first is not None and (first.file, first.line) == (names[0], 1)
-    if since is None and begins is not None and begins not in removed and not is_told:
-        first = Damage(names[0], 1, 1, f"missing, with all up to record {begins.seq}")
-    if first is None and anchor is not None and not anchored:
+    if (lost := ends.lost) is not None and not is_told:
+        first = Damage(names[0], 1, 1, f"missing, with all up to record {lost.seq}")
+    if first is None and anchor is not None and not ends.is_anchored:
         first = Damage(names[-1] if names else "", 0, anchor.seq, "published head not found")
     return Report(len(names), records, head, first)
 
