@@ -288,44 +288,8 @@ async def open_runtime(
         exchange, universes = await open_universes(stack, world, plan, reports, accounts.tick_of)
         records, turns = RecordStore(ledger), Turns()
         runtime: Runtime
-        parts = LifeParts(
-            world=world,
-            hub_of=lambda record: runtime.hub_of(record),
-            records=records,
-            instances_dir=plan.instances_dir,
-            base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
-            entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
-            decision_budget_s=plan.settings.supervisor.decision_budget_ms / 1000,
-            play_of=lambda record: runtime.read_play(record),
-            compile_for=plan.compile_for,
-            place_of=lambda record, play: runtime.place_of(record, play),
-            report=reports.instance,
-            refresh=lambda slot: runtime.supervisor.refresh(slot),
-            turns=turns,
-            pen=Pen(world.clock),
-            code=code_version(),
-            on_computed=reports.computed,
-        )
-        numbers = plan.settings.supervisor
-        budget = RestartBudget(numbers.restart_max, round(numbers.restart_window_s * 1000), numbers.backoff_s)
-        supervisor = Supervisor(
-            SupervisorParts(
-                world.clock,
-                world.random,
-                halts,
-                accounts,
-                records,
-                lambda record: runtime.hub_of(record),
-                lambda record: runtime.watch(record),
-                lambda record: runtime.chain(record),
-                lambda record: runtime.read_play(record),
-                plan.unrecorded,
-            ),
-            SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s, plan.settings.daemon.loop_tick_ms / 1000),
-            lambda slot, on_engine: live(slot, parts, on_engine),
-            reports.transition,
-            reports.instance,
-        )
+        parts = _life_parts(world, plan, records, reports, turns, lambda: runtime)
+        supervisor = _supervisor(world, plan, halts, accounts, records, reports, parts, lambda: runtime)
         times = tuple(VenueTime(str(each), found.market.clock_offset_ms, found.clock) for each, found in universes.items())
         armings, incidents = Armings(ledger, world.clock, journal), Incidents(ledger, world.clock, journal)
         clock_watch = ClockWatch(world.clock, times, halts, incidents, journal, plan.settings.clock)
@@ -366,6 +330,62 @@ async def open_runtime(
             await group.start(supervisor.run, name="supervisor")
             yield runtime
             group.cancel_scope.cancel()
+
+
+def _life_parts(
+    world: World, plan: RuntimePlan, records: RecordStore, reports: Reports, turns: Turns, runtime: Callable[[], Runtime]
+) -> LifeParts:
+    """What lives are built from. `runtime` is asked when the first of them begins."""
+    return LifeParts(
+        world=world,
+        hub_of=lambda record: runtime().hub_of(record),
+        records=records,
+        instances_dir=plan.instances_dir,
+        base_step_ms=plan.feed.step_ms if plan.feed is not None else MINUTE_MS,
+        entry_max_age_ms=round(plan.settings.gates.entry_max_age_s * 1000),
+        decision_budget_s=plan.settings.supervisor.decision_budget_ms / 1000,
+        play_of=lambda record: runtime().read_play(record),
+        compile_for=plan.compile_for,
+        place_of=lambda record, play: runtime().place_of(record, play),
+        report=reports.instance,
+        refresh=lambda slot: runtime().supervisor.refresh(slot),
+        turns=turns,
+        pen=Pen(world.clock),
+        code=code_version(),
+        on_computed=reports.computed,
+    )
+
+
+def _supervisor(
+    world: World,
+    plan: RuntimePlan,
+    halts: Halts,
+    accounts: Accounts,
+    records: RecordStore,
+    reports: Reports,
+    parts: LifeParts,
+    runtime: Callable[[], Runtime],
+) -> Supervisor:
+    numbers = plan.settings.supervisor
+    budget = RestartBudget(numbers.restart_max, round(numbers.restart_window_s * 1000), numbers.backoff_s)
+    return Supervisor(
+        SupervisorParts(
+            clock=world.clock,
+            random=world.random,
+            halts=halts,
+            accounts=accounts,
+            records=records,
+            hub_of=lambda record: runtime().hub_of(record),
+            watch=lambda record: runtime().watch(record),
+            chain=lambda record: runtime().chain(record),
+            read_ahead=lambda record: runtime().read_play(record),
+            unrecorded=plan.unrecorded,
+        ),
+        SupervisorRules(budget, numbers.max_instances, numbers.cooldown_s, plan.settings.daemon.loop_tick_ms / 1000),
+        lambda slot, on_engine: live(slot, parts, on_engine),
+        reports.transition,
+        reports.instance,
+    )
 
 
 def _account_lost(halts: Halts, alias: str, text: str) -> None:

@@ -16,6 +16,7 @@ import anyio
 
 from playd.core.candles import Candles
 from playd.core.errors import StateError
+from playd.core.instrument import Instrument
 from playd.core.modes import Mode
 from playd.core.timeframes import bar_open_ms
 from playd.engine.play_engine import SNAPSHOT_VERSION, PlayEngine
@@ -155,38 +156,23 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
             rests_target=warm.play.risk.tp_order_type == "Limit" and record.mode is not Mode.SHADOW,
             judged_by_candle=record.mode is Mode.PAPER,
         )
-        engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd), keep=KEEP)
-        last_open_ms = warm.last_open_ms
-        for _ in rehearsal(warm.program, warm.play, instrument, warm.history):
-            await turn()
-        await turn()
-        if warm.image is not None:
-            engine.resume(warm.image)
-        # The last bar of an image is the first of its history: proof that the venue still has them.
-        known_ms = 0 if warm.image is None else warm.image.last_open_ms + 1
-        await warm_up(engine, warm.history.between(known_ms, last_open_ms + parts.base_step_ms), turn)
-        await turn()
-        if kept is not None:
-            remembered = kept.payload["engine"]
-            engine.restore({**remembered, "state": recounted(kept.payload, instrument, remembered["state"])})
-        hub, commit = parts.hub_of(record), warm.place.ledger.commit
-        images = Images(warm.images, record.uid, parts.base_step_ms, last_open_ms)
+        engine, last_open_ms = await _warm_engine(record, parts, warm, instrument), warm.last_open_ms
         around = ShellAround(
-            slot,
-            parts.world.clock,
-            hub,
-            warm.keeper,
-            images,
-            parts.report,
-            parts.refresh,
-            commit,
-            parts.decision_budget_s,
-            parts.turns,
-            parts.pen,
-            warm.place.quote_max_age_s,
-            PlayStop(warm.place.halts, record.uid, engine),
-            partial(parts.on_computed, slot),
-            partial(parts.records.expect_a_state, record.uid),
+            slot=slot,
+            clock=parts.world.clock,
+            hub=parts.hub_of(record),
+            keeper=warm.keeper,
+            images=Images(warm.images, record.uid, parts.base_step_ms, last_open_ms),
+            report=parts.report,
+            refresh=parts.refresh,
+            commit=warm.place.ledger.commit,
+            decision_budget_s=parts.decision_budget_s,
+            turns=parts.turns,
+            pen=parts.pen,
+            quote_max_age_s=warm.place.quote_max_age_s,
+            play_stop=PlayStop(warm.place.halts, record.uid, engine),
+            on_computed=partial(parts.on_computed, slot),
+            on_first_kept=partial(parts.records.expect_a_state, record.uid),
         )
         anchor_ms = engine.columns.anchor_ms or int(warm.history.open_time_ms[0])
         instance = EngineInstance(
@@ -206,6 +192,25 @@ async def _with_port(slot: Slot, parts: LifeParts, warm: _Warm, on_engine: Calla
                 slot.final = Statistics(engine.trade_count, engine.net_pnl_usdt)
     finally:
         port.close()
+
+
+async def _warm_engine(record: InstanceRecord, parts: LifeParts, warm: _Warm, instrument: Instrument) -> PlayEngine:
+    """The engine over all closed candles, as the kept state has it; every step of it in a turn."""
+    turn = parts.turns.take_behind
+    engine = PlayEngine(warm.program, warm.play, instrument, start_equity_usdt=float(record.capital_usd), keep=KEEP)
+    for _ in rehearsal(warm.program, warm.play, instrument, warm.history):
+        await turn()
+    await turn()
+    if warm.image is not None:
+        engine.resume(warm.image)
+    # The last bar of an image is the first of its history: proof that the venue still has them.
+    known_ms = 0 if warm.image is None else warm.image.last_open_ms + 1
+    await warm_up(engine, warm.history.between(known_ms, warm.last_open_ms + parts.base_step_ms), turn)
+    await turn()
+    if warm.kept is not None:
+        remembered = warm.kept.payload["engine"]
+        engine.restore({**remembered, "state": recounted(warm.kept.payload, instrument, remembered["state"])})
+    return engine
 
 
 class AtRest(Protocol):
