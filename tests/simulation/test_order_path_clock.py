@@ -89,6 +89,7 @@ def test_a_panic_waits_for_an_entry_that_may_be_on_its_way_whatever_the_clock_sa
         life, clock = with_clock()
         async with life.running():
             port = await life.register()
+            await anyio.sleep(15.0)  # longer than anything is on its way: this life alone makes nothing wait
             life.venue.script.writes = [WriteFault.DELAYED]
             assert (await port.submit(entry(), READY)).code == "UNKNOWN"
             clock.ahead_ms = step_ms

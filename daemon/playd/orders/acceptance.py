@@ -158,6 +158,8 @@ class Acceptance:
         at = " and ".join(f"{each.price:f}" for each in rows)
         note = f"{found.missing:+f} at {at}: ledger {found.ledger:f}, venue {found.venue:f}"
         told: dict[str, Json] = {"class": DiffClass.POSITION, "kind": "accept", "key": symbol, "note": note}
+        if given_up := [row.link_id for row in desk.booking.lacking(symbol)]:
+            told["note"] = f"{note}; no longer waited for: {', '.join(given_up)}"
         before = desk.journal.append("recon.repair", told, account=desk.alias, symbol=symbol, actor=actor)
         # No await between the look's last words and the rows: what changes behind it is the next run's.
         with desk.ledger.atomic(desk.fills.forget_cache):
@@ -201,7 +203,7 @@ class Acceptance:
 
     def _may_explain(self, row: OrderRow) -> bool:
         """Whether an order of ours works, or is in doubt for so short a time that its execution may still be listed."""
-        if row.owner == FOREIGN or row.intent is None:
+        if row.owner == FOREIGN or row.intent is None or row.is_filled_unbooked:
             return False
         return row.state is not OrderState.UNKNOWN or self._reconciler.ages.of(row.link_id) < OLD_S
 

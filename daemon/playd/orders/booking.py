@@ -214,12 +214,19 @@ class Booking:
                 self.end_intent(row, "cut")
         return row
 
+    def lacking(self, symbol: str) -> Sequence[OrderRow]:
+        """Orders of ours on a symbol that trade no more, and whose executions are not all booked: `accepted` gives them up."""
+        return self._owners.lacking(symbol)
+
     def accepted(self, symbol: str) -> None:
-        """A person has accepted the position of a symbol: no final order there waits for executions that nobody listed."""
-        for row in self._book.lacking_fills():
-            if row.symbol == symbol and not is_theirs(row):
-                self._book.update(row.link_id, venue_cum_qty=plain(row.cum_qty))
-                self.settle(self._book.need(row.link_id))
+        """A person has accepted the position of a symbol: no order there that is over waits for what nobody listed."""
+        for row in self.lacking(symbol):
+            self._book.update(row.link_id, venue_cum_qty=plain(row.cum_qty))
+            over = self._book.need(row.link_id)
+            if over.state.terminal:
+                self.settle(over)
+            else:
+                self.apply(over, OrderEvent.SEEN_FILLED, "operator")
 
     def end_intent(self, row: OrderRow, reason: str) -> None:
         """Put the end of an unfilled (or partly filled) intent into its owner's outbox."""

@@ -44,6 +44,7 @@ class CatchUp:
         for execution in executions:
             if self._concerns(execution):
                 if desk.booking.lacks(execution):
+                    desk.publish()  # what is booked does not wait for the venue, where anybody's commit would tear it apart
                     await self._recover(execution, executions, priority)
                 booked += desk.booking.executed(execution, "history")
         if newest_ms != watermark_ms:

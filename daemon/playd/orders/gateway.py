@@ -298,6 +298,8 @@ class Gateway:
             # The port broke its contract or the loop is ending: the bytes may have left, and that must be on record.
             self._book_reply(row, reply, Reaction.UNKNOWN)
             raise
+        finally:
+            self._desk.on_the_way.sent(row.link_id)  # the port may have signed it once more since
         return reply
 
     def _book_reply(self, row: OrderRow, reply: Reply, reaction: Reaction) -> None:

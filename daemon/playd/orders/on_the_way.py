@@ -17,7 +17,7 @@ class OnTheWay:
         self._sent_s: dict[str, float] = {}
 
     def sent(self, link_id: str) -> None:
-        """A copy of the order is handed to the venue now; the last one counts."""
+        """A copy of the order is handed to the venue now, or may have been until now; the last one counts."""
         now_s = self._clock.mono_s()
         # What is older may be forgotten: this life is older still, and neither makes anything arrive.
         self._sent_s = {each: sent_s for each, sent_s in self._sent_s.items() if now_s - sent_s < ARRIVES_WITHIN_S}

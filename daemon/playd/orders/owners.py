@@ -7,7 +7,8 @@ from playd.core.ids import instance_tag, is_guardians, tag_of
 from playd.core.orders import Action, Execution
 from playd.orders.execution_kinds import OTHERS_EXIT, reason_of, what_of
 from playd.orders.fills import Fills, Share
-from playd.orders.order_book import ENTRY_ACTIONS, FOREIGN, OrderBook
+from playd.orders.fold import BASELINE
+from playd.orders.order_book import ENTRY_ACTIONS, FOREIGN, OrderBook, is_theirs
 from playd.orders.parts import parts_of
 from playd.orders.rows import OrderRow
 from playd.orders.sights import Sights
@@ -38,7 +39,16 @@ class Owners:
             # A hand closes first what a hand opened; a liquidation and a stop know no hands.
             by_hand = not execution.stop_order_type and reason_of(execution) == "manual"
             first = FOREIGN if by_hand else ""
-        return parts_of(execution, held, first)
+        return parts_of(execution, held, first, owed=self._owed(execution))
+
+    def _owed(self, execution: Execution) -> dict[str, Decimal]:
+        """What a row that a person accepts stands for, by owner: what orders here have executed at the venue, unlisted."""
+        owed = dict[str, Decimal]()
+        if execution.exec_type == BASELINE:
+            for row in self.lacking(execution.symbol):
+                if row.side is execution.side:
+                    owed[row.owner] = owed.get(row.owner, Decimal(0)) + row.unbooked_qty
+        return owed
 
     def _beyond(self, execution: Execution, row: OrderRow, held: Sequence[Share]) -> Sequence[tuple[Execution, str]]:
         """
@@ -62,6 +72,11 @@ class Owners:
             note = f"entry {row.link_id} of {execution.qty} {row.symbol} met a position of others, and closed {theirs} of it"
             self._sights.alarm("ENTRY_NETTED", "warning", row.symbol, note)
         return parts
+
+    def lacking(self, symbol: str) -> list[OrderRow]:
+        """Orders of ours on a symbol that trade no more, and whose executions are not all booked."""
+        filled = (row for row in self._book.live(symbol) if row.is_filled_unbooked)
+        return [row for row in (*self._book.lacking_fills(), *filled) if row.symbol == symbol and not is_theirs(row)]
 
     def attribute(self, execution: Execution, row: OrderRow | None) -> tuple[str, Action, str]:
         """Owner, action and reason of an execution."""

@@ -89,8 +89,9 @@ class PanicReadings:
 
     def resting(self, scope: PanicScope) -> list[OrderRow]:
         """
-        Entries that the venue has or is being sent, or one in doubt that may be on its way still: no cancel meets that. Also
-        one of the instance that was executed and is not booked: its share is larger than the books say.
+        Entries that the venue has or is being sent, or one in doubt that may be on its way still: no cancel meets that. Also,
+        for a minute, one that the venue has filled, or an ended one of the instance, whose executions are not all booked: a
+        share is larger than the books say. What is booked behind that minute is closed then (`Panic.entry_filled`).
 
         A clock that is set makes neither of them old, and a new life begins their time anew.
         """
@@ -98,11 +99,14 @@ class PanicReadings:
         works = [
             row
             for row in self._entries(scope)
-            if row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and arrives(row.link_id))
+            if not row.is_filled_unbooked
+            and (row.state in _AT_VENUE or (row.state is OrderState.UNKNOWN and arrives(row.link_id)))
         ]
-        lacking = self._desk.book.lacking_fills() if scope.instance_uid else []
-        lacking = [row for row in lacking if row.owner == scope.instance_uid and not row.reduce_only]
-        return works + [row for row in lacking if self._resolver.quiet_s(row, now_s) < _BOOKED_WITHIN_S]
+        lacking = [row for row in self._entries(scope) if row.is_filled_unbooked]
+        if scope.instance_uid:
+            over = self._desk.book.lacking_fills()
+            lacking += [row for row in over if row.owner == scope.instance_uid and not row.reduce_only]
+        return works + [row for row in lacking if self._resolver.lacking_s(row, now_s) < _BOOKED_WITHIN_S]
 
     def not_asked(self, run: PanicRun) -> list[OrderRow]:
         """Entries of the scope whose cancel was not sent yet; it is sent by who asks for them."""

@@ -1,8 +1,9 @@
 """What one execution did to several owners, in a part for each: every share stays the fold of its own. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from playd.core.orders import Execution
@@ -13,13 +14,20 @@ from playd.orders.order_book import FOREIGN
 _ZERO: Final = Decimal(0)
 
 
-def parts_of(execution: Execution, held: Sequence[Share], first: str, beyond: str = FOREIGN) -> Sequence[tuple[Execution, str]]:
+def parts_of(
+    execution: Execution,
+    held: Sequence[Share],
+    first: str,
+    beyond: str = FOREIGN,
+    owed: Mapping[str, Decimal] = MappingProxyType({}),
+) -> Sequence[tuple[Execution, str]]:
     """
     An execution that does something to the shares of others, in parts with their owners; empty when no share explains it.
 
     `held` are the open shares of its symbol. A delivery ends each, funding is paid by each for its size. What closes is taken
     from the share of `first`, then from those of the other instances, then from nobody's; what goes beyond all of them opens a
-    position of `beyond`, which is somebody else's for the venue's button to reverse.
+    position of `beyond`, which is somebody else's for the venue's button to reverse. Before all that each owner has what is
+    `owed` to it, if it holds so much.
     """
     if execution.exec_type == DELIVERY or (execution.exec_type == "Funding" and _one_sided(held)):
         parts = divided(execution, [abs(share.position.signed_qty) for share in held])
@@ -28,16 +36,17 @@ def parts_of(execution: Execution, held: Sequence[Share], first: str, beyond: st
     if not moves_position(execution) or not closing:
         return ()
     closing.sort(key=lambda share: (share.owner != first, share.owner == FOREIGN, share.owner))
-    sizes, owners, left = list[Decimal](), list[str](), execution.qty
-    for share in closing:
-        if left > 0:
-            sizes.append(min(left, abs(share.position.signed_qty)))
-            owners.append(share.owner)
-            left -= sizes[-1]
+    open_qty = {share.owner: abs(share.position.signed_qty) for share in closing}
+    taken, left = dict.fromkeys(open_qty, _ZERO), execution.qty
+    for most in ({owner: min(qty, owed.get(owner, _ZERO)) for owner, qty in open_qty.items()}, open_qty):
+        for owner, qty in most.items():
+            more = min(left, qty - taken[owner])
+            taken[owner] += more
+            left -= more
+    sizes = [(owner, qty) for owner, qty in taken.items() if qty]
     if left > 0:
-        sizes.append(left)
-        owners.append(beyond)
-    return list(zip(divided(execution, sizes), owners, strict=True))
+        sizes.append((beyond, left))
+    return list(zip(divided(execution, [qty for _, qty in sizes]), [owner for owner, _ in sizes], strict=True))
 
 
 def _one_sided(held: Sequence[Share]) -> bool:

@@ -75,6 +75,8 @@ class Resolver:
         self._doubts: dict[str, _Doubt] = {}
         self._news: dict[str, tuple[int, float]] = {}
         """By order that is waited for: the time on its last event, and since when, in monotonic seconds, that is the last."""
+        self._lacking: dict[str, tuple[Decimal, float]] = {}
+        """By order whose executions are missing: how much of it, and since when it is that much."""
         self._missed: set[str] = set()
         self._inherited: dict[str, float] = {}
         """Orders that an earlier life left in doubt, and since when, as far as the wall clock tells."""
@@ -201,8 +203,11 @@ class Resolver:
             desk.booking.executed(execution, "resolver")
             found = True
         if order is not None:
-            desk.booking.order_seen(order, "resolver")
-            found = True
+            now, found = desk.book.need(row.link_id), True
+            ended = row.fills_missing and now.state.terminal and not now.fills_missing
+            # What was missing came meanwhile, or a person has accepted that it is missing: this answer was asked for before.
+            if not ended or order.cum_qty > row.venue_cum_qty:
+                desk.booking.order_seen(order, "resolver")
         if found:
             desk.publish()
         return found, order
@@ -265,14 +270,25 @@ class Resolver:
             if not (missed or row.state in (OrderState.ACKED, OrderState.UNKNOWN) or lacks):
                 continue
             waited.add(row.link_id)
+            if lacks:
+                self.lacking_s(row, now_s)
             age_s = self.quiet_s(row, now_s)
             if row.state is OrderState.ACKED and age_s >= desk.settings.acked_quiet_s:
                 row = desk.booking.apply(row, OrderEvent.QUIET, "resolver")
             if missed or row.state is OrderState.UNKNOWN or (lacks and age_s >= _FILLS_WAIT_S):
                 found.append(row)
         self._news = {link: news for link, news in self._news.items() if link in waited}
+        self._lacking = {link: missing for link, missing in self._lacking.items() if link in waited}
         self._missed &= waited
         return found
+
+    def lacking_s(self, row: OrderRow, now_s: float) -> float:
+        """How long the executions of an order have been missing as they are, whatever else is heard of it, in this process."""
+        missing, since_s = self._lacking.get(row.link_id, (None, now_s))
+        if missing != row.unbooked_qty:
+            since_s = now_s
+            self._lacking[row.link_id] = row.unbooked_qty, now_s
+        return now_s - since_s
 
     def quiet_s(self, row: OrderRow, now_s: float) -> float:
         """How long nothing has been heard of an order that is waited for, as far as this process knows."""

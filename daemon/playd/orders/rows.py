@@ -83,6 +83,11 @@ class OrderRow:
         """Whether the venue reports more executed than we have booked."""
         return self.venue_cum_qty > self.cum_qty
 
+    @property
+    def is_filled_unbooked(self) -> bool:
+        """Whether the venue has filled the whole of it, so that nothing comes of it but executions that are missing."""
+        return self.venue_status == "Filled" and self.fills_missing and not self.state.terminal
+
     def request(self) -> OrderRequest:
         """The order as it is sent; the same bytes each time, because it is read from the ledger."""
         return OrderRequest(
