@@ -24,7 +24,8 @@ from playd.orders.desk import Desk
 from playd.orders.exit_attempts import insert_attempt, is_alarming, is_kept, is_over, rung_of
 from playd.orders.gateway import FLAT, FROZEN, SENT, UNKNOWN, Gateway, Instance, Verdict, turn_of
 from playd.orders.halts import symbol_scope
-from playd.orders.order_book import FOREIGN, IntentRow
+from playd.orders.intent_rows import IntentRow
+from playd.orders.order_book import FOREIGN
 from playd.orders.overtaken import BY_HAND, opened_since, overtaken
 from playd.orders.pauses import repeat_pauses_s
 from playd.orders.resolver import Resolver

@@ -23,11 +23,11 @@ from playd.orders.desk import Desk
 from playd.orders.facts import Facts
 from playd.orders.gates import Case, GateInputs, Refusal
 from playd.orders.halts import Level, symbol_scope
+from playd.orders.intent_rows import is_other
 from playd.orders.judged import PASSED
 from playd.orders.ledger import SqlValue
 from playd.orders.machine import OrderEvent
 from playd.orders.on_record import LIMITS
-from playd.orders.order_book import is_other
 from playd.orders.pipeline import judge
 from playd.orders.rows import OrderRow, text
 from playd.orders.submit_table import Reaction, react

@@ -4,20 +4,19 @@ Orders and intents of one account in the ledger: how they are created, found, an
 Nothing here commits or sends. Every change of an order's state goes through `record`, which writes the event beside it.
 """
 
-import sqlite3
 from collections import deque
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from playd.core.canonical import digest
 from playd.core.errors import Broken
 from playd.core.ids import intent_id, link_id
-from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side, VenueOrder
+from playd.core.orders import Action, Intent, OrderRequest, OrderState, VenueOrder
 from playd.orders.chronicle import Tell, nobody, told_event, told_intent, told_order
+from playd.orders.intent_rows import IntentRow, intent_row, parameters_digest
 from playd.orders.ledger import Ledger, SqlValue
 from playd.orders.machine import Contradiction, OrderEvent, following
-from playd.orders.rows import OrderRow, decimal, order_row, plain, sent_row, text
+from playd.orders.rows import OrderRow, order_row, sent_row, text
 from playd.world.ports import Clock
 
 LIVE_STATES: Final = "('INTENT', 'SENT', 'ACKED', 'OPEN', 'PARTIAL', 'UNKNOWN', 'ORPHAN')"
@@ -29,49 +28,6 @@ _CREATE: Final = "create"
 """The request behind the events of an order's own way; its stop is moved by another."""
 
 ENTRY_ACTIONS: Final = frozenset({Action.ENTER, Action.ADD})
-
-
-@dataclass(frozen=True, slots=True)
-class IntentRow:
-    """The part of a stored intent that the order path goes on with."""
-
-    id: str
-    instance: str
-    action: str
-    intent_class: str
-    symbol: str
-    side: str
-    qty: Decimal
-    reason: str
-    cause: str
-    bar_close_ms: int
-    leg: int
-    outcome: str
-    parameters_digest: str
-    price_ref: Decimal
-    stop: Decimal | None
-    target: Decimal | None
-    tif: str
-
-    def as_intent(self, account: str) -> Intent:
-        """What a further attempt needs of it; the rest of the decision is in the ledger alone."""
-        return Intent(
-            instance_uid=self.instance,
-            instance="",
-            account=account,
-            symbol=self.symbol,
-            cause=self.cause,
-            action=Action(self.action),
-            leg=self.leg,
-            intent_class=IntentClass(self.intent_class),
-            side=Side(self.side),
-            qty=self.qty,
-            price_ref=self.price_ref,
-            bar_close_ms=0,
-            expires_ms=0,
-            reason=self.reason,
-            target=self.target,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +315,7 @@ class OrderBook:
 
     def intent(self, identity: str) -> IntentRow | None:
         found = self._ledger.row("SELECT * FROM intents WHERE id = ?", (identity,))
-        return None if found is None else _intent_row(found)
+        return None if found is None else intent_row(found)
 
     def in_doubt_since_ms(self, row: OrderRow) -> int:
         """Since when an order is in doubt, in wall time, over restarts too."""
@@ -381,7 +337,7 @@ class OrderBook:
         rows = self._ledger.rows(
             "SELECT * FROM intents WHERE account = ? AND outcome = '' ORDER BY created_ms, id", (self.account,)
         )
-        return [_intent_row(row) for row in rows]
+        return [intent_row(row) for row in rows]
 
     def close_intent(self, identity: str, outcome: str) -> bool:
         """Give an intent its outcome once. False if it had one."""
@@ -439,59 +395,3 @@ class OrderBook:
 
     def _many(self, where: str, values: tuple[SqlValue, ...]) -> list[OrderRow]:
         return [order_row(row) for row in self._ledger.rows(f"SELECT * FROM orders WHERE {where}", values)]
-
-
-def parameters_digest(intent: Intent) -> str:
-    """
-    Digest of what an intent asks for, its time in force aside, which stands in a column of its own. Equal numbers give equal
-    ones however they are written: a finer step or tick of the venue writes the same order with more digits.
-    """
-    return _parameters_digest(intent, _short(intent.qty), _short(intent.stop), _short(intent.target), _short(intent.price))
-
-
-def is_other(stored: IntentRow, intent: Intent) -> bool:
-    """
-    Whether an intent asks for another order than the one on record under its identity, which is a contradiction.
-
-    Of one that was recovered nobody knows what it asked for, and an older program kept no time in force. That one also took
-    the digest of the numbers as they were written.
-    """
-    if stored.tif not in ("", intent.time_in_force):
-        return True
-    if stored.parameters_digest in ("", parameters_digest(intent)):
-        return False
-    pairs = ((stored.qty, intent.qty), (stored.stop, intent.stop), (stored.target, intent.target))
-    if any(there != asked for there, asked in pairs):
-        return True
-    qty, stop, target = text(stored.qty), text(stored.stop), text(stored.target)
-    return stored.parameters_digest != _parameters_digest(intent, qty, stop, target, text(intent.price))
-
-
-def _parameters_digest(intent: Intent, qty: str | None, stop: str | None, target: str | None, price: str | None) -> str:
-    return digest([intent.symbol, intent.intent_class, intent.side, qty, stop, target, intent.order_type, price])
-
-
-def _short(value: Decimal | None) -> str | None:
-    return None if value is None else plain(value)
-
-
-def _intent_row(row: sqlite3.Row) -> IntentRow:
-    return IntentRow(
-        id=row["id"],
-        instance=row["instance"],
-        action=row["action"],
-        intent_class=row["class"],
-        symbol=row["symbol"],
-        side=row["side"],
-        qty=Decimal(row["qty"]),
-        reason=row["reason"],
-        cause=row["cause"],
-        bar_close_ms=row["bar_close_ms"],
-        leg=row["leg"],
-        outcome=row["outcome"],
-        parameters_digest=row["parameters_digest"],
-        price_ref=Decimal(row["price_ref"]),
-        stop=decimal(row["stop"]),
-        target=decimal(row["targets"]),
-        tif=row["tif"],
-    )

@@ -10,7 +10,8 @@ import orjson
 from playd.core.orders import Side
 from playd.orders.desk import Desk
 from playd.orders.halts import scopes_of
-from playd.orders.order_book import FOREIGN, IntentRow
+from playd.orders.intent_rows import IntentRow
+from playd.orders.order_book import FOREIGN
 from playd.orders.room import held_by
 
 BY_HAND: Final = "closed by hand"

@@ -19,7 +19,7 @@ from playd.orders.desk import Desk
 from playd.orders.fill_check import on_tick
 from playd.orders.gateway import AMENDED, FLAT, FROZEN, SENT, Gateway, Instance, Verdict
 from playd.orders.halts import Level, scopes_of, symbol_scope
-from playd.orders.order_book import IntentRow
+from playd.orders.intent_rows import IntentRow
 from playd.orders.resolver import Resolver
 from playd.orders.room import held_by, is_shared, may_repeat
 from playd.orders.rows import OrderRow

@@ -26,10 +26,11 @@ from playd.ops.backup import BackupError, make_backup
 from playd.ops.restore import checked
 from playd.orders import migration
 from playd.orders.fills import Fills
+from playd.orders.intent_rows import is_other
 from playd.orders.ledger import Ledger
 from playd.orders.machine import OrderEvent
 from playd.orders.migration import OlderState
-from playd.orders.order_book import OrderBook, is_other
+from playd.orders.order_book import OrderBook
 from playd.orders.schema import SCHEMA_VERSION, TABLES
 from playd.world.ports import Lock
 from playd.world.real import RealDisk, real_world

@@ -10,8 +10,9 @@ import pytest
 from playd.core.canonical import digest
 from playd.core.ids import link_id
 from playd.core.orders import Action, OrderRequest, OrderState, Side
+from playd.orders.intent_rows import is_other
 from playd.orders.ledger import Ledger
-from playd.orders.order_book import OrderBook, is_other
+from playd.orders.order_book import OrderBook
 from playd.world.real import real_world
 from playd.world.virtual import ManualClock
 from tests.simulation.order_world import entry

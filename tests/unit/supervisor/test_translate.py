@@ -10,7 +10,7 @@ from playd.core.instrument import synthetic_instrument
 from playd.core.orders import Action, Execution, IntentClass, Side
 from playd.engine.messages import Decision, EngineOrder, EnginePosition
 from playd.orders.fills import FillEvent
-from playd.orders.order_book import parameters_digest
+from playd.orders.intent_rows import parameters_digest
 from playd.supervisor.counting import counted, recounted, units_of
 from playd.supervisor.translate import Identity, adopted_of, fill_of, intent_of, intent_of_target
 
