@@ -174,14 +174,14 @@ def test_a_step_of_its_start_that_failed_is_named_with_its_reason_and_its_age_un
     async def body() -> None:
         life = build()
         account, failing = life.account, True
-        load = account._load_rules
+        load = account._rules.load
 
         async def load_rules(*given: Any, **more: Any) -> None:
             if failing:
                 raise LinkError("no answer")
             await load(*given, **more)
 
-        account._load_rules = load_rules  # type: ignore[method-assign]
+        account._rules.load = load_rules  # type: ignore[method-assign]
 
         @asynccontextmanager
         async def opened() -> AsyncIterator[tuple[Account, Callable[[], Awaitable[None]]]]:

@@ -8,7 +8,6 @@ One account: everything between a decision and the venue for one key. The API of
     verdict = await instance.submit(intent, inputs)
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,7 @@ from typing import Final
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from playd.core.errors import Broken, CredentialError, LinkError, VenueError
+from playd.core.errors import Broken, CredentialError, LinkError
 from playd.core.ids import instance_tag
 from playd.core.modes import Environment
 from playd.core.orders import OrderState
@@ -36,9 +35,8 @@ from playd.orders.exits import Exits
 from playd.orders.expectations import at_stake, traded
 from playd.orders.facts import Facts
 from playd.orders.fills import Fills, InstanceEvent
-from playd.orders.first_leverage import set_first_leverage
 from playd.orders.gateway import Gateway, Instance
-from playd.orders.halts import Halts, Level, instance_scope
+from playd.orders.halts import Halts, instance_scope
 from playd.orders.incidents import Incidents
 from playd.orders.instance_port import InstancePort, backlog_of
 from playd.orders.key_watch import KeyWatch
@@ -56,6 +54,7 @@ from playd.orders.rows import OrderRow
 from playd.orders.settings import OrderSettings
 from playd.orders.stops import Stops
 from playd.orders.strangers import Strangers
+from playd.orders.symbol_rules import SymbolRules
 from playd.orders.targets import Targets
 from playd.orders.timers import Timers
 from playd.orders.verdicts import Verdicts
@@ -66,12 +65,6 @@ from playd.world.ports import World
 
 _START_TRIES: Final = 3
 _RETRY_S: Final = 1.0
-_LEVERAGE_TRIES: Final = 3
-"""Of an instance's start. That of an account asks once: its instances wait behind it."""
-
-_RULES_FRESH_S: Final = 5.0
-"""Younger rules of a symbol are not read again when an instance begins a life."""
-
 _SETTLED_WITHIN_S: Final = 30.0
 """Six times the deadline of an order write, which is the longest thing an instance may have to do about a fill."""
 
@@ -170,13 +163,21 @@ class Account:
             self.desk, self.catch_up, self.resolver, self.protection, self.breakers, self.books, repairs, self.blind
         )
         self.key.on_mode = self.reconciler.mode_seen
+        self._rules = SymbolRules(self.desk, self.key, self.reconciler.leverage_doubted)
         self.strangers = Strangers(self.desk, self.exits, self.protection)
         self.acceptance = Acceptance(self.desk, self.reconciler, self.breakers)
         self.closing = Closing(self.desk, self.exits)
         self.resuming = Resuming(self.desk, self.reconciler, self.breakers)
         self._panic = Panic(self.desk, self.exits, self.catch_up, self._withdrawals, self.resolver)
         self._timers = Timers(
-            *(self.desk, self.reconciler, self.protection, self.key, self._withdrawals, self.breakers, self.books, self.blind)
+            desk=self.desk,
+            reconciler=self.reconciler,
+            protection=self.protection,
+            key=self.key,
+            withdrawals=self._withdrawals,
+            breakers=self.breakers,
+            books=self.books,
+            blind=self.blind,
         )
         self._events = PrivateEvents(
             self.desk,
@@ -190,8 +191,6 @@ class Account:
         self.views = Views(self.desk, self.protection)
         self._ports: dict[str, InstancePort] = {}
         self._took_over = False
-        self._leverage_due: set[str] = set()
-        """Symbols whose leverage a start has not asked for yet; of one that nothing is open on, before an instance has it."""
         self.ended = False
         """Whether its loops have run and end: nobody hears of anything here any more."""
         self.step = StartStep.KEY
@@ -230,20 +229,18 @@ class Account:
         desk.outbox_done = desk.fills.outbox_head()
         desk.publish()
         self._begin(StartStep.RULES)
-        await self._load_rules(at_stake(desk), missing_is_halted=True)
+        await self._rules.load(at_stake(desk), at_start=True)
         self._begin(StartStep.RECONCILE)
         report = await self._first_reconciliation()
-        await self._load_rules(at_stake(desk), missing_is_halted=True)
+        await self._rules.load(at_stake(desk), at_start=True)
         self._begin(StartStep.PROTECT)
         positions = await desk.port.positions(priority=Priority.PROTECT)
         naked = await self.protection.protect_now([*positions])
         desk.booking.lost.recovering = self.protection.starting = False
         desk.publish()
-        for symbol in sorted(self._leverage_due & at_stake(desk)):
-            await self._look_at_leverage(symbol, tries=1)
-            self._leverage_due.discard(symbol)
+        await self._rules.look_at_leverages()
         # Nothing of ours is open on the others that were ever traded, however many: what may be open was read before them.
-        await self._load_rules(traded(desk), missing_is_halted=True)
+        await self._rules.load(traded(desk), at_start=True)
         return StartReport(report, tuple(naked), in_doubt)
 
     def _begin(self, step: StartStep) -> None:
@@ -311,11 +308,7 @@ class Account:
             raise Broken(f"instance {instance_uid} is registered already")
         if refusal := self.key.start_refusal():
             raise CredentialError(refusal)
-        await self._load_rules({symbol})
-        if symbol in self._leverage_due:
-            await self._look_at_leverage(symbol, tries=_LEVERAGE_TRIES)
-            self._leverage_due.discard(symbol)
-        await self._read_old_rules(symbol)
+        await self._rules.begin_life(symbol)
         self._refuse_ended()  # it may have ended while the venue was asked
         instance = Instance(instance_uid, name, symbol, clock_ms)
         self._write_instance(instance, mode)
@@ -413,57 +406,6 @@ class Account:
 
     def _forget(self, instance_uid: str) -> None:
         self._ports.pop(instance_uid, None)
-
-    async def _load_rules(self, symbols: set[str], *, missing_is_halted: bool = False) -> None:
-        """Rules of symbols that are not known yet. One that the venue does not list ends a life, or halts itself at a start."""
-        desk = self.desk
-        unknown = sorted(symbols - desk.instruments.keys())
-        if not unknown:
-            return
-        found = await desk.port.instruments(unknown)
-        missing = [symbol for symbol in unknown if symbol not in found]
-        if missing and not missing_is_halted:
-            raise VenueError(f"account {self.alias}: the venue does not list {', '.join(missing)}")
-        concerned = at_stake(desk)
-        for symbol in sorted(concerned.intersection(missing)):
-            what = "what it knows there is not watched, and no stop is put back: close it, or accept that it is gone"
-            note = f"the venue lists no {symbol}, of which the ledger knows a position or an order; {what}"
-            desk.halt_symbol(symbol, Level.HALT, "NOT_LISTED", note)
-        for symbol in found:
-            if missing_is_halted:
-                if symbol in concerned:
-                    await self.key.look_at(symbol)
-                self._leverage_due.add(symbol)  # what is open is put under its stop first
-            else:
-                await self._look_at_leverage(symbol, tries=_LEVERAGE_TRIES)
-        # Last: a symbol whose rules are known is not looked at again, so nothing above may have been left out.
-        for rules in found.values():
-            desk.learn_rules(rules)
-
-    async def _look_at_leverage(self, symbol: str, *, tries: int) -> None:
-        """
-        Set that of a flat symbol. That of an open position would move its liquidation: a reconciliation tells of another one,
-        and waits for flat. Raises as `set_first_leverage`.
-        """
-        row, wanted = await self.key.look_at(symbol), self.desk.settings.leverage
-        if row is not None and row.leverage:
-            self.desk.leverage[symbol] = row.leverage
-        if wanted is None or (row is not None and row.signed_qty):
-            return
-        if not await set_first_leverage(self.desk, symbol, wanted, tries=tries):
-            self.reconciler.leverage_doubted(symbol)
-
-    async def _read_old_rules(self, symbol: str) -> None:
-        """A new life begins with rules that hold: read again unless they are fresh. What cannot be read stays as it was."""
-        desk = self.desk
-        if desk.clock.mono_s() - desk.rules_mono_s.get(symbol, -math.inf) < _RULES_FRESH_S:
-            return
-        try:
-            found = await desk.port.instruments([symbol])
-        except (VenueError, LinkError):
-            return
-        for rules in found.values():
-            desk.learn_rules(rules)
 
     async def _first_reconciliation(self) -> ReconReport:
         for attempt in range(_START_TRIES):
