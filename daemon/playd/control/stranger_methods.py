@@ -121,14 +121,15 @@ def _confirmed(phrase: str, confirm: str) -> Decimal | None:
 def _acceptance_preview(daemon: Daemon, found: Unexplained, price: Decimal | None, *, far: bool) -> list[Json]:
     """What would be booked, line by line. Raises `AcceptRefused` for a price that is missing, of no use or far off."""
     found.refuse_price(price, far=far)
-    lines: list[Json] = [
-        f"the ledger says {found.ledger} of {found.symbol}, the venue {found.venue}: {found.missing:+f} is booked"
-    ]
+    what = f"{found.missing:+f} is booked" if found.missing else "nothing is booked"
+    lines: list[Json] = [f"the ledger says {found.ledger} of {found.symbol}, the venue {found.venue}: {what}"]
     for each in found.closing if price is not None else ():
         name, result = rows.owner_name(daemon, each.owner), each.result_usdt(price or Decimal(0))
         lines.append(f"{each.qty:+f} of {name}, from {each.avg_price:f}, closes at {price:f}: a result of {result:+.2f} USDT")
     if found.opens:
         lines.append(f"{found.opens:+f} becomes nobody's, from {found.entry_price:f} as the venue has it")
+    if found.given_up:
+        lines.append(f"executions that nobody lists are waited for no longer: of {', '.join(found.given_up)}")
     if any(each.owner != FOREIGN for each in found.closing):
         lines.append(f"{found.symbol} is paused (MANUAL_CLOSE) until somebody resumes")
     return [*lines, "no order is sent; levels that are in force stay until somebody resumes"]

@@ -65,7 +65,8 @@ class Closing:
 class Unexplained:
     """
     A difference as the last run found it: signed quantities in base coin, prices in USDT. `entry_price` is the venue's, zero
-    where flat; `known` are prices of the symbol, each with its name.
+    where flat; `known` are prices of the symbol, each with its name, `given_up` the orders (link ids) that trade no more and
+    are waited for no longer then.
     """
 
     symbol: str
@@ -74,6 +75,7 @@ class Unexplained:
     entry_price: Decimal
     closing: tuple[Closing, ...] = ()
     known: tuple[tuple[str, Decimal], ...] = ()
+    given_up: tuple[str, ...] = ()
 
     @property
     def missing(self) -> Decimal:
@@ -115,12 +117,19 @@ class Acceptance:
         self._breakers = breakers
 
     async def look(self, symbol: str) -> Unexplained:
-        """The difference of a symbol, read now. Raises `AcceptRefused` for none; `LinkError` when the venue cannot be read."""
+        """
+        The difference of a symbol, read now; one of nothing where ended orders have lacked executions for so long that only
+        their waiting is left to end. Raises `AcceptRefused` for none; `LinkError` when the venue cannot be read.
+        """
         desk, reconciler = self._desk, self._reconciler
         report = await reconciler.run("accept")
         if report.result == "blind":
             raise LinkError(report.error)
         found = [each for each in report.differences if each.symbol == symbol and each.cls is DiffClass.POSITION]
+        lacking = desk.booking.lacking(symbol)
+        if not found and lacking and all(reconciler.ages.of((row.link_id, row.unbooked_qty)) >= OLD_S for row in lacking):
+            held = desk.fills.net(symbol)  # of an entry and its stop, say, both unlisted
+            return Unexplained(symbol, held, held, _ZERO, given_up=tuple(row.link_id for row in lacking))
         if not found or found[0].key.startswith(OTHERS):  # what others hold is booked by itself at the second look
             raise AcceptRefused(NO_DIFFERENCE, f"ledger and venue agree about the position on {symbol} of {desk.alias}")
         if symbol in reconciler.hedged():
@@ -137,8 +146,8 @@ class Acceptance:
             raise AcceptRefused("ORDERS_WORKING", note)
         entry = reconciler.shown(symbol).entry_price
         gap = Unexplained(symbol, desk.fills.net(symbol), Decimal(found[0].theirs), entry)
-        closing = self._closing(gap)
-        return Unexplained(symbol, gap.ledger, gap.venue, entry, closing, self._known(symbol, closing))
+        closing, given_up = self._closing(gap), tuple(row.link_id for row in lacking)
+        return Unexplained(symbol, gap.ledger, gap.venue, entry, closing, self._known(symbol, closing), given_up)
 
     async def accept(
         self, symbol: str, price: Decimal | None, *, missing: Decimal, far: bool = False, key: str, actor: str
@@ -155,18 +164,20 @@ class Acceptance:
             raise AcceptRefused("MOVED", note)
         found.refuse_price(price, far=far)
         rows = self._rows(found, price or _ZERO, f"accept:{desk.alias}:{symbol}:{key}")
-        at = " and ".join(f"{each.price:f}" for each in rows)
+        at = " and ".join(f"{each.price:f}" for each in rows) or "no price"
         note = f"{found.missing:+f} at {at}: ledger {found.ledger:f}, venue {found.venue:f}"
+        if found.given_up:
+            note += f"; no longer waited for: {', '.join(found.given_up)}"
         told: dict[str, Json] = {"class": DiffClass.POSITION, "kind": "accept", "key": symbol, "note": note}
-        if given_up := [row.link_id for row in desk.booking.lacking(symbol)]:
-            told["note"] = f"{note}; no longer waited for: {', '.join(given_up)}"
         before = desk.journal.append("recon.repair", told, account=desk.alias, symbol=symbol, actor=actor)
         # No await between the look's last words and the rows: what changes behind it is the next run's.
         with desk.ledger.atomic(desk.fills.forget_cache):
             for row in rows:
                 desk.booking.executed(row, "history")
             desk.booking.accepted(symbol)
-        self._breakers.booked_late(rows[0].time_ms, sum((each.result_usdt(price or _ZERO) for each in found.closing), _ZERO))
+        if rows:
+            result = sum((each.result_usdt(price or _ZERO) for each in found.closing), _ZERO)
+            self._breakers.booked_late(rows[0].time_ms, result)
         after: dict[str, Json] = {**told, "became": "booked, to be proved by the next run"}
         desk.journal.append("recon.repair", after, account=desk.alias, symbol=symbol, actor=actor, cause=before)
         desk.publish()

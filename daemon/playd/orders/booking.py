@@ -214,8 +214,8 @@ class Booking:
                 self.end_intent(row, "cut")
         return row
 
-    def lacking(self, symbol: str) -> Sequence[OrderRow]:
-        """Orders of ours on a symbol that trade no more, and whose executions are not all booked: `accepted` gives them up."""
+    def lacking(self, symbol: str = "") -> Sequence[OrderRow]:
+        """Orders of ours, on one symbol or on all, that trade no more and whose executions are not all booked."""
         return self._owners.lacking(symbol)
 
     def accepted(self, symbol: str) -> None:

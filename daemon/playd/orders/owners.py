@@ -73,10 +73,10 @@ class Owners:
             self._sights.alarm("ENTRY_NETTED", "warning", row.symbol, note)
         return parts
 
-    def lacking(self, symbol: str) -> list[OrderRow]:
-        """Orders of ours on a symbol that trade no more, and whose executions are not all booked."""
-        filled = (row for row in self._book.live(symbol) if row.is_filled_unbooked)
-        return [row for row in (*self._book.lacking_fills(), *filled) if row.symbol == symbol and not is_theirs(row)]
+    def lacking(self, symbol: str = "") -> list[OrderRow]:
+        """Orders of ours, on one symbol or on all, that trade no more, and whose executions are not all booked."""
+        filled = (row for row in self._book.live() if row.is_filled_unbooked)
+        return [row for row in (*self._book.lacking_fills(), *filled) if symbol in ("", row.symbol) and not is_theirs(row)]
 
     def attribute(self, execution: Execution, row: OrderRow | None) -> tuple[str, Action, str]:
         """Owner, action and reason of an execution."""

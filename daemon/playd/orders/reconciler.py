@@ -133,7 +133,10 @@ class Reconciler:
         """Hears when a run has said whether books and venue agree, whoever asked for it. Never raises."""
         self._blind_runs = BlindRuns(desk.clock)
         self.ages = Ages(desk.clock)
-        """How long positions have differed by exactly (symbol, ours, theirs), and orders (link ids) been in doubt."""
+        """
+        How long positions have differed by exactly (symbol, ours, theirs), orders (link ids) been in doubt, and ended ones
+        lacked exactly (link id, quantity).
+        """
         self.last: ReconReport | None = None
         self.last_mono_s = 0.0
         self._stream_turns = 0
@@ -426,7 +429,8 @@ class Reconciler:
         open_ones = {item.symbol for item in positions if not item.key.startswith(OTHERS)}
         self._others = {item.symbol for item in positions} - open_ones
         differing = {(item.symbol, item.ours, item.theirs) for item in positions if item.symbol in open_ones}
-        self.ages.note(differing | {row.link_id for row in self._desk.book.live() if row.state is OrderState.UNKNOWN})
+        doubted = {row.link_id for row in self._desk.book.live() if row.state is OrderState.UNKNOWN}
+        self.ages.note(differing | doubted | {(row.link_id, row.unbooked_qty) for row in self._desk.booking.lacking()})
         for symbol in self._unexplained.keys() - open_ones:
             del self._unexplained[symbol]
         # Those of lives before this one too: an incident that outlived its cause would speak for another one.
