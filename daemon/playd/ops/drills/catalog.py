@@ -115,8 +115,11 @@ DRILLS: Final = (
         "the stop is cancelled by hand and by the venue ahead of a liquidation; then no other one is taken (110093, 110009)",
         "covered within 40 s; else asked for at 2 s, halted at 5 s, asked for by the guardian at 15 s, closed at 30 s",
         incident="NAKED", limit_s=40.0, deadline_s=600.0,
+        # The position of the last ladder may be seconds old: its fill is checked in vain while no stop is taken. The fourth
+        # repair of an hour is a person's, and where the market has closed one of these positions there were fewer.
         halts=("MANUAL_STOP 1", "NAKED 2", "UNPROTECTABLE 2"), may_halt=("FILL_CHECK 2", "REPAIRS 2"),
-        opens=("MANUAL_STOP", "STOP_LOST", "UNPROTECTABLE"), may_open=("FILL_CHECK", "HALTED", "REPAIRS"), guardian=("stop",),
+        opens=("MANUAL_STOP", "STOP_LOST", "STOP_REFUSED", "UNPROTECTABLE"), may_open=("FILL_CHECK", "HALTED", "REPAIRS"),
+        guardian=("stop",),
         leaves=("NAKED", "FILL_CHECK", "UNPROTECTABLE", "REPAIRS"),
         stays=("FILL_CHECK", "HALTED", "REPAIRS", "STOP_REFUSED", "UNPROTECTABLE"),
     ),
@@ -146,7 +149,7 @@ DRILLS: Final = (
         "account halted at once, stops in place, the exit sent with the next key; a stranger's key and that one refused",
         incident="ACCOUNT_REFUSED", limit_s=60.0, deadline_s=720.0,
         halts=("ACCOUNT_REFUSED 2", "ACCOUNT_LOST 2", "MANUAL_STOP 1", "STOP_FLATTEN 4"),
-        opens=("EXIT_UNFINISHED", "HALTED", "INSTANCE_FAILED", "KEY_NOT_CHANGED", "MANUAL_STOP"), guardian=("cancel",),
+        opens=("EXIT_UNFINISHED", "HALTED", "INSTANCE_FAILED", "KEY_NOT_CHANGED", "MANUAL_STOP", "ORDER_REFUSED"),
         stays=("ORDER_REFUSED",),
     ),
     Drill(
@@ -181,7 +184,6 @@ DRILLS: Final = (
         incident="STATE_DAMAGED", limit_s=20.0,
         halts=("JOURNAL_BROKEN 2", "KILL_FILE 2", "MANUAL_STOP 1"),
         opens=("GUARDIAN_PLAN", "GUARDIAN_STOP", "HALTED", "INSTANCE_FAILED", "MANUAL_STOP"), guardian=("stop", "cancel"),
-        stays=("INSTANCE_FAILED",),
     ),
     Drill(
         "DRL-20", 1, "sync error", "a sync of the ledger fails, then one of the journal",
@@ -221,7 +223,7 @@ DRILLS: Final = (
         incident="MAINTENANCE_LOCAL", limit_s=60.0, deadline_s=600.0,
         # A fill in the moment at which the venue goes cannot be verified in its ten seconds.
         halts=("BLIND 1", "CLOCK_LOCAL 1", "MAINTENANCE_LOCAL 1"), may_halt=("FILL_CHECK 2",), may_open=("FILL_CHECK",),
-        guardian=("cancel",), leaves=("FILL_CHECK",), stays=("FILL_CHECK",),
+        leaves=("FILL_CHECK",), stays=("FILL_CHECK",),
     ),
     Drill(
         "DRL-26", 1, "panic under fire",

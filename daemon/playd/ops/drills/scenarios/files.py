@@ -11,7 +11,7 @@ from playd.ops.drills.programs import until
 from playd.ops.drills.report import CannotRun
 from playd.ops.drills.scenarios.people import HALT_FILE
 from playd.ops.drills.scenarios.protection import COVERED_BY_DAEMON_S, COVERED_BY_GUARDIAN_S
-from playd.ops.drills.scenarios.steps import holds_still, lifted_by_a_person, resume, stop_removed
+from playd.ops.drills.scenarios.steps import bars_after, holds_still, lifted_by_a_person, newest_bar, resume, stop_removed
 from playd.ops.drills.stage import SPEED, Stage
 from playd.ops.segments import segment_names
 from playd.orders.halts import ALL
@@ -142,6 +142,22 @@ async def _ledger(stage: Stage) -> None:
     disk.write_replace(path, good, keep_previous=False)
     await stage.start_daemon()
     await stage.expect_covered(HELD_SYMBOL, "ledger put back", NOTICED_S)
+    await _begins_again(stage)
+
+
+async def _begins_again(stage: Stage) -> None:
+    """The states of the refused instance are whole again, which it cannot know: a person lets it begin."""
+    fault = "both states put back"
+    for command in ("reset-failed", "start"):
+        ran = await stage.ctl(command, HELD)
+        stage.report.require(ran.code == 0, fault, f"`playctl {command}`: exit {ran.code}")
+
+    newest = newest_bar(stage)
+
+    async def decides() -> bool:
+        return bool(bars_after(stage, newest, HELD))
+
+    await stage.expect(fault, decides, "it decides bars again", NOTICED_S)
 
 
 async def _refused(stage: Stage, fault: str) -> None:

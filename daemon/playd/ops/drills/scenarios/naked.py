@@ -5,7 +5,7 @@ from typing import Any, Final
 from playd.ops.drills.local_exchange import ACCOUNT
 from playd.ops.drills.plays import HELD, HELD_SYMBOL
 from playd.ops.drills.programs import epoch_ms
-from playd.ops.drills.scenarios.steps import arm, heal, holds_still, lifted_by_a_person, stop_put_back
+from playd.ops.drills.scenarios.steps import alive, arm, heal, holds_still, lifted_by_a_person, stop_put_back
 from playd.ops.drills.stage import SPEED, Stage
 from playd.orders.halts import symbol_scope
 
@@ -21,6 +21,10 @@ GUARDIAN_S: Final = (15.0, 25.0)
 
 CLOSED_S: Final = (30.0, COVERED_S)
 RETURNS_S: Final = 45.0
+CHECKED_S: Final = 15.0
+"""A fill is verified within ten seconds, and two more for an answer that is on its way."""
+
+NO_STOP: Final = "no_stop"
 TRADING_STOP: Final = "/v5/position/trading-stop"
 
 
@@ -39,8 +43,13 @@ async def naked(stage: Stage) -> None:
     await stop_put_back(stage, HELD_SYMBOL, "stop cancelled by hand, no guardian", COVERED_S)
     await stage.start_guardian()
     await _passed_already(stage)
-    await _no_stop_taken(stage)
+    began_ms, closed_ms = await _no_stop_taken(stage)
     await stage.exchange.release(SPEED)
+    await stage.stays("stops are taken again", lambda: alive(stage), "the daemon lives", CHECKED_S)
+    checks = [row for row in stage.table("halts") if row["code"] == "FILL_CHECK"]
+    other = [row["text"] for row in checks if NO_STOP not in row["text"] or not began_ms <= row["raised_ms"] <= closed_ms]
+    seen = f"{len(checks)} fills had no stop while none was taken; checks that failed beside: {', '.join(other) or 'none'}"
+    stage.report.require(not other, "stops are taken again", seen)
 
 
 async def _by_the_venue(stage: Stage) -> None:
@@ -73,8 +82,11 @@ async def _passed_already(stage: Stage) -> None:
     await stage.exchange.release(SPEED)
 
 
-async def _no_stop_taken(stage: Stage) -> None:
-    """The venue has no room for another stop order (110009), however often it is asked, and by whom."""
+async def _no_stop_taken(stage: Stage) -> tuple[int, int]:
+    """
+    The venue has no room for another stop order (110009), however often it is asked, and by whom. When that began and when the
+    position was closed, epoch ms.
+    """
     fault = "stop cancelled, every other one refused"
     await holds_still(stage, HELD, HELD_SYMBOL)
     await arm(stage, "answer", {"path": TRADING_STOP, "symbol": HELD_SYMBOL}, times=0, given={"code": 110009}, name=fault)
@@ -104,6 +116,7 @@ async def _no_stop_taken(stage: Stage) -> None:
         else:
             stage.report.missed(f"{fault}: rung of {earliest_s:g} s", f"{rung} after {took_s:.1f} s", limit_s=latest_s)
     await heal(stage)
+    return began_ms, closed_ms
 
 
 async def _cancelled_under_a_fault(stage: Stage) -> float:
