@@ -178,10 +178,7 @@ class Desk:
         What every intent of an instance says of its gates: where the limits that hold for it are on record, and the numbers of
         the newest execution and the newest halt that it comes behind.
         """
-        execution = self.ledger.row("SELECT coalesce(max(n), 0) AS newest FROM executions")
-        halt = self.ledger.row("SELECT coalesce(max(id), 0) AS newest FROM halts")
-        behind = [0 if row is None else int(row["newest"]) for row in (execution, halt)]
-        return b'{"limits":"%s","behind":[%d,%d]}' % (self.limits_key(instance_uid).encode(), behind[0], behind[1])
+        return b'{"limits":"%s","behind":[%d,%d]}' % (self.limits_key(instance_uid).encode(), *self.book.newest())
 
     def limits_key(self, instance_uid: str) -> str:
         """Where the limits of an instance are on record; not inside a step that may be undone."""

@@ -30,7 +30,9 @@ class LostOrders:
         intent = intent_of(order, origin, self._book.account)
         identity = intent_id(origin.owner, origin.cause, origin.action, origin.leg)
         if self._book.intent(identity) is None:
-            self._book.insert_intent(intent, b"{}", recovered=True)
+            # Executions are taken in as they came, so that what is booked behind it was executed behind it.
+            behind = b'{"behind":[%d,%d]}' % self._book.newest() if intent.intent_class is IntentClass.EXIT else b"{}"
+            self._book.insert_intent(intent, behind, recovered=True)
             if intent.intent_class is IntentClass.ENTRY:
                 self._caps.reserve(intent, order.price or None)
             elif not origin.is_proved:

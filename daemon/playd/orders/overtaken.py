@@ -58,7 +58,7 @@ def _behind(desk: Desk, intent: IntentRow) -> tuple[int, int]:
     The numbers of the newest execution and the newest halt that were on record when an exit was.
 
     An older program kept none. What it has left of a person's word is told by our clock, as it was then; of an exit that a Play
-    decided, or that was taken in again, nothing counts as newer.
+    decided nothing counts as newer.
     """
     row = desk.ledger.row("SELECT gates, created_ms FROM intents WHERE id = ?", (intent.id,))
     gates = {} if row is None else orjson.loads(row["gates"])
