@@ -318,7 +318,7 @@ class OrderBook:
         return None if found is None else intent_row(found)
 
     def newest(self) -> tuple[int, int]:
-        """The numbers of the newest execution and the newest halt of the ledger: an intent that is written now comes behind them."""
+        """The numbers of the newest execution and the newest halt on record: what is written now comes behind them."""
         execution = self._ledger.row("SELECT coalesce(max(n), 0) FROM executions")
         halt = self._ledger.row("SELECT coalesce(max(id), 0) FROM halts")
         return 0 if execution is None else int(execution[0]), 0 if halt is None else int(halt[0])
