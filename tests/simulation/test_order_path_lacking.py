@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from playd.core.orders import Execution, VenueOrder
+from playd.orders.acceptance import AcceptRefused
 from playd.orders.fills import OrderEnded
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic_report import PanicScope
@@ -182,5 +183,45 @@ def test_what_is_listed_behind_a_panic_that_found_an_instance_flat_is_closed_the
             await anyio.sleep(120.0)
             assert life.venue.signed() == life.account.desk.fills.net(SYMBOL) == 0
             assert life.account.desk.fills.position(FOREIGN, SYMBOL).signed_qty == 0
+
+    in_virtual_time(body)
+
+
+def test_two_unlisted_orders_that_cancel_out_end_with_an_acceptance_of_nothing_and_may_be_booked_later() -> None:
+    async def body() -> None:
+        life = build()
+        listed = life.venue.executions
+        async with life.running():
+            port = await life.register()
+            hide(life, "e-1", "e-2")
+            life.venue.fill_share = Decimal("0.4")
+            await port.submit(entry(), READY)
+            await anyio.sleep(1.0)
+            life.venue.script.events = [EventFault.LOST]
+            life.venue.hit_stop()
+            await anyio.sleep(300.0)
+            desk = life.account.desk
+            assert life.venue.signed() == desk.fills.net(SYMBOL) == 0
+            with pytest.raises(AcceptRefused, match="agree"):
+                await accept(life, price=None, missing="0")
+            assert occupying(life) == {("main", UID)}
+            await anyio.sleep(400.0)
+            with pytest.raises(AcceptRefused, match="leave the price away"):
+                await accept(life, missing="0")
+            found = await life.account.acceptance.look(SYMBOL)
+            assert (found.missing, len(found.given_up)) == (Decimal(0), 2)
+            await accept(life, price=None, missing="0")
+            assert not desk.booking.lacking()
+            assert not desk.book.open_intents()
+            assert occupying(life) == set()
+            with pytest.raises(AcceptRefused, match="agree"):
+                await accept(life, price=None, missing="0")
+
+            life.venue.executions = listed  # type: ignore[method-assign]
+            await life.account.reconcile("test")
+            await anyio.sleep(60.0)
+            assert [share.position.signed_qty for share in desk.fills.shares(SYMBOL)] == [Decimal(0)]
+            assert desk.fills.position(UID, SYMBOL).realised < 0
+            assert not desk.booking.lacking()
 
     in_virtual_time(body)

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from playd.core.orders import OrderState
+from playd.core.timeframes import MINUTE_MS
 from playd.orders.halts import Level, account_scope
 from tests.simulation.order_world import READY, OrderWorld, build, entered, entry, leave
 from tests.simulation.test_order_path_clock import with_clock
@@ -127,5 +128,39 @@ def test_an_overtaken_close_says_that_the_position_was_opened_since() -> None:
             assert "opened since" in done.refused
             (done,) = await life.account.closing.close(SYMBOL, Decimal(100), key="k2")
             assert done.is_done
+
+    in_virtual_time(body)
+
+
+@pytest.mark.parametrize("lost", ["exit", "entry too"])
+@pytest.mark.parametrize("opened_since", [True, False])
+def test_an_exit_that_is_taken_in_goes_on_with_what_it_was_decided_for_and_with_nothing_that_was_opened_since(
+    lost: str, opened_since: bool
+) -> None:
+    async def body() -> None:
+        life = build()
+        async with life.running():
+            port = await life.register()
+            if lost == "entry too":
+                back_up(life)
+            await port.submit(entry(bar(life) - MINUTE_MS), READY)
+            await anyio.sleep(1.0)
+            if lost == "exit":
+                back_up(life)
+            life.venue.fill_share = Decimal("0.4")
+            await port.submit(leave(bar(life)), READY)
+            if opened_since:
+                life.venue.fill_share = Decimal(1)
+                life.venue.hit_stop()
+                await anyio.sleep(120.0)
+                await port.submit(entry(bar(life)), READY)
+                await anyio.sleep(10.0)
+        life = restored(life)
+        life.venue.fill_share = Decimal(1)
+        async with life.running():
+            await life.register(after=0)
+            await anyio.sleep(60.0)
+            assert life.venue.signed() == life.account.desk.fills.net(SYMBOL) == (Decimal("0.010") if opened_since else 0)
+            assert life.account.desk.book.open_intents() == []
 
     in_virtual_time(body)

@@ -107,3 +107,15 @@ async def test_a_far_price_goes_with_the_word_for_it_and_a_phrase_without_the_fi
             await accept_difference(daemon(side), given, CALL)
         assert wanted.value.code is Code.PHRASE_REQUIRED
     assert side.booked == []
+
+
+async def test_orders_that_are_given_up_are_shown_also_where_nothing_is_booked(monkeypatch: pytest.MonkeyPatch) -> None:
+    agreed = Unexplained("BTCUSDT", Decimal(0), Decimal(0), Decimal(0), given_up=("pde-1", "v:s-2"))
+    monkeypatch.setattr(f"{__name__}.GONE", agreed)
+    with pytest.raises(RpcError) as wanted:
+        await accept_difference(daemon(Acceptance()), asked(None), CALL)
+    assert wanted.value.details["phrase"] == "ACCEPT main BTCUSDT +0"
+    assert wanted.value.details["preview"][:2] == [
+        "the ledger says 0 of BTCUSDT, the venue 0: nothing is booked",
+        "executions that nobody lists are waited for no longer: of pde-1, v:s-2",
+    ]
