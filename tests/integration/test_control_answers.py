@@ -106,11 +106,11 @@ class Asker:
         self._socket.close()
 
 
-@pytest.fixture(scope="module")
-def asker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asker]:
-    folder = tmp_path_factory.mktemp("config")
+@pytest.fixture
+def asker(tmp_path: Path) -> Iterator[Asker]:
+    folder = tmp_path / "config"
     config = settings(folder, PLAYS, ROUTES.format(file=folder / "alerts"))
-    with daemon(tmp_path_factory.mktemp("state"), "--speed", "600", config=config) as process:
+    with daemon(tmp_path / "state", "--speed", "600", config=config) as process:
         process.wait_for("daemon.ready")
         with closing(Asker(process.state)) as found:
             found.config = config
@@ -148,7 +148,7 @@ def test_a_daemon_without_instances(tmp_path: Path) -> None:
             all_looks(found)
 
 
-def test_a_daemon_that_trades(asker: Asker) -> None:
+def trading(asker: Asker) -> None:
     while not asker.ask("position.list"):
         asker.wait_for("fills")
     all_looks(asker)
@@ -165,13 +165,13 @@ def test_a_daemon_that_trades(asker: Asker) -> None:
     all_looks(asker)
 
 
-def test_a_position_that_is_closed_by_hand(asker: Asker) -> None:
+def closed_by_hand(asker: Asker) -> None:
     while "position.close" not in asker.answered:  # it may be flat by the time that the call arrives
         for row in asker.ask("position.list") or [asker.wait_for("fills")]:
             asker.reply("position.close", account=row["account"], symbol=row["symbol"], pct="50")
 
 
-def test_a_life_of_an_instance_by_hand(asker: Asker) -> None:
+def a_life_by_hand(asker: Asker) -> None:
     asker.ask("instance.stop", target=NAME, variant="keep")
     asker.ask("instance.reset_state", name=NAME, confirm=f"RESET {NAME}")
     all_looks(asker)
@@ -186,14 +186,14 @@ def test_a_life_of_an_instance_by_hand(asker: Asker) -> None:
     asker.ask("instance.remove", name="second")
 
 
-def test_a_daemon_that_is_halted(asker: Asker) -> None:
+def halted(asker: Asker) -> None:
     asker.ask("halt.raise", scope="all", level="halt", reason="test")
     asker.ask("halt.raise", scope=NAME, level="freeze", reason="test", confirm=f"FREEZE instance:{NAME}")
     all_looks(asker)
     asker.ask("halt.lift", scope=NAME, reason="test", confirm=f"RESUME instance:{NAME}")
 
 
-def test_an_instance_that_failed(asker: Asker) -> None:
+def an_instance_failed(asker: Asker) -> None:
     asker.reply("instance.stop", target="bollinger", variant="keep")
     for file in (asker.state / "instances" / "bollinger").glob("state.json*"):
         file.write_bytes(file.read_bytes()[:100])
@@ -204,7 +204,7 @@ def test_an_instance_that_failed(asker: Asker) -> None:
     asker.ask("instance.reset_failed", name="bollinger")
 
 
-def test_a_daemon_behind_a_panic_that_came_past_a_crowd_that_is_silent_or_follows(asker: Asker) -> None:
+def panic_past_a_crowd_that_is_silent_or_follows(asker: Asker) -> None:
     following = asker.ask("subscribe", topics=["status"])["id"]
     with ExitStack() as crowd:
         for _ in range(2 * CONTROL_CLIENTS):
@@ -221,7 +221,7 @@ def test_a_daemon_behind_a_panic_that_came_past_a_crowd_that_is_silent_or_follow
     all_looks(asker)
 
 
-def test_alerts_that_a_route_takes_and_that_one_does_not(asker: Asker) -> None:
+def alerts_that_a_route_takes_and_that_one_does_not(asker: Asker) -> None:
     assert asker.ask("alert.test", route="phone")[0]["status"] == "sent"
     code = re.search(r"\b(\d{6})\b", (asker.config / "alerts").read_text())
     assert code is not None
@@ -232,7 +232,7 @@ def test_alerts_that_a_route_takes_and_that_one_does_not(asker: Asker) -> None:
     asker.ask("alert.drop", id=row["id"])
 
 
-def test_incidents_of_a_daemon(asker: Asker) -> None:
+def incidents(asker: Asker) -> None:
     file = asker.config / "playd.toml"
     before = file.read_text()
     file.write_text("[daemon]\nno_such_key = 1\n")
@@ -245,7 +245,18 @@ def test_incidents_of_a_daemon(asker: Asker) -> None:
     all_looks(asker)
 
 
-def test_every_other_method_was_answered(asker: Asker) -> None:
+def test_every_method_of_one_daemon_answers_by_its_schema_from_its_first_trade_to_behind_a_panic(asker: Asker) -> None:
+    for step in (
+        trading,
+        closed_by_hand,
+        a_life_by_hand,
+        halted,
+        an_instance_failed,
+        panic_past_a_crowd_that_is_silent_or_follows,
+        alerts_that_a_route_takes_and_that_one_does_not,
+        incidents,
+    ):
+        step(asker)
     assert (LOOKS | CHANGES).keys() - asker.answered == ELSEWHERE.keys()
 
 
