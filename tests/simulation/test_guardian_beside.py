@@ -15,7 +15,7 @@ from playd.orders.halts import Level, instance_scope
 from playd.orders.panic import PanicReport, PanicScope
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.guardian_beside import RULES, GuardianBeside
-from tests.simulation.order_world import READY, OrderWorld, build, entry, leave, taken
+from tests.simulation.order_world import READY, OrderWorld, build, entered, entry, leave, taken
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -91,9 +91,7 @@ def test_an_entry_whose_answer_and_stop_are_lost_in_a_death_has_its_stop_before_
 def test_both_close_what_takes_no_stop_and_together_close_it_once(stream: str) -> None:
     async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
         async with living(life, guardian):
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.script.writes = [WriteFault.LOST_BEFORE] * 4 + [WriteFault.DELAYED, WriteFault.LOST_AFTER]
             life.venue.script.refused_stops = 10_000
             if stream == "cut":
@@ -116,9 +114,7 @@ def test_a_panic_that_dies_with_its_order_on_the_way_is_ended_by_the_next_life_w
 ) -> None:
     async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
         async with living(life, guardian):
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             life.venue.script.writes, life.venue.script.refused_stops = [fault], 10_000
             async with anyio.create_task_group() as group:
                 group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
@@ -146,8 +142,7 @@ def test_the_guardians_panic_of_one_of_two_instances_is_booked_to_that_one_and_c
     async def story(life: OrderWorld, guardian: GuardianBeside) -> None:
         async with living(life, guardian):
             for uid, qty in ((one, "0.010"), (other, "0.030")):
-                await (await life.register(uid)).submit(entry(uid=uid, qty=qty), READY)
-                await anyio.sleep(1.0)
+                await entered(life, uid, qty=qty)
         reports = [await guardian.panic(PanicScope(instance_uid=one)) for _ in range(2)]
         left, life = life.venue.signed(), life.crash()
         life.halts.raise_level(instance_scope(one), Level.PANIC, "GUARDIAN_PANIC", "test")
@@ -216,8 +211,7 @@ def shared(story: Story) -> None:
         async with life.running():
             guardian.daemon_lives(life)
             for uid, qty in ((ONE, "0.010"), (OTHER, "0.030")):
-                await (await life.register(uid)).submit(entry(uid=uid, qty=qty), READY)
-                await anyio.sleep(2.0)
+                await entered(life, uid, qty=qty, settled_s=2.0)
             await story(life, guardian)
             in_order(life)
 

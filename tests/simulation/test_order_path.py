@@ -11,7 +11,7 @@ from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, build, entered, entry, leave, taken
 from tests.virtual_time import in_virtual_time
 
 
@@ -61,9 +61,7 @@ def test_an_exit_closes_the_position_and_the_stop_goes_with_it() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             verdict = await port.submit(leave(), READY)
             await anyio.sleep(0.1)
 
@@ -80,9 +78,7 @@ def test_a_stop_at_the_venue_belongs_to_the_instance_that_entered() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.hit_stop()
             await anyio.sleep(0.1)
 
@@ -98,9 +94,7 @@ def test_the_stop_of_a_position_that_grew_is_on_record_as_large_as_the_position(
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             venue, book = life.venue, life.account.desk.book
             stop = venue.orders[venue.book[SYMBOL].stop_order_id]
             grown = replace(stop, qty=Decimal("0.018"), updated_ms=stop.updated_ms + 1)
@@ -116,9 +110,7 @@ def test_a_stop_that_closes_more_than_anybody_had_told_of_it_halts_nothing() -> 
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             venue, book = life.venue, life.account.desk.book
             stop = book.find_by_venue_id(venue.book[SYMBOL].stop_order_id)
             assert stop is not None

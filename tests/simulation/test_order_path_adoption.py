@@ -19,7 +19,7 @@ from playd.orders.strangers import StrangerRefused
 from playd.venues.port import Priority, Reply
 from playd.world.ports import Clock
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.simulation.venue_script import Script
 from tests.virtual_time import in_virtual_time
 
@@ -208,9 +208,7 @@ def test_a_position_beside_one_of_ours_is_not_adopted_and_only_what_reduces_is_c
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.010"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.open_foreign(HELD)
             await anyio.sleep(1.0)
             with pytest.raises(StrangerRefused) as refused:
@@ -302,9 +300,7 @@ def test_a_close_of_what_nobody_owns_closes_no_more_than_is_left_of_it_when_its_
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.010"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.open_foreign(HELD)
             await anyio.sleep(1.0)
             life.budget.wait_s = 5.0

@@ -173,8 +173,7 @@ def test_a_panic_of_one_share_leaves_the_stop_that_covers_the_other() -> None:
         life = build()
         async with life.running():
             for uid in (UID, OTHER):
-                await (await life.register(uid)).submit(entry(uid=uid), READY)
-                await anyio.sleep(1.0)
+                await entered(life, uid)
             report = await life.account.panic(PanicScope(instance_uid=UID), actor="me", reason="test")
             await anyio.sleep(5.0)
 
@@ -361,8 +360,7 @@ def test_the_parts_of_one_execution_are_booked_together_or_not_at_all(monkeypatc
         life = build()
         async with life.running():
             for uid in (UID, OTHER):
-                await (await life.register(uid)).submit(entry(uid=uid), READY)
-                await anyio.sleep(0.1)
+                await entered(life, uid, settled_s=0.1)
         desk = life.account.desk
         book_one, before = desk.booking._book_one, [share.position for share in desk.fills.shares(SYMBOL)]
         assert len(before) == 2

@@ -11,7 +11,7 @@ from playd.orders.budget import AddressBudget
 from playd.orders.gates import GateInputs
 from playd.orders.rate_limits import RateRules
 from playd.venues.port import Priority
-from tests.simulation.order_world import READY, UID, build, entry, leave
+from tests.simulation.order_world import READY, UID, build, entered, entry, leave
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
 
@@ -98,9 +98,7 @@ def test_while_the_venue_protects_itself_entries_are_refused_and_exits_leave() -
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.budget.pause_s = 4.0
             assert (await port.submit(entry(120_000), READY)).code == "ACCOUNT_NOT_READY"
             assert (await port.submit(leave(120_000), READY)).code == "SENT"

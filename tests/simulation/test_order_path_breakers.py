@@ -14,7 +14,7 @@ from playd.orders.halts import Level, account_scope, instance_scope
 from playd.orders.risk_limits import BreakerLimits, RiskLimits
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, WalletUpdate
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave
 from tests.simulation.venue_script import EventFault
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
@@ -87,9 +87,7 @@ def test_a_balance_on_record_tells_what_came_in_that_day_and_what_its_falls_are_
         life = build(settings=replace(SETTINGS, breakers=replace(BREAKERS, fast_fall_pct=None)))
         purse = Purse(life)
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
+            await entered(life, qty="0.100")
             life.venue.price += 400
             await anyio.sleep(70.0)
             await life.account.reconcile("test")
@@ -159,9 +157,7 @@ def test_losses_of_several_days_add_up_and_are_forgotten_after_a_week() -> None:
         today = life.world.clock.wall_ms() // DAY_MS
         life.ledger.set_meta("day_starts:main", f'{{"{today - 9}": "900", "{today - 3}": "200"}}')  # of an earlier life
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
+            await entered(life, qty="0.100")
             life.venue.price -= 700  # 270 USDT of 10 000 in four days
             await anyio.sleep(10.0)
             before = levels(life)
@@ -205,9 +201,7 @@ def test_a_loss_of_the_same_day_is_found_again_after_a_restart(market: LoopClock
         life.venue.clock = market
         Purse(life)
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life, qty="0.100")
             life.venue.price -= 2_800
             await port.submit(leave(qty="0.100"), READY)
             await anyio.sleep(70.0)
@@ -237,9 +231,7 @@ def test_deposits_and_withdrawals_are_neither_gains_nor_losses() -> None:
         life = build(settings=SETTINGS)
         purse = Purse(life)
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(40.0)
+            port = await entered(life, qty="0.100", settled_s=40.0)
             await port.submit(leave(qty="0.100"), READY)
             await anyio.sleep(40.0)
             quiet = moved(life)
@@ -261,9 +253,7 @@ def test_a_balance_that_knows_of_a_fill_before_us_and_one_that_does_not_yet_show
         life = build(settings=replace(SETTINGS, breakers=BreakerLimits(fast_fall_pct=Decimal("1.5"), day_halt_pct=Decimal(3))))
         purse = Purse(life)
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life, qty="0.100")
             life.venue.price += 4_000  # a gain of four percent, closed
             old = purse.now()
             await port.submit(leave(qty="0.100"), READY)

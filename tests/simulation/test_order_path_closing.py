@@ -32,9 +32,7 @@ def test_a_part_is_closed_once_and_what_is_left_keeps_its_stop() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
 
             assert await closed(life, "35", "k1") == (Decimal("0.010"), Decimal("0.007"), True, "")
             assert (life.venue.signed(), life.account.views.positions()[0].protected) == (Decimal("0.007"), True)
@@ -55,8 +53,7 @@ def test_it_says_what_was_closed_at_what_price_how_far_from_the_mark_and_which_s
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
 
             def fall() -> None:
                 life.venue.price = Decimal(49_950)
@@ -79,9 +76,7 @@ def test_a_freeze_keeps_it_from_being_sent_and_says_so() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "look", actor="me")
 
             _, after, done, refused = await closed(life, "100", "k1")
@@ -107,8 +102,7 @@ def test_more_than_one_order_may_hold_is_closed_by_as_many_as_it_takes() -> None
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             most_at_once(life, "0.004")
 
             assert await closed(life, "100", "k1") == (Decimal("0.010"), Decimal(0), True, "")
@@ -136,8 +130,7 @@ def test_a_person_waits_ten_seconds_however_many_orders_it_takes() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             most_at_once(life, "0.004")
             life.venue.resting = True
             with anyio.fail_after(11.0):
@@ -150,8 +143,7 @@ def test_no_close_waits_for_the_mark_of_its_report() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(2.0)
+            await entered(life, settled_s=2.0)
 
             async def silent(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
                 await anyio.sleep_forever()
@@ -171,8 +163,7 @@ def test_what_could_not_be_sent_in_ten_seconds_is_told_with_the_reason_and_sent_
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(2.0)
+            await entered(life, settled_s=2.0)
             life.budget.wait_s = life.budget.ban_s = 600.0
             began_s = life.world.clock.mono_s()
             _, after, done, refused = await closed(life, "100", "k1")

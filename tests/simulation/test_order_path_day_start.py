@@ -20,7 +20,7 @@ from playd.orders.settings import OrderSettings
 from playd.venues.port import Transaction
 from playd.world.ports import World
 from playd.world.virtual import virtual_world
-from tests.simulation.order_world import READY, STATE, OrderWorld, build, entry, leave
+from tests.simulation.order_world import READY, STATE, OrderWorld, build, entered, entry, leave
 from tests.simulation.test_order_path_breakers import MAIN, Purse, levels, until_midnight
 from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
 
@@ -135,9 +135,7 @@ def test_a_day_that_began_in_this_life_needs_no_log_and_lifts_the_pause_of_the_d
         life.ledger.set_meta("put_in:main", "10000")
         log = Log(life)
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life, qty="0.100")
             life.venue.price -= 2_200
             await port.submit(leave(qty="0.100"), READY)
             await until_midnight(life, 0.001)

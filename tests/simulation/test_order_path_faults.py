@@ -31,7 +31,7 @@ from playd.orders.rows import OrderRow
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
 from tests.simulation.order_ending import budgets_are_their_entries
-from tests.simulation.order_world import FOLLOWED, READY, OrderWorld, build, entry, leave
+from tests.simulation.order_world import FOLLOWED, READY, OrderWorld, build, entered, entry, leave
 from tests.simulation.venue_script import EventFault, Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -358,9 +358,7 @@ def test_reads_that_fail_while_exposed_pause_the_account_then_halt_it_and_never_
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.5)
+            await entered(life, settled_s=0.5)
             life.venue.script.failing_reads = 1_000_000
             assert (await life.account.reconcile("test")).result == "blind"
             await anyio.sleep(17.0)

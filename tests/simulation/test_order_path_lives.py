@@ -14,7 +14,7 @@ from playd.core.orders import Action, IntentClass, OrderState, VenuePosition
 from playd.orders.fills import FillEvent, InstanceEvent
 from playd.venues.port import Barrier, Priority
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, build, entry, leave, taken
+from tests.simulation.order_world import READY, UID, build, entered, entry, leave, taken
 from tests.simulation.venue_script import Script
 from tests.virtual_time import in_virtual_time
 
@@ -23,9 +23,7 @@ def test_a_stop_that_fired_while_nobody_listened_is_told_at_the_next_start() -> 
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             saved_n = taken(port)[-1].n
         life.venue.hit_stop()
         life = life.crash()
@@ -45,9 +43,7 @@ def test_a_lost_state_gets_every_event_again_from_the_ledger() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             await port.submit(leave(), READY)
             await anyio.sleep(0.1)
             first = taken(port)
@@ -81,9 +77,7 @@ def test_a_stop_whose_move_was_only_on_record_when_the_process_died_is_there_in_
         life = build()
         move = replace(leave(180_000), action=Action.STOP, intent_class=IntentClass.PROTECT, stop=Decimal("49700.0"))
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             desk = life.account.desk
             with desk.ledger.atomic():
                 desk.book.insert_intent(move, b"{}")
@@ -102,9 +96,7 @@ def test_an_unfinished_exit_goes_on_in_the_next_life() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.script.codes = [110074]
             await port.submit(leave(), READY)
         life = life.crash()
@@ -175,9 +167,7 @@ def test_a_position_closed_by_hand_is_booked_to_its_owner_and_pauses_the_symbol(
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.close_by_hand()
             await anyio.sleep(0.1)
             event = taken(port)[-1]

@@ -305,9 +305,7 @@ def test_a_run_says_of_each_kind_of_thing_whether_it_agrees_and_of_none_that_it_
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             agreed = await life.account.reconcile("test")
             life.venue.book[SYMBOL].signed = Decimal("0.011")
             life.venue.deposit -= 5

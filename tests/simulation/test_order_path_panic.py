@@ -210,8 +210,7 @@ def test_time_that_ends_between_two_flat_readings_is_exit_code_11_until_the_seco
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.script.failing_reads = 1_000_000
             reports = []
 
@@ -237,8 +236,7 @@ def test_a_panic_that_could_read_nothing_closes_when_the_venue_is_back() -> None
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.script.failing_reads = 1_000_000
             report = await life.account.panic(PanicScope(symbol=SYMBOL), actor="me", reason="test")
             assert report.exit_code == 11
@@ -257,8 +255,7 @@ def test_the_next_life_goes_on_with_a_panic_whose_level_stands() -> None:
         life = build()
         async with life.running():
             for uid in (OTHER, UID):
-                await (await life.register(uid)).submit(entry(uid=uid), READY)
-                await anyio.sleep(0.1)
+                await entered(life, uid, settled_s=0.1)
             life.halts.raise_level(instance_scope(UID), Level.PANIC, "PANIC", "the daemon died behind this", actor="me")
         life = life.crash()
         async with life.running():
@@ -273,8 +270,7 @@ def test_the_next_life_leaves_alone_what_was_opened_behind_a_panic_that_was_veri
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.halts.raise_level(ALL, Level.PANIC, "PANIC", "test", actor="me")
             assert (await life.account.panic(PanicScope(), actor="me", reason="test")).exit_code == 0
         life = life.crash()
@@ -339,8 +335,7 @@ def test_a_freeze_stops_a_panic() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.script.codes = [110074] * 1000
             report = await life.account.panic(PanicScope(), actor="me", reason="test")
             assert report.exit_code == 11
@@ -358,8 +353,7 @@ def test_a_freeze_that_is_asked_again_stops_the_panic_between_them() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.halts.raise_level(account_scope("main"), Level.FREEZE, "OPERATOR", "hands off", actor="me")
             life.venue.script.codes = [110074] * 1000
             await life.account.panic(PanicScope(), actor="me", reason="test")
@@ -376,8 +370,7 @@ def test_a_panic_leaves_a_frozen_symbol_in_peace_and_says_so() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.script.codes = [110074] * 1000
             await life.account.panic(PanicScope(), actor="me", reason="test")
             life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "hands off", actor="me")
@@ -451,8 +444,7 @@ def test_a_panic_that_is_under_way_is_gone_on_with_and_never_driven_twice(second
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.script.writes = [WriteFault.LOST_BEFORE] * 3
             reports = []
 
@@ -481,8 +473,7 @@ def test_a_panic_that_nobody_waits_for_any_more_goes_on() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.script.failing_reads = 20
             with anyio.move_on_after(1.0):
                 await life.account.panic(PanicScope(), actor="me", reason="test")

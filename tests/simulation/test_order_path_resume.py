@@ -9,7 +9,7 @@ from playd.core.orders import OrderRequest, Side
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.risk_limits import BreakerLimits
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
 from tests.simulation.test_order_path_breakers import SETTINGS, Purse
 from tests.simulation.venue_script import WriteFault
 from tests.unit.guardian.test_judge import resting
@@ -46,9 +46,7 @@ def test_a_position_that_differs_or_a_venue_that_cannot_be_read_keeps_the_halt()
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             life.halts.raise_level(symbol_scope("main", SYMBOL), Level.HALT, "TEST", "why")
             life.venue.book[SYMBOL].signed = Decimal("0.011")
             differs = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
@@ -90,9 +88,7 @@ def test_a_breaker_is_lifted_only_when_its_loss_is_made_good() -> None:
         life = build(settings=SETTINGS)
         purse = Purse(life)
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
+            await entered(life, qty="0.100")
             life.venue.price -= 4_000
             await anyio.sleep(10.0)
             held = await why(life, account_scope("main"))

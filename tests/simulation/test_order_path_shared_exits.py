@@ -34,9 +34,7 @@ def held(life: OrderWorld, owner: str) -> Decimal:
 
 async def both_long(life: OrderWorld) -> None:
     for uid in (UID, OTHER):
-        port = await life.register(uid)
-        await port.submit(entry(uid=uid), READY)
-        await anyio.sleep(1.0)
+        await entered(life, uid)
 
 
 def test_a_second_exit_beside_one_in_doubt_leaves_the_share_of_another_instance() -> None:
@@ -103,9 +101,7 @@ def test_an_exit_that_is_sent_again_and_again_is_not_called_absent_meanwhile() -
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            port = await entered(life)
             life.venue.script.writes = [WriteFault.LOST_BEFORE] * 30
             first = await port.submit(leave(), READY)
             await anyio.sleep(90.0)
@@ -122,9 +118,7 @@ def test_what_nobody_owns_is_not_closed_twice_beside_an_instance() -> None:
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             life.venue.open_foreign(Decimal("0.010"))
             await anyio.sleep(1.0)
             life.venue.stream_up = False

@@ -10,7 +10,7 @@ from playd.core.modes import Environment
 from playd.core.orders import OrderRequest, OrderState
 from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, build, entry
+from tests.simulation.order_world import READY, build, entered, entry
 from tests.simulation.test_order_path_cancels import resting
 from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import in_virtual_time
@@ -126,9 +126,7 @@ def test_a_stop_that_liquidation_comes_before_is_told_as_long_as_that_is_so() ->
             return [incident.kind for incident in life.account.desk.incidents.open_ones()]
 
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             before, life.venue.liquidation = told(), Decimal(49_600)
             life.venue._tell_position(SYMBOL)
             await anyio.sleep(1.0)

@@ -8,7 +8,7 @@ import pytest
 
 from playd.core.modes import Environment
 from playd.orders.instance_port import InstancePort
-from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.simulation.order_world import READY, OrderWorld, build, entered, entry
 from tests.simulation.test_order_path_targets import PRICE, holding, open_incidents, resting, target, working
 from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
@@ -96,9 +96,7 @@ def test_what_a_target_that_was_replaced_had_executed_is_booked_before_the_next_
         life = build()
         async with life.running():
             port = await holding(life)
-            other = await life.register("beta2345")
-            await other.submit(entry(uid="beta2345"), READY)
-            await anyio.sleep(1.0)
+            await entered(life, "beta2345")
             await port.submit(target())
             await anyio.sleep(1.0)
             # A part of it is executed, and nobody tells of that until the order is taken back.

@@ -10,7 +10,7 @@ from playd.core.orders import OrderState, Side, Wallet
 from playd.orders.flattening import flatten_intent, submit_flatten
 from playd.venues.port import Priority
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave
 from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -22,9 +22,7 @@ async def never(*_given: object, **_more: object) -> object:
 
 async def held(life: OrderWorld) -> None:
     """Wait until an entry is filled and its position verified."""
-    port = await life.register()
-    await port.submit(entry(), READY)
-    await anyio.sleep(1.0)
+    await entered(life)
     assert life.venue.signed() == Decimal("0.010")
 
 

@@ -10,7 +10,7 @@ from playd.core.candles import Candle
 from playd.core.errors import LinkError
 from playd.orders.hourly_range import HOUR_MS
 from tests.simulation.fake_venue import SYMBOL, FakeVenue
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entry
+from tests.simulation.order_world import UID, OrderWorld, build, entered
 from tests.virtual_time import in_virtual_time
 
 OTHER = "beta2345"
@@ -39,8 +39,7 @@ def test_without_a_plan_the_stop_is_three_hourly_ranges_from_the_entry_or_three_
     async def body() -> None:
         life = build()
         async with life.running():
-            await (await life.register()).submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             _forget(life, UID)
             life.venue.remove_stop()
             await anyio.sleep(4.0)
@@ -55,8 +54,7 @@ def test_of_two_owners_plans_the_nearer_stop_is_put_back() -> None:
         life = build()
         async with life.running():
             for uid in (UID, OTHER):
-                await (await life.register(uid)).submit(entry(uid=uid), READY)
-                await anyio.sleep(1.0)
+                await entered(life, uid)
             life.account.desk.fills.set_protection(OTHER, SYMBOL, stop=Decimal("49700.0"), target=None)
             life.venue.remove_stop()
             await anyio.sleep(4.0)

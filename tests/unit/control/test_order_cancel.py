@@ -19,7 +19,7 @@ from playd.orders.order_book import FOREIGN
 from playd.venues.port import Priority, Reply
 from tests.answers import check_data
 from tests.simulation.fake_venue import SYMBOL
-from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.simulation.order_world import OrderWorld, build, entered
 from tests.simulation.test_order_path_cancels import resting
 from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
@@ -92,9 +92,7 @@ def test_a_stop_is_refused_and_an_order_of_somebody_else_needs_the_phrase() -> N
     async def body() -> None:
         life = build()
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(1.0)
+            await entered(life)
             stop = next(row for row in life.account.desk.book.live() if row.protective)
             with pytest.raises(RpcError, match="is the stop") as refused:
                 await cancelled(life, stop.link_id)

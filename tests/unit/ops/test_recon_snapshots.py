@@ -19,7 +19,7 @@ from playd.ops.recon_snapshots import FOLDER, ReconSnapshots
 from playd.orders.recon_rows import Kept
 from playd.orders.reconcile import LocalView, ReconInputs, RepairKind, VenueView, plan
 from playd.venues.port import Priority
-from tests.simulation.order_world import READY, OrderWorld, build, entry
+from tests.simulation.order_world import OrderWorld, build, entered
 from tests.simulation.venue_rows import SYMBOL
 from tests.virtual_time import in_virtual_time
 
@@ -44,9 +44,7 @@ def test_a_difference_is_kept_and_gives_the_same_plan_again() -> None:
             life.account.reconciler.on_inputs = keep
             await life.account.reconciler.run("match")
             assert heard == []
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             life.venue.book[SYMBOL].signed = Decimal("0.011")  # no execution tells why
             report = await life.account.reconciler.run("test")
             assert report.result == "diff"
@@ -82,9 +80,7 @@ def test_of_an_outage_the_first_run_is_kept_and_one_every_five_minutes_with_how_
         async with life.running():
             snapshots = keeper(life)
             life.account.reconciler.on_inputs = lambda run, *rest: snapshots.keep("main", run, *rest)
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(30.0)
+            await entered(life, settled_s=30.0)
             before = len(life.journal.records)
             life.venue.script.failing_reads = 1_000_000
             await anyio.sleep(3600.0)
@@ -125,9 +121,7 @@ def test_a_run_that_could_not_read_everything_keeps_what_came_before_and_how_it_
         async with life.running():
             snapshots = keeper(life)
             life.account.reconciler.on_inputs = lambda run, *rest: snapshots.keep("main", run, *rest)
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            await entered(life, settled_s=0.1)
             orders = await life.venue.open_orders(priority=Priority.RECONCILE)
 
             async def fails(*_args: object, **_named: object) -> None:

@@ -17,7 +17,7 @@ from playd.orders.rows import OrderRow
 from playd.orders.settings import OrderSettings
 from playd.orders.views import Wanted, latest_fills
 from playd.world.virtual import virtual_world
-from tests.simulation.order_world import READY, UID, build, entry, leave
+from tests.simulation.order_world import READY, UID, build, entered, entry, leave
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
 
@@ -36,9 +36,7 @@ def test_no_query_of_the_order_path_scans_a_growing_table() -> None:
         connection, seen = life.ledger._connection, set[str]()
         connection.set_trace_callback(seen.add)
         async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await anyio.sleep(0.1)
+            port = await entered(life, settled_s=0.1)
             life.venue.script.writes = [WriteFault.LOST_BEFORE]
             await port.submit(leave(), READY)
             await anyio.sleep(5.0)
