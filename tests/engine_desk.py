@@ -1,6 +1,5 @@
 """A desk for tests of decisions: Plays from a few lines, candles from a few numbers, one decision at a time."""
 
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,11 @@ from playd.engine.rules import build_rules, build_state, build_windows
 from playd.matching.records import Records
 from playd.plays.load import load_play
 from playd.plays.model import Play
+from tests.rows import BTC
 
 MINUTE_MS = 60_000
 START_MS = 1_735_689_600_000
 """2025-01-01 00:00 UTC, a Wednesday."""
-
-BTC = Instrument(
-    symbol="BTCUSDT",
-    tick=Decimal("0.1"),
-    step=Decimal("0.001"),
-    min_qty=Decimal("0.001"),
-    max_qty=Decimal(100),
-    max_market_qty=Decimal(100),
-    min_notional_usdt=Decimal(5),
-)
 
 ENTRY = "entry_long: {all: [[close, '>', 0]]}"
 RISK = "risk: {stop_loss_pct: 3, take_profit_pct: 6}"

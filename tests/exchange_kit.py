@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from playd.core.candles import Candle
-from playd.core.instrument import Instrument
 from playd.core.timeframes import MINUTE_MS
 from playd.venues.exchange import arrivals
 from playd.venues.exchange.books import Books
@@ -16,19 +15,9 @@ from playd.venues.exchange.minute import close_minute, meet_path, move_inside, o
 from playd.venues.exchange.model import Account, Order, Position
 from playd.venues.exchange.refusal import Refusal
 from playd.venues.exchange.rows import order_row
+from tests.rows import BTC, SYMBOL
 
-SYMBOL = "BTCUSDT"
 START_MS = 1_700_000_040_000
-
-BTC = Instrument(
-    symbol=SYMBOL,
-    tick=Decimal("0.1"),
-    step=Decimal("0.001"),
-    min_qty=Decimal("0.001"),
-    max_qty=Decimal(1000),
-    max_market_qty=Decimal(1000),
-    min_notional_usdt=Decimal(5),
-)
 
 
 class Market:

@@ -36,8 +36,8 @@ from playd.world.ports import Clock, World
 from playd.world.virtual import virtual_world
 from playd.world.virtual.disk import MemoryDisk
 from tests.records import GOLDEN, OPEN, check_record, fits, golden_records
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, STATE, UID, OrderWorld, build, entered, entry, leave
-from tests.simulation.venue_rows import SYMBOL
 from tests.simulation.venue_script import WriteFault
 from tests.unit.supervisor.test_arming import DRAFT
 from tests.virtual_time import LoopClock, in_virtual_time

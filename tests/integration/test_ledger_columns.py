@@ -22,8 +22,8 @@ from playd.supervisor.evidence import EvidenceBook
 from playd.supervisor.records import InstanceRecord, RecordStore
 from playd.venues.port import KeyInfo
 from tests.integration.daemon_kit import ROOT, ctl, daemon, settings
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, STATE, OrderWorld, build, entry, leave
-from tests.simulation.venue_rows import SYMBOL
 from tests.unit.supervisor.test_arming import DRAFT
 from tests.virtual_time import in_virtual_time
 

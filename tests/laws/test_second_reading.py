@@ -1,7 +1,6 @@
 """The backtest takes the trades that the slow second reading of the language takes."""
 
 import itertools
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -9,25 +8,15 @@ import orjson
 import pytest
 
 from playd.core.candles import Candles
-from playd.core.instrument import Instrument
 from playd.plays.load import load_play
 from playd.research.backtest import run_backtest
 from tests.oracle.backtest import Backtest
+from tests.rows import BTC
 
 START_MS = 1_735_689_600_000 + 7 * 60_000
 """Seven minutes past midnight: candle files begin anywhere, also inside a slower bar."""
 
 MINUTE_MS = 60_000
-
-INSTRUMENT = Instrument(
-    symbol="BTCUSDT",
-    tick=Decimal("0.1"),
-    step=Decimal("0.001"),
-    min_qty=Decimal("0.001"),
-    max_qty=Decimal(1000),
-    max_market_qty=Decimal(1000),
-    min_notional_usdt=Decimal(5),
-)
 
 ENTRIES: dict[str, Any] = {
     "cross": {
@@ -173,7 +162,7 @@ def test_backtest_and_second_reading_take_the_same_trades(
     """Times, sides, reasons, quantities and prices are equal; money agrees to a billionth."""
     data = candles(seed=hash_free_seed(entry, risk, leave, frame), count=9_000)
     raw = play(entry, risk, leave, frame, leverage)
-    result = run_backtest(load_play(orjson.dumps(raw).decode(), "grid.yml"), data, INSTRUMENT)
+    result = run_backtest(load_play(orjson.dumps(raw).decode(), "grid.yml"), data, BTC)
     columns = (data.open_time_ms, data.open, data.high, data.low, data.close, data.volume)
     base = list(zip(*(column.tolist() for column in columns), strict=True))
     oracle = Backtest(raw, base, MINUTE_MS, 0.1, 0.001)

@@ -20,8 +20,8 @@ from playd.orders.incidents import Incidents
 from playd.orders.ledger import Ledger
 from playd.orders.order_book import FOREIGN, OrderBook
 from playd.world.virtual import virtual_world
+from tests.rows import SYMBOL, execution
 from tests.simulation.order_world import STATE, MemoryJournal, entry, leave
-from tests.simulation.venue_rows import SYMBOL
 
 A, B = "abcd2345", "wxyz2345"
 OWNERS = (A, B, FOREIGN)
@@ -158,33 +158,13 @@ class Books:
         self.book.insert_order(intent, identity, 0, OrderRequest(link, SYMBOL, side, qty, reduce_only=not enters))
         self._book(replace(executed("e", side, units), link_id=link))
 
-    def _book(self, execution: Execution) -> None:
-        assert self.booking.executed(execution, "stream")
-        assert not self.booking.executed(execution, "history"), "the same execution twice"
+    def _book(self, row: Execution) -> None:
+        assert self.booking.executed(row, "stream")
+        assert not self.booking.executed(row, "history"), "the same execution twice"
 
 
 def executed(name: str, side: Side, units: int) -> Execution:
-    zero, qty = Decimal(0), units * UNIT
-    return Execution(
-        exec_id=name,
-        link_id="",
-        venue_order_id=f"o {name}",
-        symbol=SYMBOL,
-        side=side,
-        qty=qty,
-        price=Decimal(50_000),
-        value=qty * 50_000,
-        fee=zero,
-        fee_currency="USDT",
-        exec_type="Trade",
-        create_type="CreateByUser",
-        stop_order_type="",
-        closed_size=zero,
-        exec_pnl=zero,
-        is_maker=False,
-        seq=1,
-        time_ms=1,
-    )
+    return execution(name, side, units * UNIT, Decimal(50_000), venue_order_id=f"o {name}", create_type="CreateByUser")
 
 
 @pytest.fixture(scope="module")

@@ -34,10 +34,10 @@ from playd.venues.port import (
     Transaction,
 )
 from playd.world.ports import Clock
-from tests.simulation.venue_rows import SYMBOL, Held, instrument, log_of, order_row, position_row, stop_row, transfer_of
+from tests.rows import SYMBOL, ZERO, execution, instrument
+from tests.simulation.venue_rows import Held, log_of, order_row, position_row, stop_row, transfer_of
 from tests.simulation.venue_script import ARRIVES_S, EventFault, Script, WriteFault
 
-ZERO = Decimal(0)
 WORKING = ("New", "PartiallyFilled", "Untriggered")
 
 
@@ -114,10 +114,10 @@ class FakeVenue:
         """A funding stamp for the position traded last, at `at_ms` if its execution comes late."""
         last, now_ms = self.execution_rows[-1], self.clock.wall_ms()
         name, seq = f"f-{len(self.execution_rows) + 1}", last.seq + 1000
-        execution = replace(last, exec_id=name, venue_order_id=name, link_id="", fee=fee, exec_type="Funding", seq=seq)
-        execution = replace(execution, create_type="", closed_size=ZERO, time_ms=now_ms if at_ms is None else at_ms)
-        self.execution_rows.append(execution)
-        self._tell(ExecutionUpdate(execution, now_ms))
+        row = replace(last, exec_id=name, venue_order_id=name, link_id="", fee=fee, exec_type="Funding", seq=seq)
+        row = replace(row, create_type="", closed_size=ZERO, time_ms=now_ms if at_ms is None else at_ms)
+        self.execution_rows.append(row)
+        self._tell(ExecutionUpdate(row, now_ms))
 
     def remove_stop(self, symbol: str = SYMBOL) -> None:
         """Somebody removes the stop in the venue's app. Only one of the two messages about it may get lost."""
@@ -409,28 +409,23 @@ class FakeVenue:
     ) -> None:
         position = self.book.setdefault(symbol, Held())
         position.seq += 1
-        execution = Execution(
-            exec_id=f"e-{len(self.execution_rows) + 1}",
+        row = execution(
+            f"e-{len(self.execution_rows) + 1}",
+            side,
+            qty,
+            price,
             link_id=link,
             venue_order_id=order_id,
             symbol=symbol,
-            side=side,
-            qty=qty,
-            price=price,
-            value=qty * price,
             fee=qty * price * Decimal("0.00055"),
-            fee_currency="USDT",
-            exec_type="Trade",
             create_type="CreateByStopLoss" if stop_type else "CreateByUser",
             stop_order_type=stop_type,
             closed_size=closed,
-            exec_pnl=ZERO,
-            is_maker=False,
             seq=position.seq,
             time_ms=self.clock.wall_ms(),
         )
-        self.execution_rows.append(execution)
-        self._tell(ExecutionUpdate(execution, self.clock.wall_ms()))
+        self.execution_rows.append(row)
+        self._tell(ExecutionUpdate(row, self.clock.wall_ms()))
 
     def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
         position = self.book.setdefault(symbol, Held())

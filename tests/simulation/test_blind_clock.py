@@ -16,10 +16,10 @@ from playd.orders.account import Account
 from playd.orders.halts import Level, account_scope
 from playd.supervisor.accounts import ACCOUNT_BUDGET, REST_S, AccountPlan, Accounts
 from playd.venues.port import Priority
+from tests.rows import SYMBOL
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entered, entry
 from tests.simulation.test_order_path_unlisted import unlist
-from tests.simulation.venue_rows import SYMBOL
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
 

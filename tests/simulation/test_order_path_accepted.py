@@ -15,10 +15,11 @@ from playd.orders.halts import Level, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.supervisor.records import RecordStore
 from playd.venues.port import Priority
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, taken
 from tests.simulation.test_order_path_breakers import SETTINGS, levels, until_midnight
 from tests.simulation.test_order_path_unlisted import GONE, OTHER, two_positions, unlist
-from tests.simulation.venue_rows import SYMBOL, Held, position_row
+from tests.simulation.venue_rows import Held, position_row
 from tests.simulation.venue_script import EventFault, WriteFault
 from tests.virtual_time import LoopClock, in_virtual_time
 

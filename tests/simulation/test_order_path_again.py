@@ -19,9 +19,9 @@ from playd.orders.halts import Level, symbol_scope
 from playd.orders.instance_port import InstancePort
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.translate import Identity
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.test_order_path_missed import LEAVES, Acts, at_ms, beyond_is_refused, candle, ticks
-from tests.simulation.venue_rows import SYMBOL
 from tests.unit.supervisor.test_corrections import STEP
 from tests.virtual_time import WALL_START_MS, in_virtual_time
 

@@ -19,8 +19,8 @@ from playd.orders.halts import Level, symbol_scope
 from playd.supervisor.instance import EngineInstance
 from playd.supervisor.translate import Identity
 from playd.venues.port import Reply
+from tests.rows import SYMBOL
 from tests.simulation.order_world import UID, OrderWorld, build, entered
-from tests.simulation.venue_rows import SYMBOL
 from tests.unit.supervisor.test_corrections import ANCHOR, STEP
 from tests.virtual_time import WALL_START_MS, in_virtual_time
 

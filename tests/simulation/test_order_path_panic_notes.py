@@ -4,8 +4,8 @@ import pytest
 
 from playd.orders.halts import Level, instance_scope, symbol_scope
 from playd.orders.panic_notes import leave_note
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, STATE, UID, build, entry
-from tests.simulation.venue_rows import SYMBOL
 from tests.simulation.venue_script import Script, WriteFault
 from tests.virtual_time import in_virtual_time
 

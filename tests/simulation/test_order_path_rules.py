@@ -14,12 +14,12 @@ from playd.orders.fill_check import on_tick
 from playd.orders.fills import OrderEnded
 from playd.orders.halts import Level, symbol_scope
 from playd.orders.rule_changes import changes, described, misfit
+from tests.rows import instrument
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entered, taken
 from tests.simulation.test_order_path_cancels import LIMIT, resting
 from tests.simulation.test_order_path_targets import holding, target
 from tests.simulation.test_order_path_targets import resting as targets
-from tests.simulation.venue_rows import instrument
 from tests.virtual_time import in_virtual_time
 
 RULES = instrument()

@@ -9,10 +9,10 @@ import pytest
 from playd.core.instrument import Instrument
 from playd.orders.halts import Level
 from playd.orders.panic import PanicScope
+from tests.rows import instrument
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry
 from tests.simulation.test_order_path_targets import PRICE, holding, open_incidents, resting, target
-from tests.simulation.venue_rows import instrument
 from tests.virtual_time import in_virtual_time
 
 GONE = "ETHUSDT"

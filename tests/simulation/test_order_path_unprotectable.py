@@ -16,8 +16,8 @@ from playd.orders.gateway import Instance
 from playd.orders.halts import symbol_scope
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, Reply
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
-from tests.simulation.venue_rows import SYMBOL
 from tests.virtual_time import in_virtual_time
 
 STOP = Decimal("49500.0")

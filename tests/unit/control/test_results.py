@@ -11,9 +11,9 @@ from playd.core.orders import Side
 from playd.core.timeframes import DAY_MS
 from playd.orders.fold import fold
 from playd.orders.views import FillView
-from tests.unit.orders.test_fold import execution
+from tests.unit.orders.test_fold import traded
 
-TRADE = execution(Side.BUY, "1", "1", fee="0.1")
+TRADE = traded(Side.BUY, "1", "1", fee="0.1")
 
 
 def view(n: int, owner: str, symbol: str, side: Side, qty: int, price: int, at_ms: int) -> FillView:

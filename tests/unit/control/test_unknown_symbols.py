@@ -23,9 +23,9 @@ from playd.orders.guardian.share import GuardianShare
 from playd.orders.halts import Level
 from playd.orders.panic_report import PanicReport, PanicScope
 from playd.world.virtual import virtual_world
+from tests.rows import SYMBOL
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import STATE, OrderWorld, build, entered
-from tests.simulation.venue_rows import SYMBOL
 from tests.unit.guardian.test_judge import account
 from tests.virtual_time import LoopClock, in_virtual_time
 

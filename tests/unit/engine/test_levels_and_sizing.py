@@ -138,4 +138,4 @@ def test_small_entries_are_refused() -> None:
 
 def test_quantity_is_cut_to_the_instrument_s_maximum() -> None:
     play = play_of(risk=risk_model("{type: fixed_points, value: 100}", "none", "{model: percent_equity, value: 90}"))
-    assert entry(play, equity_usdt=1e9)["qty"] == 100_000
+    assert entry(play, equity_usdt=1e9)["qty"] == 1_000_000

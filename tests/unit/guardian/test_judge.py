@@ -28,6 +28,7 @@ from playd.orders.guardian.judge import (
     stop_for,
 )
 from playd.orders.guardian.plan import AccountPlan, PlannedPosition, PlannedShare, Rules
+from tests.rows import venue_order, venue_position
 
 RULES = Rules()
 NOW = Now(10_000.0, 1_700_000_000_000)
@@ -58,29 +59,12 @@ def account(*positions: PlannedPosition, frozen: bool = False) -> AccountPlan:
 
 
 def held(side: Side | None = Side.BUY, *, stop: str = "0", mark: str = "100", qty: str = "1", liq: str = "0") -> VenuePosition:
-    return VenuePosition(
-        symbol="BTCUSDT",
-        side=side,
-        qty=Decimal(qty),
-        entry_price=Decimal(100),
-        mark_price=Decimal(mark),
-        stop=Decimal(stop),
-        target=Decimal(0),
-        leverage=Decimal(3),
-        liq_price=Decimal(liq),
-        unrealised_usdt=Decimal(0),
-        position_idx=0,
-        seq=1,
-        updated_ms=0,
-    )
+    more = {"side": side, "entry_price": Decimal(100), "stop": Decimal(stop), "liq_price": Decimal(liq)}
+    return venue_position(Decimal(qty), Decimal(mark), **more)
 
 
 def resting(link: str, *, reduce_only: bool = False, stop_type: str = "") -> VenueOrder:
-    zero = Decimal(0)
-    return VenueOrder(
-        f"id-{link}", link, "", "BTCUSDT", Side.BUY, "Limit", "New", Decimal(1), Decimal(90), zero, zero, zero,
-        reduce_only, stop_type, "", "", "", zero, zero, 0, 0, 0,
-    )  # fmt: skip
+    return venue_order(f"id-{link}", link_id=link, price=Decimal(90), reduce_only=reduce_only, stop_order_type=stop_type)
 
 
 def after(age_s: float, **more: object) -> History:

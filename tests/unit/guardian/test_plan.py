@@ -19,6 +19,7 @@ from playd.orders.halts import Halt, Level
 from playd.orders.order_book import FOREIGN
 from playd.orders.rows import OrderRow
 from playd.world.virtual import virtual_world
+from tests.rows import ledger_order
 from tests.unit.guardian.test_judge import account, planned
 
 UID = "abcdefgh"
@@ -32,11 +33,8 @@ def share(signed: str, *, owner: str = UID, stop: str | None = "58000") -> Share
 
 
 def entry_order() -> OrderRow:
-    zero = Decimal(0)
-    return OrderRow(
-        "pde-link", "intent", 1, UID, Action.ENTER, "BTCUSDT", "", "", Side.SELL, "Market", "IOC", Decimal(1), None, None,
-        False, Decimal(61_000), None, False, None, OrderState.SENT, "", None, "", "", zero, zero, zero, 0, None, 0, 0,
-    )  # fmt: skip
+    row = ledger_order("pde-link", intent="intent", attempt=1, owner=UID, action=Action.ENTER, state=OrderState.SENT)
+    return replace(row, side=Side.SELL, type="Market", tif="IOC", stop=Decimal(61_000))
 
 
 def plan_of(*shares: Share, orders: tuple[OrderRow, ...] = (), halts: tuple[Halt, ...] = ()) -> Plan:

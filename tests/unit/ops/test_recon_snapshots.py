@@ -19,8 +19,8 @@ from playd.ops.recon_snapshots import FOLDER, ReconSnapshots
 from playd.orders.recon_rows import Kept
 from playd.orders.reconcile import LocalView, ReconInputs, RepairKind, VenueView, plan
 from playd.venues.port import Priority
+from tests.rows import SYMBOL
 from tests.simulation.order_world import OrderWorld, build, entered
-from tests.simulation.venue_rows import SYMBOL
 from tests.virtual_time import in_virtual_time
 
 STATE = PurePath("/snapshots")

@@ -21,7 +21,7 @@ from playd.orders.rows import OrderRow
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import build, entry
 from tests.simulation.test_order_path_doubt import DEMO, QUOTED
-from tests.unit.orders.test_fold import execution
+from tests.unit.orders.test_fold import traded
 from tests.virtual_time import in_virtual_time
 
 NOON_MS = 20_000 * DAY_MS + DAY_MS // 2
@@ -125,7 +125,7 @@ class Order:
         return self.used + left * max(Decimal(50_000), self.row.price or Decimal(0))
 
     def execute(self, qty: Decimal, price: Decimal) -> None:
-        self.caps.consume(self.row, execution(Side.BUY, str(qty), str(price)))
+        self.caps.consume(self.row, traded(Side.BUY, str(qty), str(price)))
         self.row, self.used = replace(self.row, cum_qty=self.row.cum_qty + qty), self.used + qty * price
 
     def end(self) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from playd.core.orders import Side
 from playd.orders.execution_kinds import is_liquidation, reason_of
-from tests.unit.orders.test_fold import execution
+from tests.unit.orders.test_fold import traded
 
-SOLD = execution(Side.SELL, "1", "100")
+SOLD = traded(Side.SELL, "1", "100")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from playd.orders.halts import Halt, Level
 from playd.orders.policy_windows import Window
 from playd.orders.settings import OrderSettings
 from playd.settings.limits_model import PolicyWindow
+from tests.rows import instrument
 from tests.simulation.order_world import READY, entry
-from tests.simulation.venue_rows import instrument
 from tests.unit.orders.test_gates import FACTS
 
 WINDOW = Window.of(PolicyWindow.model_validate({"kind": "block", "days": ["thu", "mon"], "from": "00:01", "to": "08:00"}))

@@ -12,30 +12,12 @@ from playd.orders.fills import Fills
 from playd.orders.fold import VirtualPosition, add, fold, moves_position
 from playd.orders.ledger import Ledger
 from playd.world.virtual import virtual_world
+from tests.rows import execution
 
 
-def execution(side: Side, qty: str, price: str, *, exec_type: str = "Trade", fee: str = "0", time_ms: int = 1) -> Execution:
-    quantity, zero = Decimal(qty), Decimal(0)
-    return Execution(
-        exec_id=f"{side}{qty}{price}{exec_type}{time_ms}",
-        link_id="",
-        venue_order_id="",
-        symbol="BTCUSDT",
-        side=side,
-        qty=quantity,
-        price=Decimal(price),
-        value=quantity * Decimal(price),
-        fee=Decimal(fee),
-        fee_currency="USDT",
-        exec_type=exec_type,
-        create_type="",
-        stop_order_type="",
-        closed_size=zero,
-        exec_pnl=zero,
-        is_maker=False,
-        seq=1,
-        time_ms=time_ms,
-    )
+def traded(side: Side, qty: str, price: str, *, exec_type: str = "Trade", fee: str = "0", time_ms: int = 1) -> Execution:
+    name = f"{side}{qty}{price}{exec_type}{time_ms}"
+    return execution(name, side, Decimal(qty), Decimal(price), exec_type=exec_type, fee=Decimal(fee), time_ms=time_ms)
 
 
 def figures(*values: Decimal | int | str) -> list[Decimal]:
@@ -43,49 +25,49 @@ def figures(*values: Decimal | int | str) -> list[Decimal]:
 
 
 def test_a_round_trip_realises_the_difference_and_ends_flat() -> None:
-    position = fold([execution(Side.BUY, "2", "100", fee="0.1"), execution(Side.SELL, "2", "110", fee="0.2")])
+    position = fold([traded(Side.BUY, "2", "100", fee="0.1"), traded(Side.SELL, "2", "110", fee="0.2")])
 
     assert [position.signed_qty, position.realised, position.fees] == figures(0, 20, "0.3")
     assert position.opened_ms == 0
 
 
 def test_a_fee_in_another_coin_takes_nothing_from_the_result() -> None:
-    opening = replace(execution(Side.BUY, "2", "100", fee="0.05"), fee_currency="MNT")
+    opening = replace(traded(Side.BUY, "2", "100", fee="0.05"), fee_currency="MNT")
 
-    assert fold([opening, execution(Side.SELL, "2", "110", fee="0.2")]).fees == Decimal("0.2")
+    assert fold([opening, traded(Side.SELL, "2", "110", fee="0.2")]).fees == Decimal("0.2")
 
 
 def test_adding_averages_and_reducing_keeps_the_average() -> None:
-    opened = fold([execution(Side.SELL, "1", "100"), execution(Side.SELL, "3", "104")])
-    reduced = add(opened, execution(Side.BUY, "2", "103"))
+    opened = fold([traded(Side.SELL, "1", "100"), traded(Side.SELL, "3", "104")])
+    reduced = add(opened, traded(Side.BUY, "2", "103"))
 
     assert [opened.signed_qty, opened.avg_price] == figures(-4, 103)
     assert [reduced.signed_qty, reduced.avg_price, reduced.realised] == figures(-2, 103, 0)
 
 
 def test_a_flip_opens_the_rest_at_its_own_price() -> None:
-    position = fold([execution(Side.BUY, "1", "100", time_ms=5), execution(Side.SELL, "3", "90", time_ms=9)])
+    position = fold([traded(Side.BUY, "1", "100", time_ms=5), traded(Side.SELL, "3", "90", time_ms=9)])
 
     assert [position.signed_qty, position.avg_price, position.realised] == figures(-2, 90, -10)
     assert position.opened_ms == 9
 
 
 def test_funding_and_unknown_types_move_money_at_most() -> None:
-    opened = fold([execution(Side.BUY, "1", "100")])
-    funded = add(opened, execution(Side.BUY, "1", "100", exec_type="Funding", fee="-0.5"))
+    opened = fold([traded(Side.BUY, "1", "100")])
+    funded = add(opened, traded(Side.BUY, "1", "100", exec_type="Funding", fee="-0.5"))
 
     assert [funded.signed_qty, funded.funding] == figures(1, "-0.5")
-    assert add(opened, execution(Side.SELL, "1", "100", exec_type="Settle")) == opened
-    assert add(opened, execution(Side.SELL, "1", "100", exec_type="NewThing")) == opened
+    assert add(opened, traded(Side.SELL, "1", "100", exec_type="Settle")) == opened
+    assert add(opened, traded(Side.SELL, "1", "100", exec_type="NewThing")) == opened
 
 
 def test_delivery_closes_whatever_is_open() -> None:
-    assert fold([execution(Side.BUY, "3", "100"), execution(Side.SELL, "1", "99", exec_type="Delivery")]).signed_qty == 0
+    assert fold([traded(Side.BUY, "3", "100"), traded(Side.SELL, "1", "99", exec_type="Delivery")]).signed_qty == 0
 
 
 ROWS = st.lists(
     st.builds(
-        execution,
+        traded,
         st.sampled_from(Side),
         st.integers(min_value=1, max_value=9).map(str),
         st.integers(min_value=90, max_value=110).map(str),
@@ -123,9 +105,7 @@ def test_the_share_on_record_is_the_fold_whoever_reads_it(fills: list[tuple[Side
     """Booked by one process and gone on with by the next, which reads no execution again."""
     world = virtual_world()
     ledger = Ledger.open(world.disk, world.clock, PurePath("/ledger.sqlite"))
-    done = [
-        execution(side, f"{qty}e-3", f"{price}e-1", fee="0.013", time_ms=n) for n, (side, qty, price) in enumerate(fills, 1)
-    ]
+    done = [traded(side, f"{qty}e-3", f"{price}e-1", fee="0.013", time_ms=n) for n, (side, qty, price) in enumerate(fills, 1)]
     book = Fills(ledger, world.clock, "main")
     for n, one in enumerate(done):
         if n == restart:
@@ -141,7 +121,7 @@ def test_the_newest_execution_of_a_share_is_the_venues_newest_whenever_it_was_bo
     ledger = Ledger.open(world.disk, world.clock, PurePath("/ledger.sqlite"))
     book = Fills(ledger, world.clock, "main")
     for seq in (1, 3, 2):
-        one = replace(execution(Side.BUY, "1", "100", time_ms=seq * 10), seq=seq)
+        one = replace(traded(Side.BUY, "1", "100", time_ms=seq * 10), seq=seq)
         book.book(one, link=None, owner="alpha", source="stream")
     for reader in (book, Fills(ledger, world.clock, "main")):
         assert reader.newest_booked("alpha", "BTCUSDT") == (3, 30)

@@ -17,7 +17,7 @@ from playd.orders.gates import Case
 from playd.orders.halts import Halt, Level
 from playd.orders.pipeline import PIPELINE, explain, judge
 from playd.orders.settings import OrderSettings
-from tests.simulation.venue_rows import instrument
+from tests.rows import instrument
 from tests.unit.orders.test_breakers import LIMITS, fallen
 from tests.unit.orders.test_gates import (
     CAPPED,

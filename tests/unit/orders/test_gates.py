@@ -22,8 +22,8 @@ from playd.orders.settings import OrderSettings
 from playd.settings.limits_model import PolicyWindow, Risk
 from playd.settings.model import Settings
 from playd.venues.port import RiskTier
+from tests.rows import instrument
 from tests.simulation.order_world import READY, entry
-from tests.simulation.venue_rows import instrument
 
 FACTS = AccountFacts(
     halt=None,

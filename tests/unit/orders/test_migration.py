@@ -36,9 +36,9 @@ from playd.world.ports import Lock
 from playd.world.real import RealDisk, real_world
 from playd.world.virtual import ManualClock
 from tests.golden.test_journal_records import trade
+from tests.rows import SYMBOL
 from tests.simulation.order_world import UID, build, entry
-from tests.simulation.venue_rows import SYMBOL
-from tests.unit.orders.test_fold import execution
+from tests.unit.orders.test_fold import traded
 from tests.virtual_time import in_virtual_time
 
 OLDER = (
@@ -222,7 +222,7 @@ def test_a_ledger_of_schema_3_with_an_open_position_is_brought_up_and_goes_on(
     identity = book.insert_intent(entry(), b"{}")
     link = link_id(UID, "60000", Action.ENTER, 0, 0)
     row = book.insert_order(entry(), identity, 0, OrderRequest(link, SYMBOL, Side.BUY, Decimal("0.010")))
-    fills.book(execution(Side.BUY, "0.010", "50000"), link=link, owner=UID, source="stream")
+    fills.book(traded(Side.BUY, "0.010", "50000"), link=link, owner=UID, source="stream")
     ledger.commit()
     ledger.close()
     lacking = [f"ALTER TABLE {table} DROP COLUMN {name}" for table, names in SCHEMA_3.items() for name in names]

@@ -14,32 +14,15 @@ from playd.orders.fold import VirtualPosition, add
 from playd.orders.ledger import Ledger
 from playd.orders.results import Results
 from playd.world.virtual import virtual_world
+from tests.rows import execution
 
 DAYS, PER_DAY = 5, 12
 
 
-def execution(n: int, side: Side, time_ms: int, price: int, *, funding: bool) -> Execution:
-    zero = Decimal(0)
-    return Execution(
-        exec_id=f"e-{n}",
-        link_id="",
-        venue_order_id="",
-        symbol=("BTCUSDT", "ETHUSDT")[n % 2],
-        side=side,
-        qty=Decimal("0.01"),
-        price=Decimal(price),
-        value=zero,
-        fee=Decimal(n % 7) / 100,
-        fee_currency="USDT",
-        exec_type="Funding" if funding else "Trade",
-        create_type="",
-        stop_order_type="",
-        closed_size=zero,
-        exec_pnl=zero,
-        is_maker=False,
-        seq=n,
-        time_ms=time_ms,
-    )
+def traded(n: int, side: Side, time_ms: int, price: int, *, funding: bool) -> Execution:
+    more = {"symbol": ("BTCUSDT", "ETHUSDT")[n % 2], "exec_type": "Funding" if funding else "Trade"}
+    fee = Decimal(n % 7) / 100
+    return execution(f"e-{n}", side, Decimal("0.01"), Decimal(price), fee=fee, seq=n, time_ms=time_ms, **more)
 
 
 @pytest.fixture(params=[True, False], ids=["some booked late", "all in order"])
@@ -53,7 +36,7 @@ def booked(request: pytest.FixtureRequest) -> Iterator[tuple[Ledger, Fills, list
         late_ms = DAY_MS if request.param and n % 11 == 10 else 0
         time_ms = n * DAY_MS // PER_DAY + 1_000 - late_ms
         side = Side.BUY if random.random() < 0.5 else Side.SELL
-        one = execution(n, side, time_ms, random.randrange(90, 110), funding=n % 5 == 4)
+        one = traded(n, side, time_ms, random.randrange(90, 110), funding=n % 5 == 4)
         owner = ("a", "b")[n % 3 == 0]
         fills.book(one, link=None, owner=owner, source="stream")
         rows.append((owner, one))

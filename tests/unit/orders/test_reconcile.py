@@ -8,11 +8,12 @@ from itertools import product
 
 import pytest
 
-from playd.core.orders import Action, OrderState, Side, VenueOrder, VenuePosition
+from playd.core.orders import Action, OrderState, VenueOrder, VenuePosition
 from playd.orders.fill_check import Expected
 from playd.orders.order_book import FOREIGN
 from playd.orders.reconcile import DiffClass, LocalView, RepairKind, VenueView, diff, plan
 from playd.orders.rows import OrderRow
+from tests.rows import ledger_order, venue_order, venue_position
 
 ZERO, TICK = Decimal(0), Decimal("0.1")
 
@@ -20,73 +21,15 @@ ZERO, TICK = Decimal(0), Decimal("0.1")
 def row(
     link: str, *, state: OrderState = OrderState.OPEN, owner: str = "a", venue_id: str = "", intent: str | None = "i"
 ) -> OrderRow:
-    return OrderRow(
-        link_id=link,
-        intent=intent,
-        attempt=0,
-        owner=owner,
-        action=None,
-        symbol="BTCUSDT",
-        venue_order_id=venue_id,
-        parent_link_id="",
-        side=Side.BUY,
-        type="Limit",
-        tif="GTC",
-        qty=Decimal(1),
-        price=None,
-        trigger=None,
-        reduce_only=False,
-        stop=None,
-        target=None,
-        protective=False,
-        tolerance_pct=None,
-        state=state,
-        venue_status="",
-        code=None,
-        cancel_type="",
-        reject_reason="",
-        cum_qty=ZERO,
-        venue_cum_qty=ZERO,
-        avg_price=ZERO,
-        created_ms=0,
-        signed_ms=None,
-        last_event_ms=0,
-        venue_ms=0,
-    )
+    return ledger_order(link, state=state, owner=owner, venue_order_id=venue_id, intent=intent)
 
 
 def order(venue_id: str, *, link: str = "", reduce_only: bool = False) -> VenueOrder:
-    return VenueOrder(
-        venue_order_id=venue_id,
-        link_id=link,
-        parent_link_id="",
-        symbol="BTCUSDT",
-        side=Side.BUY,
-        order_type="Limit",
-        status="New",
-        qty=Decimal(1),
-        price=ZERO,
-        trigger_price=ZERO,
-        cum_qty=ZERO,
-        avg_price=ZERO,
-        reduce_only=reduce_only,
-        stop_order_type="",
-        create_type="",
-        cancel_type="",
-        reject_reason="",
-        stop=ZERO,
-        target=ZERO,
-        position_idx=0,
-        created_ms=0,
-        updated_ms=0,
-    )
+    return venue_order(venue_id, link_id=link, reduce_only=reduce_only)
 
 
 def position(signed: str, *, stop: str = "90", symbol: str = "BTCUSDT", mark: str = "100") -> VenuePosition:
-    quantity = Decimal(signed)
-    side = None if quantity == 0 else (Side.BUY if quantity > 0 else Side.SELL)
-    mark_price = Decimal(mark)
-    return VenuePosition(symbol, side, abs(quantity), mark_price, mark_price, Decimal(stop), ZERO, ZERO, ZERO, ZERO, 0, 1, 1)
+    return venue_position(Decimal(signed), Decimal(mark), stop=Decimal(stop), symbol=symbol)
 
 
 def expected(signed: str, *, stop: str | None = "90", ours: bool = True) -> dict[str, Expected]:

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from playd.core.candles import Candle
-from playd.core.orders import Action, Execution, Intent, IntentClass, Side
+from playd.core.orders import Action, Intent, IntentClass, Side
 from playd.engine.messages import EngineFill
 from playd.engine.play_engine import PlayEngine
 from playd.orders.fills import FillEvent
@@ -15,7 +15,8 @@ from playd.orders.gateway import Verdict
 from playd.plays.compile import compile_program
 from playd.supervisor.resting_target import RestingTarget
 from playd.supervisor.translate import Identity, intent_of_target
-from tests.engine_desk import BTC, MINUTE_MS, START_MS, play_of
+from tests.engine_desk import MINUTE_MS, START_MS, play_of
+from tests.rows import BTC, execution
 from tests.virtual_time import in_virtual_time
 
 PAPER = Identity("abcdefgh", "alpha", "a", "d" * 64, BTC, MINUTE_MS, 30_000, rests_target=True, judged_by_candle=True)
@@ -26,12 +27,9 @@ OPEN_MS = START_MS + MINUTE_MS
 def entered(engine: PlayEngine, qty: int, time_ms: int, *, maker: bool) -> FillEvent:
     """The engine has bought so many steps; the execution as its instance heard of it."""
     engine.on_fill(EngineFill(Action.ENTER, Side.BUY, qty, 500_000, 1.0, time_ms, "entry", maker))
-    price, size = Decimal(50_000), qty * BTC.step
-    execution = Execution(
-        *("x1", "", "v1", "BTCUSDT", Side.BUY, size, price, size * price, Decimal(1), "USDT", "Trade", "", ""),
-        *(Decimal(0), Decimal(0), maker, 1, time_ms),
-    )
-    return FillEvent(1, execution, Action.ENTER, "entry", "", order_done=True)
+    more = {"venue_order_id": "v1", "fee": Decimal(1), "is_maker": maker, "time_ms": time_ms}
+    row = execution("x1", Side.BUY, qty * BTC.step, Decimal(50_000), **more)
+    return FillEvent(1, row, Action.ENTER, "entry", "", order_done=True)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import pytest
 
 from playd.core.errors import Broken
 from playd.core.instrument import synthetic_instrument
-from playd.core.orders import Action, Execution, IntentClass, Side
+from playd.core.orders import Action, IntentClass, Side
 from playd.engine.messages import Decision, EngineOrder, EnginePosition
 from playd.orders.fills import FillEvent
 from playd.orders.intent_rows import parameters_digest
 from playd.supervisor.counting import counted, recounted, units_of
 from playd.supervisor.translate import Identity, adopted_of, fill_of, intent_of, intent_of_target
+from tests.rows import execution
 
 IDENTITY = Identity(
     uid="abcdefgh",
@@ -24,24 +25,14 @@ IDENTITY = Identity(
     entry_max_age_ms=30_000,
 )
 ENTRY = EngineOrder(Action.ENTER, Side.BUY, 120, 490_000, 518_000, 50_000.5, 100.0, "entry")
-EXECUTION = Execution(
-    exec_id="x1",
-    link_id="",
+EXECUTION = execution(
+    "x1",
+    Side.SELL,
+    Decimal("0.120"),
+    Decimal("48990.2"),
     venue_order_id="v1",
-    symbol="BTCUSDT",
-    side=Side.SELL,
-    qty=Decimal("0.120"),
-    price=Decimal("48990.2"),
-    value=Decimal(0),
     fee=Decimal("3.2333532"),
-    fee_currency="USDT",
-    exec_type="Trade",
-    create_type="",
     stop_order_type="StopLoss",
-    closed_size=Decimal(0),
-    exec_pnl=Decimal(0),
-    is_maker=False,
-    seq=1,
     time_ms=1_700_000_000_000,
 )
 
