@@ -144,6 +144,23 @@ class FakeVenue:
         self._move(symbol, qty, self.price)
         self._tell_position(symbol)
 
+    def by_hand(
+        self,
+        link_id: str = "by-hand",
+        side: Side = Side.BUY,
+        qty: str = "0.010",
+        price: int | None = 40_000,
+        *,
+        stop: Decimal | None = None,
+        reduce_only: bool = False,
+    ) -> None:
+        """Somebody else sends an order, in the venue's app or by a program. With a price it is a limit, which rests."""
+        limit = {} if price is None else {"order_type": "Limit", "price": Decimal(price), "time_in_force": "GTC"}
+        order = OrderRequest(link_id, SYMBOL, side, Decimal(qty), stop=stop, reduce_only=reduce_only, **limit)
+        rested, self.resting = self.resting, self.resting or price is not None
+        code, self.resting = self._accept(order), rested
+        assert code == 0, f"the venue refuses it: {code}"
+
     def fill_resting(self) -> None:
         """The next open: resting orders fill, but for one that the open has cut or ended on the way."""
         for order in [*self.orders.values()]:

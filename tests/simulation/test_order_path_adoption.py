@@ -252,8 +252,7 @@ def test_an_order_of_others_that_ends_leaves_no_open_incident() -> None:
         life = build()
         async with life.running():
             await life.register()
-            life.venue.resting = True
-            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            life.venue.by_hand()
             await anyio.sleep(1.0)
             listed, told = life.account.strangers.listed(), kinds(life)
             await life.account.cancel_order(life.account.desk.book.need(listed[0].id), 5.0)
@@ -271,7 +270,7 @@ def test_a_target_that_filled_in_part_before_the_first_start_is_not_booked_again
         venue = life.venue
         venue.open_foreign(Decimal("0.030"))
         await venue.set_stops(SYMBOL, stop=Decimal(49_000), target=Decimal(51_000), priority=Priority.EXIT)
-        venue._accept(OrderRequest("", SYMBOL, Side.SELL, Decimal("0.030"), "Limit", Decimal(51_000), "GTC", reduce_only=True))
+        venue.by_hand("", Side.SELL, "0.030", 51_000, reduce_only=True)
         working = next(order for order in venue.orders.values() if order.order_type == "Limit")
         attached = replace(working, stop_order_type="TakeProfit", trigger_price=Decimal(51_000))
         venue.orders[working.venue_order_id] = attached

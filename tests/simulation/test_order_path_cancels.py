@@ -8,7 +8,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.core.orders import Action, Intent, IntentClass, OrderRequest, OrderState, Side
+from playd.core.orders import Action, Intent, IntentClass, OrderState
 from playd.orders.cancels import CANCELLING
 from playd.orders.fills import FillEvent, OrderEnded
 from playd.orders.halts import ALL, Level, account_scope, instance_scope, symbol_scope
@@ -235,7 +235,7 @@ def test_what_a_hand_ordered_is_taken_back_by_a_panic_alone() -> None:
         life = build()
         async with life.running():
             await resting(life)
-            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            life.venue.by_hand()
             await anyio.sleep(0.1)
             asked = await life.account.cancel_entries()
             life.halts.raise_level(ALL, Level.HALT, "TEST", "why")

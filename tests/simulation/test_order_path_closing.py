@@ -225,7 +225,7 @@ def test_a_close_whose_order_a_restored_ledger_finds_again_is_sent_no_second_tim
             await closed(life, "60", "k1")
         life = life.crash()
         link = link_id(UID, "close:k1", Action.FLATTEN, 1, 0)
-        life.venue._accept(OrderRequest(link, SYMBOL, Side.SELL, Decimal("0.006"), reduce_only=True))  # by a life that is lost
+        life.venue.by_hand(link, Side.SELL, "0.006", None, reduce_only=True)  # by a life that is lost
         async with life.running():
             await anyio.sleep(30.0)
             assert (closes(life), life.account.desk.book.open_intents()) == ([], [])

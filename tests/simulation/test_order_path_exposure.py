@@ -6,7 +6,7 @@ from decimal import Decimal
 import anyio
 
 from playd.core.modes import Environment
-from playd.core.orders import OrderRequest, OrderState, Side
+from playd.core.orders import OrderState, Side
 from playd.orders.risk_limits import RiskLimits
 from playd.orders.settings import OrderSettings
 from tests.simulation.fake_venue import SYMBOL
@@ -35,9 +35,7 @@ def test_what_an_order_by_hand_executed_before_this_ledger_is_not_open_for_ever(
     async def body() -> None:
         life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=RiskLimits(max_positions=1)))
         venue = life.venue
-        venue.resting = True
-        venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
-        venue.resting = False
+        venue.by_hand()
         venue.fill_part(Decimal("0.004"))
         await anyio.sleep(100.0)
         async with life.running():
@@ -61,9 +59,7 @@ def test_an_order_by_hand_that_only_reduces_holds_entries_off_because_it_would_c
         life = build()
         async with life.running():
             port = await entered(life)
-            life.venue._accept(
-                OrderRequest("by-hand", SYMBOL, Side.SELL, Decimal("0.010"), "Limit", Decimal(60_000), "GTC", True)
-            )
+            life.venue.by_hand(side=Side.SELL, price=60_000, reduce_only=True)
             await anyio.sleep(0.1)
             (orphan,) = life.account.desk.book.orphans(SYMBOL)
             blocked = await port.submit(entry(180_000), READY)

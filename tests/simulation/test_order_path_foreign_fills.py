@@ -5,7 +5,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from playd.core.orders import OrderRequest, OrderState, Side
+from playd.core.orders import OrderState
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import build
 from tests.virtual_time import in_virtual_time
@@ -15,8 +15,7 @@ from tests.virtual_time import in_virtual_time
 def test_an_order_of_others_that_was_partly_filled_before_the_first_start_is_counted_once(link: str) -> None:
     async def body() -> None:
         life = build()
-        life.venue.resting = True
-        life.venue._accept(OrderRequest(link, SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(50_000), "GTC"))
+        life.venue.by_hand(link, price=50_000)
         life.venue.fill_part(Decimal("0.004"))
         async with life.running():
             await life.register()

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from playd.core.ids import link_id
-from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side
+from playd.core.orders import Action, IntentClass, OrderState, Side
 from playd.core.timeframes import MINUTE_MS
 from playd.orders.fills import FillEvent
 from playd.orders.fold import fold
@@ -288,7 +288,7 @@ def test_what_appears_under_our_format_while_we_run_was_sent_by_another_daemon(o
             await anyio.sleep(1.0)
             life.venue.resting = resting
             link = link_id(owner, str(bar(life)), Action.ENTER, 0, 0)
-            life.venue._accept(OrderRequest(link, SYMBOL, Side.BUY, Decimal("0.010"), stop=Decimal(49_000)))
+            life.venue.by_hand(link, price=None, stop=Decimal(49_000))
             await anyio.sleep(5.0)
 
             assert [halt.code for halt in life.halts.in_force(account_scope("main"))] == ["SECOND_DAEMON"]

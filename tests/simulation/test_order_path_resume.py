@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import anyio
 
-from playd.core.orders import OrderRequest, Side
 from playd.orders.halts import Level, account_scope, instance_scope, symbol_scope
 from playd.orders.risk_limits import BreakerLimits
 from tests.simulation.fake_venue import SYMBOL
@@ -73,8 +72,7 @@ def test_an_order_of_somebody_else_stands_in_nobodys_way() -> None:
         life = build()
         async with life.running():
             await life.register()
-            life.venue.resting = True
-            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            life.venue.by_hand()
             await anyio.sleep(1.0)
             life.halts.raise_level(account_scope("main"), Level.HALT, "TEST", "why")
 

@@ -9,23 +9,16 @@ import pytest
 
 from playd.core.errors import LinkError
 from playd.core.ids import link_id
-from playd.core.orders import Action, IntentClass, OrderRequest, OrderState, Side, VenuePosition
+from playd.core.orders import Action, IntentClass, OrderState, Side, VenuePosition
 from playd.core.reply_codes import ReplyClass
 from playd.orders.fills import FillEvent, FundingEvent, OrderEnded
 from playd.orders.halts import account_scope, symbol_scope
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic import PanicScope
 from playd.venues.port import ExecutionUpdate, Priority, Reply
-from tests.simulation.fake_venue import SYMBOL, FakeVenue
+from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.virtual_time import in_virtual_time
-
-
-def resting(venue: FakeVenue, link: str) -> None:
-    """An order of somebody else that rests at the venue."""
-    venue.resting = True
-    venue._accept(OrderRequest(link, SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
-    venue.resting = False
 
 
 def codes(life: OrderWorld, scope: str) -> list[str]:
@@ -37,7 +30,7 @@ def test_a_foreign_order_is_an_orphan_that_blocks_entries_until_it_is_gone() -> 
         life = build()
         async with life.running():
             port = await life.register()
-            resting(life.venue, "by-hand")
+            life.venue.by_hand()
             await anyio.sleep(0.1)
             orphan = life.account.desk.book.live()[0]
             blocked = await port.submit(entry(), READY)
@@ -57,7 +50,7 @@ def test_our_format_with_an_unknown_tag_means_a_second_daemon_and_halts_the_acco
         life = build()
         async with life.running():
             await life.register()
-            resting(life.venue, link_id("stranger", "60000", Action.ENTER, 0, 0))
+            life.venue.by_hand(link_id("stranger", "60000", Action.ENTER, 0, 0))
             await anyio.sleep(0.1)
 
             assert codes(life, account_scope("main")) == ["SECOND_DAEMON"]
@@ -72,7 +65,7 @@ def test_a_panic_of_the_account_cancels_resting_entries_of_everybody() -> None:
             port = await life.register()
             life.venue.resting = True
             await port.submit(entry(), READY)
-            resting(life.venue, "by-hand")
+            life.venue.by_hand()
             await anyio.sleep(0.1)
             report = await life.account.panic(PanicScope(), actor="me", reason="test")
 

@@ -13,12 +13,10 @@ from playd.control.context import Daemon
 from playd.control.dispatch import Call
 from playd.control.params import CancelOrder
 from playd.control.protocol import Code, RpcError
-from playd.core.orders import OrderRequest, Side
 from playd.orders.budget import AddressBudget
 from playd.orders.order_book import FOREIGN
 from playd.venues.port import Priority, Reply
 from tests.answers import check_data
-from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import OrderWorld, build, entered
 from tests.simulation.test_order_path_cancels import resting
 from tests.simulation.venue_script import EventFault, WriteFault
@@ -97,8 +95,7 @@ def test_a_stop_is_refused_and_an_order_of_somebody_else_needs_the_phrase() -> N
             with pytest.raises(RpcError, match="is the stop") as refused:
                 await cancelled(life, stop.link_id)
             assert refused.value.code is Code.REFUSED
-            life.venue.resting = True
-            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
+            life.venue.by_hand()
             await anyio.sleep(0.1)
             other = next(row for row in life.account.desk.book.live() if row.owner == FOREIGN)
             with pytest.raises(RpcError) as asked:

@@ -15,7 +15,6 @@ from playd.control.params import Adopt, CloseOrphan, Nothing
 from playd.control.protocol import Code, RpcError
 from playd.control.stranger_methods import adopt, close_orphan, list_orphans
 from playd.core.modes import Mode
-from playd.core.orders import OrderRequest, Side
 from playd.plays.model import Play
 from playd.supervisor.plays import read_play
 from tests.answers import check_data
@@ -115,9 +114,7 @@ def test_what_others_have_is_listed_and_closed_by_its_id_with_the_phrase() -> No
         life = build()
         async with life.running():
             await life.register()
-            life.venue.resting = True
-            life.venue._accept(OrderRequest("by-hand", SYMBOL, Side.BUY, Decimal("0.010"), "Limit", Decimal(40_000), "GTC"))
-            life.venue.resting = False
+            life.venue.by_hand()
             life.venue.open_foreign(HELD)
             await anyio.sleep(1.0)
             daemon = house(life)
