@@ -1,8 +1,7 @@
 """
 A venue in memory that keeps the port's promises and, on demand, every fault a real one may show.
 
-Faults are scripted per write and per private event, see `venue_script`. The venue itself stays honest: what `orders` and
-`positions` hold is the truth that tests compare the ledger with.
+Faults are scripted per write and per private event, see `venue_script`. Its books stay honest, see `venue_books`.
 """
 
 import asyncio
@@ -11,7 +10,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from playd.core.candles import Candle
 from playd.core.errors import LinkError
@@ -19,49 +17,22 @@ from playd.core.instrument import Instrument
 from playd.core.orders import Execution, OrderRequest, Side, VenueOrder, VenuePosition, Wallet
 from playd.core.reply_codes import ReplyClass, classify
 from playd.venues.pages import note
-from playd.venues.port import (
-    AccountInfo,
-    ExecutionUpdate,
-    KeyInfo,
-    OrderUpdate,
-    PositionUpdate,
-    Priority,
-    PrivateEvent,
-    Reply,
-    RiskTier,
-    StreamDown,
-    StreamUp,
-    Transaction,
-)
+from playd.venues.port import AccountInfo, ExecutionUpdate, KeyInfo, Priority, Reply, RiskTier, Transaction
 from playd.world.ports import Clock
-from tests.rows import SYMBOL, ZERO, execution, instrument
-from tests.simulation.venue_rows import Held, log_of, order_row, position_row, stop_row, transfer_of
+from tests.rows import SYMBOL, ZERO, instrument
+from tests.simulation.venue_books import WORKING, VenueBooks
+from tests.simulation.venue_rows import Held, log_of, transfer_of
 from tests.simulation.venue_script import ARRIVES_S, EventFault, Script, WriteFault
 
-WORKING = ("New", "PartiallyFilled", "Untriggered")
 
-
-class FakeVenue:
-    """
-    One account. Orders fill at once at `price`, unless `resting` holds them until `fill_resting`; limits that only reduce
-    always rest.
-    """
+class FakeVenue(VenueBooks):
+    """The port to the books of one account, and what others do there meanwhile."""
 
     def __init__(self, clock: Clock, script: Script | None = None) -> None:
-        self.clock = clock
-        self.script = script or Script()
+        super().__init__(clock, script or Script())
         self.key = KeyInfo("1", read_only=False, can_trade=True, can_withdraw=False, bound_to_addresses=True, days_left=None)
-        self.price = Decimal("50000.0")
-        self.liquidation = ZERO
         self.tiers = (RiskTier(Decimal(2_000_000), Decimal("0.005")),)
-        self.resting = False
-        self.fill_share = Decimal(1)
         self.placed: list[OrderRequest] = []
-        self.effects: list[OrderRequest] = []
-        self.orders: dict[str, VenueOrder] = {}
-        self.execution_rows: list[Execution] = []
-        self.book: dict[str, Held] = {}
-        self.links: set[str] = set()
         self.barriers: list[int] = []
         self.before_place: Callable[[OrderRequest], None] = lambda _order: None
         self.before_cancel: Callable[[str], None] = lambda _key: None
@@ -69,35 +40,8 @@ class FakeVenue:
         self.deposit = Decimal(10_000)
         self.transfers: list[Transaction] = []
         self.log_reads = 0
-        self._ids, self._late = 0, list[PrivateEvent]()
-        self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
-        self.stream_up = False
 
     # -- what tests do ---------------------------------------------------------------------------------------------------
-
-    @property
-    def events(self) -> MemoryObjectReceiveStream[PrivateEvent]:
-        return self._receive
-
-    def connect(self, number: int = 1) -> None:
-        self.stream_up = True
-        self._send.send_nowait(StreamUp(number))
-
-    def disconnect(self) -> None:
-        self.stream_up = False
-        self._send.send_nowait(StreamDown("test"))
-
-    def new_stream(self) -> MemoryObjectReceiveStream[PrivateEvent]:
-        """A fresh private stream, as after a restart of the daemon: what the old one held is lost."""
-        self.close_stream()
-        self._late = []
-        self._send, self._receive = anyio.create_memory_object_stream[PrivateEvent](100_000)
-        return self._receive
-
-    def close_stream(self) -> None:
-        self.stream_up = False
-        self._send.close()
-        self._receive.close()
 
     def hit_stop(self, symbol: str = SYMBOL) -> None:
         """The market trades through the attached stop."""
@@ -185,12 +129,6 @@ class FakeVenue:
         if not reduces:
             self._attach_stop(order.symbol, parent=order.link_id)
         self._tell_position(order.symbol)
-
-    def signed(self, symbol: str = SYMBOL) -> Decimal:
-        return self.book[symbol].signed if symbol in self.book else ZERO
-
-    def stop_of(self, symbol: str = SYMBOL) -> Decimal:
-        return self.book[symbol].stop if symbol in self.book else ZERO
 
     # -- the port ----------------------------------------------------------------------------------------------------------
 
@@ -341,8 +279,6 @@ class FakeVenue:
     async def barrier_done(self, number: int) -> None:
         self.barriers.append(number)
 
-    # -- the venue's inside --------------------------------------------------------------------------------------------------
-
     async def _read(self) -> None:
         asked_ms = self.clock.wall_ms()
         await anyio.sleep(0.002)
@@ -351,156 +287,3 @@ class FakeVenue:
             note("/fake/read", asked_ms, self.clock.wall_ms(), failure="read failed")
             raise LinkError("read failed")
         note("/fake/read", asked_ms, self.clock.wall_ms())
-
-    def _accept(self, request: OrderRequest) -> int:
-        if request.link_id in self.links:
-            return 110072
-        if self.script.codes:
-            return self.script.codes.pop(0)
-        held = self.signed(request.symbol)
-        reduces = held * (1 if request.side is Side.SELL else -1) > 0
-        if request.reduce_only and not reduces:
-            return 110017
-        self.links.add(request.link_id)
-        self.effects.append(request)
-        self._ids += 1
-        qty = min(request.qty, abs(held)) if request.reduce_only else request.qty
-        order = order_row(f"o-{self._ids}", request, qty, self.clock.wall_ms())
-        self._report(order)
-        if not (self.resting or (order.reduce_only and order.order_type == "Limit")):
-            self._fill(order)
-        return 0
-
-    def _take_back(self, link_id: str, venue_order_id: str) -> int:
-        for key, order in self.orders.items():
-            if (order.link_id == link_id and link_id) or (order.venue_order_id == venue_order_id and venue_order_id):
-                if order.status not in WORKING:
-                    return 110008 if order.status == "Filled" else 110001
-                self._report(replace(self.orders[key], status="Cancelled", cancel_type="CancelByUser"))
-                held = self.book.get(order.symbol)
-                if held is not None and held.stop_order_id == order.venue_order_id:
-                    held.stop, held.seq = ZERO, held.seq + 1
-                    self._tell_position(order.symbol)
-                return 0
-        return 110001
-
-    def _fill(self, order: VenueOrder) -> None:
-        qty = order.qty
-        if order.reduce_only:
-            qty = min(qty, abs(self.signed(order.symbol)))
-        qty = (qty * self.fill_share).quantize(Decimal("0.001"))
-        signed = qty if order.side is Side.BUY else -qty
-        if qty == 0:
-            self._report(replace(order, status="Cancelled", cancel_type="CancelByReduceOnly"))
-            return
-        closed = qty if order.reduce_only else ZERO
-        self._execute(order.symbol, order.side, qty, self.price, order.link_id, order.venue_order_id, "", closed)
-        status = "Filled" if qty == order.qty else "Cancelled"
-        self.orders[order.venue_order_id] = replace(order, status=status)  # what the position loses is not cut off it once more
-        self._move(order.symbol, signed, self.price)
-        position = self.book[order.symbol]
-        if not order.reduce_only:
-            forgotten = self.script.no_attached_stop > 0
-            self.script.no_attached_stop -= forgotten
-            position.stop = ZERO if forgotten else order.stop
-            position.target = order.target
-        self._report(replace(order, status=status, cum_qty=qty, avg_price=self.price))
-        if not order.reduce_only:
-            self._attach_stop(order.symbol, parent=order.link_id)
-        self._tell_position(order.symbol)
-
-    def _close(self, symbol: str, signed: Decimal, price: Decimal, link: str, order_id: str, kind: str) -> None:
-        side = Side.SELL if signed > 0 else Side.BUY
-        self._execute(symbol, side, abs(signed), price, link, order_id, kind, abs(signed))
-        if self.book[symbol].stop_order_id == order_id:
-            self.book[symbol].stop_order_id = ""  # it fills, so nothing clears it
-        self._move(symbol, -signed, price)
-        if order_id in self.orders:
-            order = self.orders[order_id]
-            # It is as large as the position, which others may have added to.
-            self._report(replace(order, status="Filled", qty=abs(signed), cum_qty=abs(signed), avg_price=price))
-        self._tell_position(symbol)
-
-    def _execute(
-        self, symbol: str, side: Side, qty: Decimal, price: Decimal, link: str, order_id: str, stop_type: str, closed: Decimal
-    ) -> None:
-        position = self.book.setdefault(symbol, Held())
-        position.seq += 1
-        row = execution(
-            f"e-{len(self.execution_rows) + 1}",
-            side,
-            qty,
-            price,
-            link_id=link,
-            venue_order_id=order_id,
-            symbol=symbol,
-            fee=qty * price * Decimal("0.00055"),
-            create_type="CreateByStopLoss" if stop_type else "CreateByUser",
-            stop_order_type=stop_type,
-            closed_size=closed,
-            seq=position.seq,
-            time_ms=self.clock.wall_ms(),
-        )
-        self.execution_rows.append(row)
-        self._tell(ExecutionUpdate(row, self.clock.wall_ms()))
-
-    def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
-        position = self.book.setdefault(symbol, Held())
-        before, position.signed = position.signed, position.signed + signed
-        if before == 0:
-            position.entry = price
-        if position.signed == 0:
-            position.stop = position.target = ZERO
-            self._gone(position.stop_order_id)
-        self._cut_targets(symbol)
-
-    def _attach_stop(self, symbol: str, parent: str) -> None:
-        position = self.book[symbol]
-        self._gone(position.stop_order_id)
-        if position.stop == 0:
-            return
-        self._ids += 1
-        position.stop_order_id = f"s-{self._ids}"
-        order = stop_row(position.stop_order_id, symbol, position.signed, position.stop, parent, self.clock.wall_ms())
-        self._report(order)
-
-    def _cut_targets(self, symbol: str) -> None:
-        """Limits that only reduce are never more than the position; without one they end."""
-        held = abs(self.signed(symbol))
-        for order in [*self.orders.values()]:
-            if order.symbol == symbol and order.reduce_only and order.order_type == "Limit" and order.status in WORKING:
-                if held == 0:
-                    self._report(replace(order, status="Cancelled", cancel_type="CancelByReduceOnly"))
-                elif order.qty - order.cum_qty > held:
-                    self._report(replace(order, qty=order.cum_qty + held))
-
-    def _gone(self, order_id: str) -> None:
-        order = self.orders.get(order_id)
-        if order is not None and order.status == "Untriggered":
-            self._report(replace(order, status="Deactivated", cancel_type="CancelByTpSlTsClear"))
-
-    def _report(self, order: VenueOrder) -> None:
-        order = replace(order, updated_ms=self.clock.wall_ms())
-        self.orders[order.venue_order_id] = order
-        self._tell(OrderUpdate(order, self.clock.wall_ms()))
-
-    def _tell_position(self, symbol: str) -> None:
-        self._tell(PositionUpdate(self._position(symbol), self.clock.wall_ms()))
-
-    def _tell(self, event: PrivateEvent) -> None:
-        if not self.stream_up:
-            return
-        fault = self.script.events.pop(0) if self.script.events else EventFault.NONE
-        if fault is EventFault.LATE:
-            self._late.append(event)
-            return
-        late, self._late = self._late, []
-        for each in [event] * {EventFault.LOST: 0, EventFault.NONE: 1, EventFault.DOUBLED: 2}[fault] + late:
-            self._send.send_nowait(each)
-
-    def _position(self, symbol: str) -> VenuePosition:
-        position = self.book.get(symbol, Held())
-        return position_row(symbol, position, self.price, self.liquidation, self.clock.wall_ms())
-
-    def _id_of(self, link: str) -> str:
-        return next((order.venue_order_id for order in self.orders.values() if order.link_id == link), "")
