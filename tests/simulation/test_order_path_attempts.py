@@ -12,9 +12,9 @@ from playd.core.reply_codes import ReplyClass
 from playd.orders.exit_attempts import insert_attempt, rung_of
 from playd.orders.machine import OrderEvent
 from playd.venues.port import Reply
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, UID, build, entered, entry, leave
 from tests.simulation.test_order_path_restore import back_up, bar, restored
-from tests.simulation.venue_rows import SYMBOL
 from tests.virtual_time import in_virtual_time
 
 

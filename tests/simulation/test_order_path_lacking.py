@@ -12,10 +12,10 @@ from playd.orders.acceptance import AcceptRefused
 from playd.orders.fills import OrderEnded
 from playd.orders.order_book import FOREIGN
 from playd.orders.panic_report import PanicScope
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave, taken
 from tests.simulation.test_order_path_accepted import accept, incidents, occupying
 from tests.simulation.test_order_path_shared_exits import OTHER, both_long, held
-from tests.simulation.venue_rows import SYMBOL
 from tests.simulation.venue_script import EventFault
 from tests.virtual_time import in_virtual_time
 

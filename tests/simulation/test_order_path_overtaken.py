@@ -9,10 +9,10 @@ import pytest
 from playd.core.orders import OrderState
 from playd.core.timeframes import MINUTE_MS
 from playd.orders.halts import Level, account_scope
+from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, OrderWorld, build, entered, entry, leave
 from tests.simulation.test_order_path_clock import with_clock
 from tests.simulation.test_order_path_restore import back_up, bar, restored
-from tests.simulation.venue_rows import SYMBOL
 from tests.simulation.venue_script import WriteFault
 from tests.virtual_time import in_virtual_time
 
