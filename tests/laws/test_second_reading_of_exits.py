@@ -8,7 +8,7 @@ import pytest
 from playd.core.candles import Candles
 from playd.plays.load import load_play
 from playd.research.backtest import run_backtest
-from tests.laws.test_second_reading import INSTRUMENT, MINUTE_MS, candles, play
+from tests.laws.test_second_reading import BTC, MINUTE_MS, candles, play
 from tests.oracle.backtest import Backtest
 
 SIZING = {"model": "percent_equity", "value": 30}
@@ -113,7 +113,7 @@ def test_exits_and_second_reading_take_the_same_trades(name: str) -> None:
 
 def assert_same_trades(raw: dict[str, Any], plain: dict[str, Any], data: Candles) -> None:
     """`plain` is `raw` as the second reading knows it: without variables."""
-    result = run_backtest(load_play(orjson.dumps(raw).decode(), "exits.yml"), data, INSTRUMENT)
+    result = run_backtest(load_play(orjson.dumps(raw).decode(), "exits.yml"), data, BTC)
     columns = (data.open_time_ms, data.open, data.high, data.low, data.close, data.volume)
     base = list(zip(*(column.tolist() for column in columns), strict=True))
     oracle = Backtest(plain, base, MINUTE_MS, 0.1, 0.001)
