@@ -299,6 +299,7 @@ def test_an_entry_is_explained_by_the_columns_of_the_instance(running: DaemonPro
     counted = ctl_json(running.state, "explain", "ema-cross", "--stats")
     assert sum(count["bars"] for count in counted["statistics"]["verdicts"]) == counted["statistics"]["bars"] > 0
     assert counted["last_gate"]["said"] == "passed"
+    running.wait_for("bar.verdict", instance="ema-cross", verdict="NO_SIGNAL")  # its first bar may be the one that entered
     lines = ctl_json(running.state, "explain", "ema-cross", "--last", "50")
     silent = [line for line in lines if line["verdict"] == "NO_SIGNAL"]
     assert silent
