@@ -299,11 +299,13 @@ def test_an_entry_is_explained_by_the_columns_of_the_instance(running: DaemonPro
     counted = ctl_json(running.state, "explain", "ema-cross", "--stats")
     assert sum(count["bars"] for count in counted["statistics"]["verdicts"]) == counted["statistics"]["bars"] > 0
     assert counted["last_gate"]["said"] == "passed"
-    running.wait_for("bar.verdict", instance="ema-cross", verdict="NO_SIGNAL")  # its first bar may be the one that entered
-    lines = ctl_json(running.state, "explain", "ema-cross", "--last", "50")
-    silent = [line for line in lines if line["verdict"] == "NO_SIGNAL"]
-    assert silent
-    assert all(line["clause"].startswith("actions.entry_") and line["detail"] == line["clause"] for line in silent)
+
+    def silent() -> list[dict[str, Any]]:
+        lines = ctl_json(running.state, "explain", "ema-cross", "--last", "50")
+        return [line for line in lines if line["verdict"] == "NO_SIGNAL"]
+
+    wait_for(silent, "a bar without a signal, which the first bars may not be")
+    assert all(line["clause"].startswith("actions.entry_") and line["detail"] == line["clause"] for line in silent())
     assert "CLAUSE" in ctl(running.state, "explain", "ema-cross", "-n", "5").stdout
     assert "gates, last entry" in ctl(running.state, "explain", "ema-cross").stdout
 
