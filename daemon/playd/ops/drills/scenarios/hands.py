@@ -18,6 +18,7 @@ from playd.ops.drills.scenarios.steps import (
     holds_still,
     newest_bar,
     paged,
+    resume,
     stop_put_back,
 )
 from playd.ops.drills.stage import HURRY, SPEED, Stage
@@ -75,7 +76,10 @@ async def _foreign_order(stage: Stage, hand: Hand) -> None:
 
 async def _order_on_a_traded_symbol(stage: Stage, hand: Hand) -> None:
     """While somebody's order could add to a position of ours, nothing is entered on its symbol."""
-    fault, newest = "order placed by hand on a symbol that is traded", newest_bar(stage)
+    fault, scope = "order placed by hand on a symbol that is traded", symbol_scope(ACCOUNT, BUSY_SYMBOL)
+    if any(row["scope"] == scope and row["lifted_ms"] is None for row in stage.table("halts")):
+        await resume(stage, scope)  # when everything was cancelled by hand, a stop may have rested here too
+    newest = newest_bar(stage)
     qty, price = AGAINST
     stage.report.inject("place", "limit order", symbol=BUSY_SYMBOL)
     link = await hand.rest_order(BUSY_SYMBOL, Side.BUY, qty, price)

@@ -91,7 +91,7 @@ MOMENTS: Final = (
     *_of(TRADING, "an exit", (SOCKET, "exit"), sides=(SENT,)),
     *_of(TRADING, "an exit", (LEDGER, ORDER), (STATE, PLAN), behind=(SOCKET, "exit")),
     *_of(PANIC, "a panic", (LEDGER, "exit"), (JOURNAL, "panic"), (SOCKET, "exit")),
-    *_of(PANIC, "a panic", (STATE, PLAN), behind=(JOURNAL, "panic")),
+    *_of(PANIC, "a panic", (STATE, PLAN), behind=(LEDGER, "exit")),  # what it closes changes the plan once more, always
     *_of(STOP, "a stop of the daemon", (LEDGER, ""), (JOURNAL, ""), (STATE, ""), (SOCKET, "")),
 )
 """In the order in which they come. `make kill-sweep` dies at hundreds more."""
