@@ -1,6 +1,7 @@
-"""What holds for every test: one cache of compiled kernels, the daemon's event loop, patient property tests, little garbage."""
+"""What holds for every test: one cache of compiled kernels, the loop of a coroutine, patient property tests, little garbage."""
 
 import gc
+import inspect
 import os
 import subprocess
 import sys
@@ -65,6 +66,18 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
             pytest.exit("the kernels do not compile", 1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test that is a coroutine runs in virtual time; one that is marked `anyio` on the loop that the daemon runs on."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj) or pyfuncitem.get_closest_marker("anyio") is not None:
+        return None
+    from tests.virtual_time import in_virtual_time  # not above: what was imported before is not rewritten
+
+    given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    in_virtual_time(lambda: pyfuncitem.obj(**given))
+    return True
+
+
 def pytest_collection_finish() -> None:
     """What was imported is never looked at again."""
     gc.collect()
@@ -85,5 +98,5 @@ def old_objects_left_alone() -> None:
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Async tests run on the loop that the daemon runs on."""
+    """Tests that are marked `anyio` run on the loop that the daemon runs on."""
     return "asyncio", {"use_uvloop": True}
