@@ -36,43 +36,40 @@ class Asked(FakeVenue):
         return [*await super().positions(symbol, priority=priority)]
 
 
-def test_a_ban_of_the_daemon_is_kept_by_the_guardian_also_over_its_restart() -> None:
-    async def body() -> None:
-        clock, disk = LoopClock(), virtual_world().disk
-        venue, file, plan = Asked(clock), PlanFile(disk, STATE), Plan(accounts=(account(),))
+async def test_a_ban_of_the_daemon_is_kept_by_the_guardian_also_over_its_restart() -> None:
+    clock, disk = LoopClock(), virtual_world().disk
+    venue, file, plan = Asked(clock), PlanFile(disk, STATE), Plan(accounts=(account(),))
 
-        @asynccontextmanager
-        async def opener(_place: AccountPlan) -> AsyncIterator[OpenedAccount]:
-            share, events = GuardianShare(clock), venue.new_stream()
-            try:
-                yield OpenedAccount(Hands(venue, share, ()), share, anyio.lowlevel.checkpoint, _silent, events)
-            finally:
-                venue.close_stream()
+    @asynccontextmanager
+    async def opener(_place: AccountPlan) -> AsyncIterator[OpenedAccount]:
+        share, events = GuardianShare(clock), venue.new_stream()
+        try:
+            yield OpenedAccount(Hands(venue, share, ()), share, anyio.lowlevel.checkpoint, _silent, events)
+        finally:
+            venue.close_stream()
 
-        @asynccontextmanager
-        async def life() -> AsyncIterator[Guardian]:
-            claims = ShareClaims(disk, STATE, GUARDIAN, DAEMON)
-            guardian = Guardian(clock, PlanFile(disk, STATE), opener, _unheard, _unheard, _unheard, claims)
-            async with anyio.create_task_group() as group:
-                await group.start(guardian.run)
-                yield guardian
-                group.cancel_scope.cancel()
+    @asynccontextmanager
+    async def life() -> AsyncIterator[Guardian]:
+        claims = ShareClaims(disk, STATE, GUARDIAN, DAEMON)
+        guardian = Guardian(clock, PlanFile(disk, STATE), opener, _unheard, _unheard, _unheard, claims)
+        async with anyio.create_task_group() as group:
+            await group.start(guardian.run)
+            yield guardian
+            group.cancel_scope.cancel()
 
-        file.save(plan, clock.wall_ms())
-        async with life() as first:
-            await anyio.sleep(50.0)
-            assert venue.asked_s
-            banned_s = clock.mono_s()
-            file.save(replace(plan, banned_until_ms=clock.wall_ms() + 600_000), clock.wall_ms())
-            await anyio.sleep(100.0)
-            assert "GUARDIAN_BLIND" in [alarm.kind for alarm in first.alarms.active]
-        async with life() as second:
-            await anyio.sleep(100.0)
-            assert "ACCOUNT_UNWATCHED" in [alarm.kind for alarm in second.alarms.active]
-            await anyio.sleep(410.0)
-        assert 600.0 <= min(at_s - banned_s for at_s in venue.asked_s if at_s > banned_s + 1.0) < 610.0
-
-    in_virtual_time(body)
+    file.save(plan, clock.wall_ms())
+    async with life() as first:
+        await anyio.sleep(50.0)
+        assert venue.asked_s
+        banned_s = clock.mono_s()
+        file.save(replace(plan, banned_until_ms=clock.wall_ms() + 600_000), clock.wall_ms())
+        await anyio.sleep(100.0)
+        assert "GUARDIAN_BLIND" in [alarm.kind for alarm in first.alarms.active]
+    async with life() as second:
+        await anyio.sleep(100.0)
+        assert "ACCOUNT_UNWATCHED" in [alarm.kind for alarm in second.alarms.active]
+        await anyio.sleep(410.0)
+    assert 600.0 <= min(at_s - banned_s for at_s in venue.asked_s if at_s > banned_s + 1.0) < 610.0
 
 
 async def _silent() -> NoReturn:

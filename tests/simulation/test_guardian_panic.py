@@ -123,26 +123,23 @@ def test_what_an_exit_executed_after_the_last_plan_is_not_closed_a_second_time()
     told(body)
 
 
-def test_a_ban_is_told_at_once_by_whoever_would_have_to_wait_for_its_end() -> None:
-    async def run() -> None:
-        venue = FakeVenue(LoopClock())
-        share = GuardianShare(venue.clock)
-        hands = Hands(venue, share, ())
-        share.banned()
-        writes: list[Callable[[], Awaitable[Any]]] = [
-            lambda: hands.set_stop(SYMBOL, 0, Decimal(1)),
-            lambda: hands.cancel(SYMBOL, "id"),
-            lambda: hands.close(SYMBOL, 0, Side.SELL, Decimal(1), LINK, 0),
-        ]
-        with anyio.fail_after(1):
-            for read in (hands.read, lambda: hands.max_order_qty(SYMBOL), lambda: hands.executed(SYMBOL, LINK)):
-                with pytest.raises(Throttled, match="banned this address for another 600 s"):
-                    await read()
-            assert [(await write()).reply_class for write in writes] == [ReplyClass.BAN] * 3
-        assert venue.placed == []
-        venue.close_stream()
-
-    in_virtual_time(run)
+async def test_a_ban_is_told_at_once_by_whoever_would_have_to_wait_for_its_end() -> None:
+    venue = FakeVenue(LoopClock())
+    share = GuardianShare(venue.clock)
+    hands = Hands(venue, share, ())
+    share.banned()
+    writes: list[Callable[[], Awaitable[Any]]] = [
+        lambda: hands.set_stop(SYMBOL, 0, Decimal(1)),
+        lambda: hands.cancel(SYMBOL, "id"),
+        lambda: hands.close(SYMBOL, 0, Side.SELL, Decimal(1), LINK, 0),
+    ]
+    with anyio.fail_after(1):
+        for read in (hands.read, lambda: hands.max_order_qty(SYMBOL), lambda: hands.executed(SYMBOL, LINK)):
+            with pytest.raises(Throttled, match="banned this address for another 600 s"):
+                await read()
+        assert [(await write()).reply_class for write in writes] == [ReplyClass.BAN] * 3
+    assert venue.placed == []
+    venue.close_stream()
 
 
 def shared_position(qty: str, mine: str, seq: int | None) -> PlannedPosition:
@@ -196,19 +193,14 @@ def test_the_first_close_waits_for_no_cancel() -> None:
     told(body, AtTwoASecond)
 
 
-def test_the_pieces_of_a_large_position_climb_no_ladder_of_tolerances() -> None:
-    async def run() -> None:
-        venue = FakeVenue(LoopClock())
-        hands = Hands(venue, GuardianShare(venue.clock), TOLERANCES_PCT)
-        await entered(venue, "0.050")
-        report = await panic(
-            venue, hands, PanicScope(), replace(planned(), qty=Decimal("0.050"), max_order_qty=Decimal("0.010"))
-        )
-        assert report.exit_code == 0
-        assert {order.slippage_tolerance_pct for order in venue.effects if order.reduce_only} == {TOLERANCES_PCT[0]}
-        venue.close_stream()
-
-    in_virtual_time(run)
+async def test_the_pieces_of_a_large_position_climb_no_ladder_of_tolerances() -> None:
+    venue = FakeVenue(LoopClock())
+    hands = Hands(venue, GuardianShare(venue.clock), TOLERANCES_PCT)
+    await entered(venue, "0.050")
+    report = await panic(venue, hands, PanicScope(), replace(planned(), qty=Decimal("0.050"), max_order_qty=Decimal("0.010")))
+    assert report.exit_code == 0
+    assert {order.slippage_tolerance_pct for order in venue.effects if order.reduce_only} == {TOLERANCES_PCT[0]}
+    venue.close_stream()
 
 
 class LateReadings(FakeVenue):

@@ -105,209 +105,174 @@ async def watched(state: DaemonState, *symbols: str, venue_type: type[AtTwoASeco
     venue.close_stream()
 
 
-def test_while_a_panic_goes_on_another_position_of_its_account_gets_its_stop_back() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL, OTHER) as side, anyio.create_task_group() as group:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            group.start_soon(side.watch.panic, PanicScope(symbol=SYMBOL), lambda _text: None)
-            await anyio.sleep(5.0)
-            side.venue.remove_stop(OTHER)
-            await anyio.sleep(10.0)
-            assert side.venue.stop_of(OTHER) == STOP
-            group.cancel_scope.cancel()
-
-    in_virtual_time(body)
+async def test_while_a_panic_goes_on_another_position_of_its_account_gets_its_stop_back() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL, OTHER) as side, anyio.create_task_group() as group:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        group.start_soon(side.watch.panic, PanicScope(symbol=SYMBOL), lambda _text: None)
+        await anyio.sleep(5.0)
+        side.venue.remove_stop(OTHER)
+        await anyio.sleep(10.0)
+        assert side.venue.stop_of(OTHER) == STOP
+        group.cancel_scope.cancel()
 
 
-def test_a_panic_of_the_account_waits_for_no_panic_of_one_instance() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            group.start_soon(side.watch.panic, PanicScope(instance_uid=UID), lambda _text: None)
-            await anyio.sleep(1.0)
-            before = len(side.venue.placed)
-            group.start_soon(side.watch.panic, PanicScope(), lambda _text: None)
-            await anyio.sleep(1.0)
-            assert (before, len(side.venue.placed)) == (2, 3)
-            group.cancel_scope.cancel()
-
-    in_virtual_time(body)
+async def test_a_panic_of_the_account_waits_for_no_panic_of_one_instance() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        group.start_soon(side.watch.panic, PanicScope(instance_uid=UID), lambda _text: None)
+        await anyio.sleep(1.0)
+        before = len(side.venue.placed)
+        group.start_soon(side.watch.panic, PanicScope(), lambda _text: None)
+        await anyio.sleep(1.0)
+        assert (before, len(side.venue.placed)) == (2, 3)
+        group.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("scope", [PanicScope(), PanicScope(symbol=SYMBOL), PanicScope(instance_uid=UID)])
-def test_a_panic_that_was_not_done_in_its_time_goes_on_while_no_daemon_is_there_and_a_person_is_called(
+async def test_a_panic_that_was_not_done_in_its_time_goes_on_while_no_daemon_is_there_and_a_person_is_called(
     scope: PanicScope,
 ) -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            report = await side.watch.panic(scope, lambda _text: None)
-            await anyio.sleep(60.0)
-            called, stop = side.told(), side.venue.stop_of()
-            side.venue.script.codes = []
-            await anyio.sleep(40.0)
+    async with watched(DaemonState.DEAD, SYMBOL) as side:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        report = await side.watch.panic(scope, lambda _text: None)
+        await anyio.sleep(60.0)
+        called, stop = side.told(), side.venue.stop_of()
+        side.venue.script.codes = []
+        await anyio.sleep(40.0)
 
-            assert report.exit_code == 11
-            assert ("PANIC_UNFINISHED" in called, stop) == (True, STOP)
-            assert ("PANIC_UNFINISHED" in side.told(), side.venue.signed()) == (False, 0)
-            assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [True]
-
-    in_virtual_time(body)
+        assert report.exit_code == 11
+        assert ("PANIC_UNFINISHED" in called, stop) == (True, STOP)
+        assert ("PANIC_UNFINISHED" in side.told(), side.venue.signed()) == (False, 0)
+        assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [True]
 
 
-def test_a_panic_that_was_not_done_is_left_to_a_daemon_that_is_heard() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            await side.watch.panic(PanicScope(), lambda _text: None)
-            side.heard = Heard(DaemonState.ALIVE, side.venue.clock.mono_s() + 30.0)
-            await anyio.sleep(30.0)
-            side.venue.script.codes = []
-            await anyio.sleep(30.0)
+async def test_a_panic_that_was_not_done_is_left_to_a_daemon_that_is_heard() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        await side.watch.panic(PanicScope(), lambda _text: None)
+        side.heard = Heard(DaemonState.ALIVE, side.venue.clock.mono_s() + 30.0)
+        await anyio.sleep(30.0)
+        side.venue.script.codes = []
+        await anyio.sleep(30.0)
 
-            assert side.venue.signed() == Decimal("0.010")
-            assert "PANIC_UNFINISHED" not in side.told()
-            assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [False]
-
-    in_virtual_time(body)
+        assert side.venue.signed() == Decimal("0.010")
+        assert "PANIC_UNFINISHED" not in side.told()
+        assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [False]
 
 
-def test_a_panic_of_one_instance_is_left_to_a_daemon_that_is_started_meanwhile() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            reports = list[PanicReport]()
+async def test_a_panic_of_one_instance_is_left_to_a_daemon_that_is_started_meanwhile() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        reports = list[PanicReport]()
 
-            async def panic(scope: PanicScope) -> None:
-                reports.append(await side.watch.panic(scope, lambda _text: None))
+        async def panic(scope: PanicScope) -> None:
+            reports.append(await side.watch.panic(scope, lambda _text: None))
 
-            group.start_soon(panic, PanicScope(instance_uid=UID))
-            await anyio.sleep(5.0)
-            side.heard = Heard(DaemonState.ALIVE, side.venue.clock.mono_s() + 60.0, "started")
-            await anyio.sleep(0.5)
-            before = len(side.venue.placed)
-            await anyio.sleep(30.0)
+        group.start_soon(panic, PanicScope(instance_uid=UID))
+        await anyio.sleep(5.0)
+        side.heard = Heard(DaemonState.ALIVE, side.venue.clock.mono_s() + 60.0, "started")
+        await anyio.sleep(0.5)
+        before = len(side.venue.placed)
+        await anyio.sleep(30.0)
 
-            assert [report.exit_code for report in reports] == [11]
-            assert len(side.venue.placed) == before
-
-    in_virtual_time(body)
+        assert [report.exit_code for report in reports] == [11]
+        assert len(side.venue.placed) == before
 
 
-def test_a_panic_of_one_instance_that_waited_for_another_is_left_to_a_daemon_that_was_started_before_its_turn() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            for _ in range(2):
-                group.start_soon(side.watch.panic, PanicScope(instance_uid=UID), lambda _text: None)
-            await anyio.sleep(2.0)
-            side.beat("started")
-            await anyio.sleep(0.5)
-            before = len(side.venue.placed)
-            await side.beats_for(30, "started")
-            assert len(side.venue.placed) == before
-            group.cancel_scope.cancel()
-
-    in_virtual_time(body)
+async def test_a_panic_of_one_instance_that_waited_for_another_is_left_to_a_daemon_that_was_started_before_its_turn() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        for _ in range(2):
+            group.start_soon(side.watch.panic, PanicScope(instance_uid=UID), lambda _text: None)
+        await anyio.sleep(2.0)
+        side.beat("started")
+        await anyio.sleep(0.5)
+        before = len(side.venue.placed)
+        await side.beats_for(30, "started")
+        assert len(side.venue.placed) == before
+        group.cancel_scope.cancel()
 
 
-def test_a_try_at_a_share_ends_with_the_first_beat_of_a_daemon_that_only_stood_still() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            await side.watch.panic(PanicScope(instance_uid=UID), lambda _text: None)
-            await anyio.sleep(7.0)
-            side.beat()
-            await anyio.sleep(0.5)
-            before = len(side.venue.placed)
-            await side.beats_for(30)
-            assert len(side.venue.placed) == before
-            assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [False]
-
-    in_virtual_time(body)
+async def test_a_try_at_a_share_ends_with_the_first_beat_of_a_daemon_that_only_stood_still() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        await side.watch.panic(PanicScope(instance_uid=UID), lambda _text: None)
+        await anyio.sleep(7.0)
+        side.beat()
+        await anyio.sleep(0.5)
+        before = len(side.venue.placed)
+        await side.beats_for(30)
+        assert len(side.venue.placed) == before
+        assert [data["flat"] for kind, data in side.records if kind == "panic.result"] == [False]
 
 
-def test_a_panic_that_a_person_repeats_to_its_end_while_another_one_is_tried_ends_nothing_else() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL, OTHER) as side:
-            first, second = PanicScope(symbol=SYMBOL), PanicScope(symbol=OTHER)
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            async with anyio.create_task_group() as group:
-                for scope in (first, second):
-                    group.start_soon(side.watch.panic, scope, lambda _text: None)
-            before = len(side.venue.placed)
-            for _ in range(100):
-                await anyio.sleep(0.1)
-                if len(side.venue.placed) > before:
-                    break
-            is_first = side.venue.placed[-1].symbol == SYMBOL
-            side.venue.script.codes = []
-            report = await side.watch.panic(second if is_first else first, lambda _text: None)
-            await side.beats_for(40)
-            assert report.exit_code == 0
-            assert "PANIC_UNFINISHED" not in side.told()
-            assert len([kind for kind, _ in side.records if kind == "panic.result"]) == 1
-
-    in_virtual_time(body)
+async def test_a_panic_that_a_person_repeats_to_its_end_while_another_one_is_tried_ends_nothing_else() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL, OTHER) as side:
+        first, second = PanicScope(symbol=SYMBOL), PanicScope(symbol=OTHER)
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        async with anyio.create_task_group() as group:
+            for scope in (first, second):
+                group.start_soon(side.watch.panic, scope, lambda _text: None)
+        before = len(side.venue.placed)
+        for _ in range(100):
+            await anyio.sleep(0.1)
+            if len(side.venue.placed) > before:
+                break
+        is_first = side.venue.placed[-1].symbol == SYMBOL
+        side.venue.script.codes = []
+        report = await side.watch.panic(second if is_first else first, lambda _text: None)
+        await side.beats_for(40)
+        assert report.exit_code == 0
+        assert "PANIC_UNFINISHED" not in side.told()
+        assert len([kind for kind, _ in side.records if kind == "panic.result"]) == 1
 
 
 @pytest.mark.parametrize("is_behind", [True, False])
-def test_a_freeze_behind_a_panic_ends_it_and_an_older_one_does_not(is_behind: bool) -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            reports = list[PanicReport]()
+async def test_a_freeze_behind_a_panic_ends_it_and_an_older_one_does_not(is_behind: bool) -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side, anyio.create_task_group() as group:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        reports = list[PanicReport]()
 
-            async def panic() -> None:
-                reports.append(await side.watch.panic(PanicScope(), lambda _text: None))
+        async def panic() -> None:
+            reports.append(await side.watch.panic(PanicScope(), lambda _text: None))
 
-            now_ms = side.venue.clock.wall_ms()
-            freeze = PlannedHalt(1, "account:main", 5, "FREEZE", "", "uid:0(root)", now_ms + (1_000 if is_behind else -1_000))
-            side.halts = () if is_behind else (freeze,)
-            group.start_soon(panic)
-            await anyio.sleep(5.0)
-            side.halts = (freeze,)
-            await anyio.sleep(0.5)
-            before = len(side.venue.placed)
-            await anyio.sleep(100.0)
+        now_ms = side.venue.clock.wall_ms()
+        freeze = PlannedHalt(1, "account:main", 5, "FREEZE", "", "uid:0(root)", now_ms + (1_000 if is_behind else -1_000))
+        side.halts = () if is_behind else (freeze,)
+        group.start_soon(panic)
+        await anyio.sleep(5.0)
+        side.halts = (freeze,)
+        await anyio.sleep(0.5)
+        before = len(side.venue.placed)
+        await anyio.sleep(100.0)
 
-            assert (len(side.venue.placed) == before) is is_behind
-            assert ("account:main was frozen by uid:0(root)" in reports[0].problems) is is_behind
-            assert ("PANIC_UNFINISHED" in side.told()) is not is_behind
-            group.cancel_scope.cancel()
-
-    in_virtual_time(body)
+        assert (len(side.venue.placed) == before) is is_behind
+        assert ("account:main was frozen by uid:0(root)" in reports[0].problems) is is_behind
+        assert ("PANIC_UNFINISHED" in side.told()) is not is_behind
+        group.cancel_scope.cancel()
 
 
-def test_a_freeze_that_was_in_force_stops_no_panic_when_the_wall_clock_was_set_back_since() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side:
-            ahead_ms = side.venue.clock.wall_ms() + 3_600_000
-            side.halts = (PlannedHalt(1, "account:main", 5, "FREEZE", "", "uid:0(root)", ahead_ms),)
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            report = await side.watch.panic(PanicScope(), lambda _text: None)
-            side.venue.script.codes = []
-            await anyio.sleep(30.0)
+async def test_a_freeze_that_was_in_force_stops_no_panic_when_the_wall_clock_was_set_back_since() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side:
+        ahead_ms = side.venue.clock.wall_ms() + 3_600_000
+        side.halts = (PlannedHalt(1, "account:main", 5, "FREEZE", "", "uid:0(root)", ahead_ms),)
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        report = await side.watch.panic(PanicScope(), lambda _text: None)
+        side.venue.script.codes = []
+        await anyio.sleep(30.0)
 
-            assert (report.exit_code, side.venue.signed()) == (11, 0)
-            assert "PANIC_UNFINISHED" not in side.told()
-
-    in_virtual_time(body)
+        assert (report.exit_code, side.venue.signed()) == (11, 0)
+        assert "PANIC_UNFINISHED" not in side.told()
 
 
-def test_a_freeze_ends_a_panic_that_goes_on_and_that_is_on_record() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side:
-            side.venue.script.codes = [NOT_NOW] * 1_000
-            await side.watch.panic(PanicScope(), lambda _text: None)
-            side.halts = (PlannedHalt(1, "all", 5, "FREEZE", "", "me", side.venue.clock.wall_ms()),)
-            await anyio.sleep(10.0)
-            assert "PANIC_UNFINISHED" not in side.told()
-            assert [data["text"] for kind, data in side.records if kind == "panic.result"] == [
-                "account:main: all was frozen by me"
-            ]
-
-    in_virtual_time(body)
+async def test_a_freeze_ends_a_panic_that_goes_on_and_that_is_on_record() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side:
+        side.venue.script.codes = [NOT_NOW] * 1_000
+        await side.watch.panic(PanicScope(), lambda _text: None)
+        side.halts = (PlannedHalt(1, "all", 5, "FREEZE", "", "me", side.venue.clock.wall_ms()),)
+        await anyio.sleep(10.0)
+        assert "PANIC_UNFINISHED" not in side.told()
+        assert [data["text"] for kind, data in side.records if kind == "panic.result"] == ["account:main: all was frozen by me"]
 
 
 def test_a_panic_that_is_not_done_outlives_another_place_of_its_account_and_is_told_while_nobody_can_watch() -> None:
@@ -336,45 +301,39 @@ def test_a_panic_that_is_not_done_outlives_another_place_of_its_account_and_is_t
     in_virtual_time(body)
 
 
-def test_a_hundred_entries_of_a_dead_daemon_keep_no_position_from_its_stop() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.ALIVE, SYMBOL) as side:
-            entries = [resting(f"pde{instance_tag(UID)}-{n:024}") for n in range(100, 200)]
-            side.venue.orders.update({each.venue_order_id: each for each in entries})
-            side.heard = Heard(DaemonState.DEAD, side.venue.clock.mono_s() - FLAT_WITHIN_S)
-            side.watch.wake()
-            await anyio.sleep(5.0)
+async def test_a_hundred_entries_of_a_dead_daemon_keep_no_position_from_its_stop() -> None:
+    async with watched(DaemonState.ALIVE, SYMBOL) as side:
+        entries = [resting(f"pde{instance_tag(UID)}-{n:024}") for n in range(100, 200)]
+        side.venue.orders.update({each.venue_order_id: each for each in entries})
+        side.heard = Heard(DaemonState.DEAD, side.venue.clock.mono_s() - FLAT_WITHIN_S)
+        side.watch.wake()
+        await anyio.sleep(5.0)
+        side.venue.remove_stop()
+        await anyio.sleep(10.0)
+        early = side.venue.stop_of()
+        await anyio.sleep(120.0)
+
+        assert early == STOP
+        assert {side.venue.orders[each.venue_order_id].status for each in entries} == {"Cancelled"}
+
+
+async def test_a_daemon_that_is_dead_for_half_an_hour_leaves_its_position_under_its_stop_and_no_entry() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL) as side:
+        entry, held = resting(f"pde{instance_tag(UID)}-{100:024}"), side.venue.signed()
+        side.venue.orders[entry.venue_order_id] = entry
+        bare, told = list[int](), list[bool]()
+        for minute in range(30):
             side.venue.remove_stop()
-            await anyio.sleep(10.0)
-            early = side.venue.stop_of()
-            await anyio.sleep(120.0)
+            await anyio.sleep(20.0)
+            bare += [minute] if side.venue.stop_of() != STOP else []
+            await anyio.sleep(40.0)
+            told.append("DAEMON_DEAD" in side.told())
+            if minute == 1:
+                assert side.venue.orders[entry.venue_order_id].status == "Cancelled"
 
-            assert early == STOP
-            assert {side.venue.orders[each.venue_order_id].status for each in entries} == {"Cancelled"}
-
-    in_virtual_time(body)
-
-
-def test_a_daemon_that_is_dead_for_half_an_hour_leaves_its_position_under_its_stop_and_no_entry() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL) as side:
-            entry, held = resting(f"pde{instance_tag(UID)}-{100:024}"), side.venue.signed()
-            side.venue.orders[entry.venue_order_id] = entry
-            bare, told = list[int](), list[bool]()
-            for minute in range(30):
-                side.venue.remove_stop()
-                await anyio.sleep(20.0)
-                bare += [minute] if side.venue.stop_of() != STOP else []
-                await anyio.sleep(40.0)
-                told.append("DAEMON_DEAD" in side.told())
-                if minute == 1:
-                    assert side.venue.orders[entry.venue_order_id].status == "Cancelled"
-
-            assert bare == [], "minutes in which the stop was not back in time"
-            assert (side.venue.signed(), all(told)) == (held, True)
-            assert {data.get("action", kind) for kind, data in side.records} == {"stop.repaired", "cancel"}
-
-    in_virtual_time(body)
+        assert bare == [], "minutes in which the stop was not back in time"
+        assert (side.venue.signed(), all(told)) == (held, True)
+        assert {data.get("action", kind) for kind, data in side.records} == {"stop.repaired", "cancel"}
 
 
 @pytest.mark.parametrize("accounts", [(), ("main",)])
@@ -412,26 +371,20 @@ class WithoutOrders(AtTwoASecond):
         raise LinkError("no answer")
 
 
-def test_a_list_of_orders_that_cannot_be_read_keeps_no_position_from_its_stop_and_a_person_is_called() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL, venue_type=WithoutOrders) as side:
-            side.venue.remove_stop()
-            await anyio.sleep(10.0)
-            early = side.venue.stop_of()
-            await anyio.sleep(15.0)
+async def test_a_list_of_orders_that_cannot_be_read_keeps_no_position_from_its_stop_and_a_person_is_called() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL, venue_type=WithoutOrders) as side:
+        side.venue.remove_stop()
+        await anyio.sleep(10.0)
+        early = side.venue.stop_of()
+        await anyio.sleep(15.0)
 
-            assert early == STOP
-            assert "GUARDIAN_BLIND" in side.told()
-
-    in_virtual_time(body)
+        assert early == STOP
+        assert "GUARDIAN_BLIND" in side.told()
 
 
-def test_a_list_of_orders_that_cannot_be_read_keeps_nothing_open_in_a_panic_and_nothing_is_called_flat() -> None:
-    async def body() -> None:
-        async with watched(DaemonState.DEAD, SYMBOL, venue_type=WithoutOrders) as side:
-            report = await side.watch.panic(PanicScope(), lambda _text: None)
+async def test_a_list_of_orders_that_cannot_be_read_keeps_nothing_open_in_a_panic_and_nothing_is_called_flat() -> None:
+    async with watched(DaemonState.DEAD, SYMBOL, venue_type=WithoutOrders) as side:
+        report = await side.watch.panic(PanicScope(), lambda _text: None)
 
-            assert (report.exit_code, side.venue.signed()) == (11, 0)
-            assert "open orders could not be read" in str(report.problems)
-
-    in_virtual_time(body)
+        assert (report.exit_code, side.venue.signed()) == (11, 0)
+        assert "open orders could not be read" in str(report.problems)

@@ -156,105 +156,92 @@ def test_a_position_that_takes_no_stop_is_closed_though_the_guardian_claims_a_sh
     held(story)
 
 
-def test_nothing_is_claimed_while_no_order_is_under_way() -> None:
+async def test_nothing_is_claimed_while_no_order_is_under_way() -> None:
     """Frozen between two attempts, and when the account is closed that was at it."""
-
-    async def body() -> None:
-        life = build()
-        claims, seen = guardians(life), list[bool]()
-        async with life.running():
-            await entered(life, settled_s=1.0)
-            life.venue.open_foreign(OTHERS)
-            await anyio.sleep(1.0)
-            life.venue.script.codes = [110007] * 30
-            await life.ports[0].submit(leave(), READY)
-            await anyio.sleep(0.1)
-            halt = life.halts.raise_level(SCOPE, Level.FREEZE, "OPERATOR", "mine", actor="me")
-            await anyio.sleep(60.0)
+    life = build()
+    claims, seen = guardians(life), list[bool]()
+    async with life.running():
+        await entered(life, settled_s=1.0)
+        life.venue.open_foreign(OTHERS)
+        await anyio.sleep(1.0)
+        life.venue.script.codes = [110007] * 30
+        await life.ports[0].submit(leave(), READY)
+        await anyio.sleep(0.1)
+        halt = life.halts.raise_level(SCOPE, Level.FREEZE, "OPERATOR", "mine", actor="me")
+        await anyio.sleep(60.0)
+        seen.append(claims.theirs(UID))
+        life.halts.lift(halt.id, by="me", note="test")
+        for _ in range(40):
+            await anyio.sleep(0.05)
             seen.append(claims.theirs(UID))
-            life.halts.lift(halt.id, by="me", note="test")
-            for _ in range(40):
-                await anyio.sleep(0.05)
-                seen.append(claims.theirs(UID))
-        assert not any([*seen, claims.theirs(UID)])
-
-    in_virtual_time(body)
+    assert not any([*seen, claims.theirs(UID)])
 
 
 @pytest.mark.parametrize("claimed", ["long ago", "just now"])
-def test_executions_that_cannot_be_read_keep_no_exit(claimed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def body() -> None:
-        life = build()
-        claims = guardians(life)
-        claims.hold(UID, "panic")
-        claims.let_go(UID, "panic")
-        await anyio.sleep(600.0)
-        async with life.running():
-            await entered(life, settled_s=1.0)
-            life.venue.open_foreign(OTHERS)
-            await anyio.sleep(1.0)
-            if claimed == "just now":
-                claims.hold(UID, "panic")
-                claims.let_go(UID, "panic")
-
-            async def unreadable(**_asked: object) -> list[Execution]:
-                raise LinkError("503")
-
-            with monkeypatch.context() as away:
-                away.setattr(life.venue, "executions", unreadable)
-                began_s = life.world.clock.mono_s()
-                await life.ports[0].submit(leave(), READY)
-                late_s = life.world.clock.mono_s() - began_s
-            assert closes(life) == 1
-            assert (late_s >= READ_WITHIN_S) is (claimed == "just now")
-            assert late_s < READ_WITHIN_S + 1.0
-            kinds = [incident.kind for incident in life.account.desk.incidents.open_ones()]
-            assert ("SHARE_UNREAD" in kinds) is (claimed == "just now")
-            await anyio.sleep(10.0)
-            assert "SHARE_UNREAD" not in [incident.kind for incident in life.account.desk.incidents.open_ones()]
-
-    in_virtual_time(body)
-
-
-def test_what_the_guardian_closed_and_nobody_could_read_is_told_until_a_life_has_read_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def body() -> None:
-        life = build()
+async def test_executions_that_cannot_be_read_keep_no_exit(claimed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = build()
+    claims = guardians(life)
+    claims.hold(UID, "panic")
+    claims.let_go(UID, "panic")
+    await anyio.sleep(600.0)
+    async with life.running():
+        await entered(life, settled_s=1.0)
+        life.venue.open_foreign(OTHERS)
+        await anyio.sleep(1.0)
+        if claimed == "just now":
+            claims.hold(UID, "panic")
+            claims.let_go(UID, "panic")
 
         async def unreadable(**_asked: object) -> list[Execution]:
             raise LinkError("503")
 
-        async with life.running():
-            await entered(life, settled_s=1.0)
-            life.venue.open_foreign(OTHERS)
-            await anyio.sleep(1.0)
-            guardians(life).hold(UID, "panic")
-            guardians(life).let_go(UID, "panic")
-            monkeypatch.setattr(life.venue, "executions", unreadable)
+        with monkeypatch.context() as away:
+            away.setattr(life.venue, "executions", unreadable)
+            began_s = life.world.clock.mono_s()
             await life.ports[0].submit(leave(), READY)
-        life = life.crash()
-        told = [incident.kind for incident in life.account.desk.incidents.open_ones()]
-        monkeypatch.undo()
-        async with life.running():
-            await anyio.sleep(5.0)
-        assert "SHARE_UNREAD" in told
+            late_s = life.world.clock.mono_s() - began_s
+        assert closes(life) == 1
+        assert (late_s >= READ_WITHIN_S) is (claimed == "just now")
+        assert late_s < READ_WITHIN_S + 1.0
+        kinds = [incident.kind for incident in life.account.desk.incidents.open_ones()]
+        assert ("SHARE_UNREAD" in kinds) is (claimed == "just now")
+        await anyio.sleep(10.0)
         assert "SHARE_UNREAD" not in [incident.kind for incident in life.account.desk.incidents.open_ones()]
 
-    in_virtual_time(body)
+
+async def test_what_the_guardian_closed_and_nobody_could_read_is_told_until_a_life_has_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    life = build()
+
+    async def unreadable(**_asked: object) -> list[Execution]:
+        raise LinkError("503")
+
+    async with life.running():
+        await entered(life, settled_s=1.0)
+        life.venue.open_foreign(OTHERS)
+        await anyio.sleep(1.0)
+        guardians(life).hold(UID, "panic")
+        guardians(life).let_go(UID, "panic")
+        monkeypatch.setattr(life.venue, "executions", unreadable)
+        await life.ports[0].submit(leave(), READY)
+    life = life.crash()
+    told = [incident.kind for incident in life.account.desk.incidents.open_ones()]
+    monkeypatch.undo()
+    async with life.running():
+        await anyio.sleep(5.0)
+    assert "SHARE_UNREAD" in told
+    assert "SHARE_UNREAD" not in [incident.kind for incident in life.account.desk.incidents.open_ones()]
 
 
-def test_a_share_that_nobody_else_holds_a_part_of_waits_for_nobody() -> None:
-    async def body() -> None:
-        life, reports = build(), list[PanicReport]()
-        async with life.running():
-            await entered(life, settled_s=1.0)
-            guardians(life).hold(UID, "panic")
-            await panic(life, reports)
-            assert (reports[0].exit_code, life.venue.signed()) == (0, Decimal(0))
-            assert reports[0].duration_s < 4.0
-
-    in_virtual_time(body)
+async def test_a_share_that_nobody_else_holds_a_part_of_waits_for_nobody() -> None:
+    life, reports = build(), list[PanicReport]()
+    async with life.running():
+        await entered(life, settled_s=1.0)
+        guardians(life).hold(UID, "panic")
+        await panic(life, reports)
+        assert (reports[0].exit_code, life.venue.signed()) == (0, Decimal(0))
+        assert reports[0].duration_s < 4.0
 
 
 def test_of_two_that_claim_at_one_moment_at_least_one_sees_the_other() -> None:
@@ -320,25 +307,22 @@ def test_a_level_of_one_instance_that_the_guardian_has_begun_is_nobody_elses_unt
     held(story)
 
 
-def test_a_ban_that_comes_while_a_share_is_waited_for_is_waited_for_too() -> None:
-    async def body() -> None:
-        address = AddressBudget(LoopClock())
-        life = build(budget=address.for_account("main"))
-        async with life.running():
-            await entered(life, settled_s=1.0)
-            life.venue.open_foreign(OTHERS)
+async def test_a_ban_that_comes_while_a_share_is_waited_for_is_waited_for_too() -> None:
+    address = AddressBudget(LoopClock())
+    life = build(budget=address.for_account("main"))
+    async with life.running():
+        await entered(life, settled_s=1.0)
+        life.venue.open_foreign(OTHERS)
+        await anyio.sleep(1.0)
+        claims = guardians(life)
+        claims.hold(UID, "panic")
+        async with anyio.create_task_group() as group:
+            group.start_soon(life.ports[0].submit, leave(), READY)
             await anyio.sleep(1.0)
-            claims = guardians(life)
-            claims.hold(UID, "panic")
-            async with anyio.create_task_group() as group:
-                group.start_soon(life.ports[0].submit, leave(), READY)
-                await anyio.sleep(1.0)
-                address.ban()
-                await anyio.sleep(address.banned_for_s - 1.0)
-                early = closes(life)
-                claims.let_go(UID, "panic")
-            await anyio.sleep(30.0)
-            assert early == 0
-            assert life.venue.signed() == OTHERS
-
-    in_virtual_time(body)
+            address.ban()
+            await anyio.sleep(address.banned_for_s - 1.0)
+            early = closes(life)
+            claims.let_go(UID, "panic")
+        await anyio.sleep(30.0)
+        assert early == 0
+        assert life.venue.signed() == OTHERS

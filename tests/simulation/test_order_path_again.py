@@ -23,7 +23,7 @@ from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entry, leave, taken
 from tests.simulation.test_order_path_missed import LEAVES, Acts, at_ms, beyond_is_refused, candle, ticks
 from tests.unit.supervisor.test_corrections import STEP
-from tests.virtual_time import WALL_START_MS, in_virtual_time
+from tests.virtual_time import WALL_START_MS
 
 QTY = Decimal("0.010")
 ADOPTED_MS = at_ms(5) + 30_000
@@ -105,150 +105,127 @@ async def decided_again(life: OrderWorld, stage: Again) -> None:
 
 
 @pytest.mark.parametrize("reopened", [True, False])
-def test_an_exit_of_a_bar_that_is_decided_again_leaves_the_position_it_means_and_none_that_was_opened_since(
+async def test_an_exit_of_a_bar_that_is_decided_again_leaves_the_position_it_means_and_none_that_was_opened_since(
     reopened: bool,
 ) -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await traded(life, reopened=reopened)
-            await decided_again(life, Again(6, {0: [LEAVES]}))
+    life = build()
+    async with life.running():
+        await traded(life, reopened=reopened)
+        await decided_again(life, Again(6, {0: [LEAVES]}))
 
-            assert life.venue.signed() == (QTY if reopened else 0)
-
-    in_virtual_time(body)
+        assert life.venue.signed() == (QTY if reopened else 0)
 
 
 @pytest.mark.parametrize("levels", ["45000", "50200"], ids=["possible", "beyond the market"])
 @pytest.mark.parametrize("reopened", [True, False])
-def test_the_levels_of_a_fill_that_is_told_again_are_those_of_its_position_and_of_none_that_was_opened_since(
+async def test_the_levels_of_a_fill_that_is_told_again_are_those_of_its_position_and_of_none_that_was_opened_since(
     levels: str, reopened: bool
 ) -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            beyond_is_refused(life)
-            await traded(life, reopened=reopened)
-            await decided_again(life, Again(6, {}, levels=levels))
+    life = build()
+    async with life.running():
+        beyond_is_refused(life)
+        await traded(life, reopened=reopened)
+        await decided_again(life, Again(6, {}, levels=levels))
 
-            own = (Decimal(0), Decimal(0)) if levels == "50200" else (QTY, Decimal(levels))
-            expected = (QTY, Decimal(49_500)) if reopened else own
-            plan = life.ports[-1].position().stop or Decimal(0)
-            assert (life.venue.signed(), life.venue.stop_of()) == expected
-            assert plan == expected[1]
-
-    in_virtual_time(body)
+        own = (Decimal(0), Decimal(0)) if levels == "50200" else (QTY, Decimal(levels))
+        expected = (QTY, Decimal(49_500)) if reopened else own
+        plan = life.ports[-1].position().stop or Decimal(0)
+        assert (life.venue.signed(), life.venue.stop_of()) == expected
+        assert plan == expected[1]
 
 
 @pytest.mark.parametrize("exits_with", [3, 7])
-def test_what_a_bar_before_an_adoption_decides_is_not_asked_of_the_adopted_position(exits_with: int) -> None:
+async def test_what_a_bar_before_an_adoption_decides_is_not_asked_of_the_adopted_position(exits_with: int) -> None:
     """It was opened before either bar, by somebody else, and handed over inside bar 5; its instance had decided one bar."""
+    life = build()
+    async with life.running():
+        port = await life.register()
+        port.record_verdict(at_ms(1), "HOLD", "")
+        life.venue.open_foreign(QTY)
+        await until(life, ADOPTED_MS)
+        await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
+        await until(life, at_ms(9))
+        port.close()
+        await decided_again(life, Again(8, {exits_with: [LEAVES]}))
 
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await life.register()
-            port.record_verdict(at_ms(1), "HOLD", "")
-            life.venue.open_foreign(QTY)
-            await until(life, ADOPTED_MS)
-            await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
-            await until(life, at_ms(9))
-            port.close()
-            await decided_again(life, Again(8, {exits_with: [LEAVES]}))
-
-            assert life.venue.signed() == (QTY if exits_with == 3 else 0)
-
-    in_virtual_time(body)
+        assert life.venue.signed() == (QTY if exits_with == 3 else 0)
 
 
-def test_an_exit_of_a_bar_before_an_adoption_closes_nothing_of_it() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await life.register()
-            life.venue.open_foreign(QTY)
-            await until(life, ADOPTED_MS)
-            await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
-            verdicts = [await port.submit(leave(close_ms), before_ms=close_ms) for close_ms in (at_ms(4), at_ms(6))]
-            await anyio.sleep(2.0)
+async def test_an_exit_of_a_bar_before_an_adoption_closes_nothing_of_it() -> None:
+    life = build()
+    async with life.running():
+        port = await life.register()
+        life.venue.open_foreign(QTY)
+        await until(life, ADOPTED_MS)
+        await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
+        verdicts = [await port.submit(leave(close_ms), before_ms=close_ms) for close_ms in (at_ms(4), at_ms(6))]
+        await anyio.sleep(2.0)
 
-            assert [verdict.code for verdict in verdicts] == ["FLAT", "SENT"]
-            assert life.venue.signed() == 0
-
-    in_virtual_time(body)
+        assert [verdict.code for verdict in verdicts] == ["FLAT", "SENT"]
+        assert life.venue.signed() == 0
 
 
 @pytest.mark.parametrize("moved_by", ["bar", "fill"])
-def test_levels_that_are_told_again_do_not_take_the_place_of_a_later_move_of_the_same_stop(moved_by: str) -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await opened(life, 0)
-            await until(life, at_ms(3) + 1000)
-            cause, bar_close_ms, signed = str(at_ms(3)), at_ms(3), QTY
-            if moved_by == "fill":
-                await port.submit(replace(entry(at_ms(3)), action=Action.ADD), READY)
-                await anyio.sleep(2.0)
-                added = taken(port)[-1]
-                assert isinstance(added, FillEvent)
-                cause, bar_close_ms, signed = f"fill:{added.execution.exec_id}", 0, 2 * QTY
-            await port.submit(moves(cause, bar_close_ms, "49900"))
-            assert life.venue.stop_of() == Decimal(49_900)
-            await until(life, at_ms(7))
-            port.close()
-            await decided_again(life, Again(6, {}, levels="49400"))
+async def test_levels_that_are_told_again_do_not_take_the_place_of_a_later_move_of_the_same_stop(moved_by: str) -> None:
+    life = build()
+    async with life.running():
+        port = await opened(life, 0)
+        await until(life, at_ms(3) + 1000)
+        cause, bar_close_ms, signed = str(at_ms(3)), at_ms(3), QTY
+        if moved_by == "fill":
+            await port.submit(replace(entry(at_ms(3)), action=Action.ADD), READY)
+            await anyio.sleep(2.0)
+            added = taken(port)[-1]
+            assert isinstance(added, FillEvent)
+            cause, bar_close_ms, signed = f"fill:{added.execution.exec_id}", 0, 2 * QTY
+        await port.submit(moves(cause, bar_close_ms, "49900"))
+        assert life.venue.stop_of() == Decimal(49_900)
+        await until(life, at_ms(7))
+        port.close()
+        await decided_again(life, Again(6, {}, levels="49400"))
 
-            assert (life.venue.signed(), life.venue.stop_of()) == (signed, Decimal(49_900))
-            assert life.ports[-1].position().stop == Decimal(49_900)
-
-    in_virtual_time(body)
+        assert (life.venue.signed(), life.venue.stop_of()) == (signed, Decimal(49_900))
+        assert life.ports[-1].position().stop == Decimal(49_900)
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_an_exit_that_a_freeze_held_is_not_sent_when_its_bar_is_decided_again_and_another_is(frozen: bool) -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await opened(life, 0)
-            await until(life, at_ms(2) + 500)
-            if frozen:
-                freeze = life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "look", actor="me")
-                assert (await port.submit(leave(at_ms(2)))).code == FROZEN
-                life.halts.lift(freeze.id, by="me", note="seen")
-            else:
-                port.record_verdict(at_ms(2), "HOLD", "")
-            await until(life, at_ms(7))
-            port.close()
-            await decided_again(life, Again(6, {1: [LEAVES]}))
+async def test_an_exit_that_a_freeze_held_is_not_sent_when_its_bar_is_decided_again_and_another_is(frozen: bool) -> None:
+    life = build()
+    async with life.running():
+        port = await opened(life, 0)
+        await until(life, at_ms(2) + 500)
+        if frozen:
+            freeze = life.halts.raise_level(symbol_scope("main", SYMBOL), Level.FREEZE, "OPERATOR", "look", actor="me")
+            assert (await port.submit(leave(at_ms(2)))).code == FROZEN
+            life.halts.lift(freeze.id, by="me", note="seen")
+        else:
+            port.record_verdict(at_ms(2), "HOLD", "")
+        await until(life, at_ms(7))
+        port.close()
+        await decided_again(life, Again(6, {1: [LEAVES]}))
 
-            assert life.venue.signed() == (QTY if frozen else 0)
-
-    in_virtual_time(body)
+        assert life.venue.signed() == (QTY if frozen else 0)
 
 
 @pytest.mark.parametrize("exits_with", [3, 7])
-def test_a_bar_behind_a_gap_of_the_stream_closes_nothing_that_came_since(exits_with: int) -> None:
+async def test_a_bar_behind_a_gap_of_the_stream_closes_nothing_that_came_since(exits_with: int) -> None:
     """The instance has caught up, bars 3 to 7 are missing, and a position of somebody else is handed over inside bar 5."""
+    life = build()
+    async with life.running():
+        port, stage = await life.register(), Again(-1, {exits_with: [LEAVES]})
+        engine = cast("Any", stage)
+        identity = Identity(UID, "test", "main", "d", life.account.desk.instruments[SYMBOL], STEP, 30_000)
+        instance = EngineInstance(identity, engine, port, engine, anchor_ms=0, last_open_ms=at_ms(2), event_n=0)
+        life.venue.open_foreign(QTY)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(instance.run, engine, missed_until_ms=at_ms(2)))
+            await until(life, ADOPTED_MS)
+            await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
+            await until(life, at_ms(8))
+            assert instance.caught_up
+            stage.bars = Again(7, {}).bars[:5]
+            stage.more.set()
+            await anyio.sleep(20.0)
+            tasks.cancel_scope.cancel()
 
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port, stage = await life.register(), Again(-1, {exits_with: [LEAVES]})
-            engine = cast("Any", stage)
-            identity = Identity(UID, "test", "main", "d", life.account.desk.instruments[SYMBOL], STEP, 30_000)
-            instance = EngineInstance(identity, engine, port, engine, anchor_ms=0, last_open_ms=at_ms(2), event_n=0)
-            life.venue.open_foreign(QTY)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(partial(instance.run, engine, missed_until_ms=at_ms(2)))
-                await until(life, ADOPTED_MS)
-                await life.account.strangers.adopt(SYMBOL, UID, stop=Decimal(49_000), key="k1", actor="me")
-                await until(life, at_ms(8))
-                assert instance.caught_up
-                stage.bars = Again(7, {}).bars[:5]
-                stage.more.set()
-                await anyio.sleep(20.0)
-                tasks.cancel_scope.cancel()
-
-            assert life.venue.signed() == (QTY if exits_with == 3 else 0)
-
-    in_virtual_time(body)
+        assert life.venue.signed() == (QTY if exits_with == 3 else 0)

@@ -23,7 +23,6 @@ from tests.simulation.fake_venue import WORKING
 from tests.simulation.order_ending import budgets_are_their_entries
 from tests.simulation.order_world import READY, build, entry, leave
 from tests.simulation.venue_script import EventFault, WriteFault
-from tests.virtual_time import in_virtual_time
 
 DEPOSIT = Decimal(10_000)
 LIMITS = RiskLimits(
@@ -170,14 +169,11 @@ def share(pct: Decimal | None) -> Decimal:
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_caps_hold_at_the_venue_whatever_happens(seed: int) -> None:
-    async def body() -> None:
-        random = Random(seed)
-        lives, steps = Lives(random.choice([NOON_MS, EVE_MS])), drawn(random, STEPS)
-        while steps:
-            await lives.live(steps)
-            if steps:
-                lives.life = lives.life.crash()
-        assert lives.life.venue.execution_rows
-
-    in_virtual_time(body)
+async def test_caps_hold_at_the_venue_whatever_happens(seed: int) -> None:
+    random = Random(seed)
+    lives, steps = Lives(random.choice([NOON_MS, EVE_MS])), drawn(random, STEPS)
+    while steps:
+        await lives.live(steps)
+        if steps:
+            lives.life = lives.life.crash()
+    assert lives.life.venue.execution_rows

@@ -54,68 +54,59 @@ def watch(life: OrderWorld) -> BreakerWatch:
     return life.account.breakers
 
 
-def test_entries_wait_for_the_log_of_the_day_and_a_person_hears_after_three_readings() -> None:
-    async def body() -> None:
-        life = build(settings=SETTINGS)
-        Purse(life)
-        life.ledger.set_meta("put_in:main", "10000")  # so that only the day asks for the log
-        log = Log(life, failing=4)
-        async with life.running():
-            began_s = life.world.clock.mono_s()
-            port = await life.register()
-            refused = await port.submit(entry(), READY)
-            await anyio.sleep(20.0)
-            told = [each.kind for each in life.account.desk.incidents.open_ones()]
-            later = await port.submit(entry(120_000), READY)
-            await anyio.sleep(60.0)
+async def test_entries_wait_for_the_log_of_the_day_and_a_person_hears_after_three_readings() -> None:
+    life = build(settings=SETTINGS)
+    Purse(life)
+    life.ledger.set_meta("put_in:main", "10000")  # so that only the day asks for the log
+    log = Log(life, failing=4)
+    async with life.running():
+        began_s = life.world.clock.mono_s()
+        port = await life.register()
+        refused = await port.submit(entry(), READY)
+        await anyio.sleep(20.0)
+        told = [each.kind for each in life.account.desk.incidents.open_ones()]
+        later = await port.submit(entry(120_000), READY)
+        await anyio.sleep(60.0)
 
-            assert (refused.code, refused.text) == ("DAILY_LOSS", "day start unknown")
-            assert later.code == "DAILY_LOSS"
-            assert told == [UNKNOWN]
-            assert [round(at_s - began_s) for at_s in log.asked_s] == [0, 2, 6, 14, 74]
-            assert life.account.desk.incidents.open_ones() == []
-            assert (await port.submit(entry(180_000), READY)).code == "SENT"
-
-    in_virtual_time(body)
+        assert (refused.code, refused.text) == ("DAILY_LOSS", "day start unknown")
+        assert later.code == "DAILY_LOSS"
+        assert told == [UNKNOWN]
+        assert [round(at_s - began_s) for at_s in log.asked_s] == [0, 2, 6, 14, 74]
+        assert life.account.desk.incidents.open_ones() == []
+        assert (await port.submit(entry(180_000), READY)).code == "SENT"
 
 
-def test_what_the_log_has_of_today_and_the_books_have_not_is_a_loss_of_today() -> None:
-    async def body() -> None:
-        life = build(settings=SETTINGS)
-        Purse(life, 9_750)
-        Log(life, extra_usdt="-250")
-        async with life.running():
-            port = await life.register()
-            await anyio.sleep(1.0)
+async def test_what_the_log_has_of_today_and_the_books_have_not_is_a_loss_of_today() -> None:
+    life = build(settings=SETTINGS)
+    Purse(life, 9_750)
+    Log(life, extra_usdt="-250")
+    async with life.running():
+        port = await life.register()
+        await anyio.sleep(1.0)
 
-            assert levels(life) == {"DAILY_LOSS": Level.PAUSE}
-            assert (await port.submit(entry(), READY)).code == "HALTED"
-            assert [data["unbooked_usdt"] for kind, data in life.journal.records if kind == "recon.diff"] == ["250"]
-            life.account.desk.fills.known = lambda exec_id: True  # type: ignore[method-assign]
-            await anyio.sleep(70.0)
-            standing = watch(life).standing
-            assert standing is not None
-            assert standing.day_realised == 0, "once it is booked it counts once"
-
-    in_virtual_time(body)
+        assert levels(life) == {"DAILY_LOSS": Level.PAUSE}
+        assert (await port.submit(entry(), READY)).code == "HALTED"
+        assert [data["unbooked_usdt"] for kind, data in life.journal.records if kind == "recon.diff"] == ["250"]
+        life.account.desk.fills.known = lambda exec_id: True  # type: ignore[method-assign]
+        await anyio.sleep(70.0)
+        standing = watch(life).standing
+        assert standing is not None
+        assert standing.day_realised == 0, "once it is booked it counts once"
 
 
 @pytest.mark.parametrize(("category", "unbooked"), [("spot", 0), ("option", 0), ("linear", 250), ("", 250)])
-def test_what_a_hand_bought_on_another_market_is_no_loss_of_the_day(category: str, unbooked: int) -> None:
-    async def body() -> None:
-        life = build(settings=SETTINGS)
-        Purse(life, 9_750)
-        log = Log(life)
-        log.extra = [log.row("-250", category)]
-        async with life.running():
-            await anyio.sleep(1.0)
+async def test_what_a_hand_bought_on_another_market_is_no_loss_of_the_day(category: str, unbooked: int) -> None:
+    life = build(settings=SETTINGS)
+    Purse(life, 9_750)
+    log = Log(life)
+    log.extra = [log.row("-250", category)]
+    async with life.running():
+        await anyio.sleep(1.0)
 
-            standing = watch(life).standing
-            assert standing is not None
-            assert standing.day_realised == -unbooked
-            assert levels(life) == ({"DAILY_LOSS": Level.PAUSE} if unbooked else {})
-
-    in_virtual_time(body)
+        standing = watch(life).standing
+        assert standing is not None
+        assert standing.day_realised == -unbooked
+        assert levels(life) == ({"DAILY_LOSS": Level.PAUSE} if unbooked else {})
 
 
 class LateInTheDay(LoopClock):
@@ -125,37 +116,34 @@ class LateInTheDay(LoopClock):
         return super().wall_ms() + DAY_MS - WALL_START_MS % DAY_MS - 180_000
 
 
-def test_a_day_that_began_in_this_life_needs_no_log_and_lifts_the_pause_of_the_day_before() -> None:
-    async def body() -> None:
-        virtual = virtual_world()
-        virtual.disk.mkdir(STATE)
-        world = World(LateInTheDay(), virtual.disk, virtual.net, virtual.random, virtual.env, virtual.process)
-        life = build(world=world, settings=SETTINGS)
-        Purse(life)
-        life.ledger.set_meta("put_in:main", "10000")
-        log = Log(life)
-        async with life.running():
-            port = await entered(life, qty="0.100")
-            life.venue.price -= 2_200
-            await port.submit(leave(qty="0.100"), READY)
-            await until_midnight(life, 0.001)
-            before = levels(life, MAIN)
-            asked = len(log.asked_s)
-            await anyio.sleep(0.6)
-            assert (await port.submit(entry(180_000, qty="0.001"), READY)).code == "SENT", "the day is over"
-            lifted = [data for kind, data in life.journal.records if kind == "halt.lifted"]
-            assert [(data["code"], data["note"]) for data in lifted] == [("DAILY_LOSS", "a new UTC day has begun")]
-            await anyio.sleep(130.0)
+async def test_a_day_that_began_in_this_life_needs_no_log_and_lifts_the_pause_of_the_day_before() -> None:
+    virtual = virtual_world()
+    virtual.disk.mkdir(STATE)
+    world = World(LateInTheDay(), virtual.disk, virtual.net, virtual.random, virtual.env, virtual.process)
+    life = build(world=world, settings=SETTINGS)
+    Purse(life)
+    life.ledger.set_meta("put_in:main", "10000")
+    log = Log(life)
+    async with life.running():
+        port = await entered(life, qty="0.100")
+        life.venue.price -= 2_200
+        await port.submit(leave(qty="0.100"), READY)
+        await until_midnight(life, 0.001)
+        before = levels(life, MAIN)
+        asked = len(log.asked_s)
+        await anyio.sleep(0.6)
+        assert (await port.submit(entry(180_000, qty="0.001"), READY)).code == "SENT", "the day is over"
+        lifted = [data for kind, data in life.journal.records if kind == "halt.lifted"]
+        assert [(data["code"], data["note"]) for data in lifted] == [("DAILY_LOSS", "a new UTC day has begun")]
+        await anyio.sleep(130.0)
 
-            assert before == {"DAILY_LOSS": Level.PAUSE}
-            assert levels(life, MAIN) == {}
-            assert len(log.asked_s) == asked
-            standing = watch(life).standing
-            assert standing is not None
-            assert standing.day_realised is not None
-            assert -1 < standing.day_realised <= 0
-
-    in_virtual_time(body)
+        assert before == {"DAILY_LOSS": Level.PAUSE}
+        assert levels(life, MAIN) == {}
+        assert len(log.asked_s) == asked
+        standing = watch(life).standing
+        assert standing is not None
+        assert standing.day_realised is not None
+        assert -1 < standing.day_realised <= 0
 
 
 @pytest.mark.parametrize(
@@ -171,21 +159,18 @@ def test_a_day_that_began_in_this_life_needs_no_log_and_lifts_the_pause_of_the_d
         ([], 7, None),
     ],
 )
-def test_the_index_of_midnight_is_what_was_seen_then_else_the_larger_of_two(
+async def test_the_index_of_midnight_is_what_was_seen_then_else_the_larger_of_two(
     readings: list[tuple[int, int]], unbooked: int, start: int | None
 ) -> None:
-    async def body() -> None:
-        life = build(settings=SETTINGS)
-        now_ms = life.world.clock.wall_ms()
-        midnight_ms = now_ms - now_ms % DAY_MS
-        for after_ms, opened in readings:
-            row = ("main", midnight_ms + after_ms, str(1_000 + opened), "1000", str(opened), "venue")
-            life.ledger.write("INSERT INTO equity VALUES (?,?,?,?,?,?,NULL,NULL,NULL)", row)
-        results = watch(life)._results
-        assert results.day_start(midnight_ms + 7_200_000, Decimal(unbooked)) == start
-        life.venue.close_stream()
-
-    in_virtual_time(body)
+    life = build(settings=SETTINGS)
+    now_ms = life.world.clock.wall_ms()
+    midnight_ms = now_ms - now_ms % DAY_MS
+    for after_ms, opened in readings:
+        row = ("main", midnight_ms + after_ms, str(1_000 + opened), "1000", str(opened), "venue")
+        life.ledger.write("INSERT INTO equity VALUES (?,?,?,?,?,?,NULL,NULL,NULL)", row)
+    results = watch(life)._results
+    assert results.day_start(midnight_ms + 7_200_000, Decimal(unbooked)) == start
+    life.venue.close_stream()
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati"])

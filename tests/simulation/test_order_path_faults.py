@@ -276,115 +276,96 @@ def test_what_an_entry_reserved_outlives_a_death_until_it_is_used_or_given_back(
 
 
 @pytest.mark.parametrize("fault", [WriteFault.NONE, WriteFault.LOST_AFTER])
-def test_a_position_of_which_nothing_is_told_has_its_stop_back_within_seconds(fault: WriteFault) -> None:
-    async def body() -> None:
-        life = build(script=Script(writes=[fault], events=[EventFault.LOST] * 50, no_attached_stop=1))
-        async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
+async def test_a_position_of_which_nothing_is_told_has_its_stop_back_within_seconds(fault: WriteFault) -> None:
+    life = build(script=Script(writes=[fault], events=[EventFault.LOST] * 50, no_attached_stop=1))
+    async with life.running():
+        port = await life.register()
+        await port.submit(entry(), READY)
+        await anyio.sleep(2.5)
+
+        assert life.venue.stop_of() == entry().stop
+        assert port.position().position.signed_qty == entry().qty
+        assert 1.9 < life.account.desk.naked_seconds[SYMBOL] < 2.5
+
+
+async def test_an_entry_without_an_answer_is_covered_while_its_answer_is_waited_for() -> None:
+    life = build(script=Script(events=[EventFault.LOST] * 50, no_attached_stop=1))
+    async with life.running():
+        port = await life.register()
+        place = life.venue.place
+
+        async def silent(order: OrderRequest) -> Reply:
+            await place(order)
+            await anyio.sleep(5.0)
+            return Reply(ReplyClass.DOUBT, None, "time-out")
+
+        life.venue.place = silent  # type: ignore[method-assign]
+        async with anyio.create_task_group() as sending:
+            sending.start_soon(port.submit, entry(), READY)
             await anyio.sleep(2.5)
 
             assert life.venue.stop_of() == entry().stop
-            assert port.position().position.signed_qty == entry().qty
-            assert 1.9 < life.account.desk.naked_seconds[SYMBOL] < 2.5
-
-    in_virtual_time(body)
 
 
-def test_an_entry_without_an_answer_is_covered_while_its_answer_is_waited_for() -> None:
-    async def body() -> None:
-        life = build(script=Script(events=[EventFault.LOST] * 50, no_attached_stop=1))
-        async with life.running():
-            port = await life.register()
-            place = life.venue.place
-
-            async def silent(order: OrderRequest) -> Reply:
-                await place(order)
-                await anyio.sleep(5.0)
-                return Reply(ReplyClass.DOUBT, None, "time-out")
-
-            life.venue.place = silent  # type: ignore[method-assign]
-            async with anyio.create_task_group() as sending:
-                sending.start_soon(port.submit, entry(), READY)
-                await anyio.sleep(2.5)
-
-                assert life.venue.stop_of() == entry().stop
-
-    in_virtual_time(body)
-
-
-def test_an_entry_that_arrives_behind_a_look_at_a_flat_account_is_looked_at_again_once_it_is_seen() -> None:
+async def test_an_entry_that_arrives_behind_a_look_at_a_flat_account_is_looked_at_again_once_it_is_seen() -> None:
     """A reading by anybody found nothing and ended the check; then the order arrives, and its fill is not told."""
+    told = [EventFault.NONE, *[EventFault.LOST] * 50]
+    life = build(script=Script(writes=[WriteFault.DELAYED], events=told, hidden_reads=6, no_attached_stop=1))
+    async with life.running():
+        port = await life.register()
+        await port.submit(entry(), READY)
+        await life.account.reconcile("test")
+        assert not life.venue.signed()
+        await anyio.sleep(4.0)
+        assert life.venue.signed(), "it is there by now"
+        await anyio.sleep(2.5)
 
-    async def body() -> None:
-        told = [EventFault.NONE, *[EventFault.LOST] * 50]
-        life = build(script=Script(writes=[WriteFault.DELAYED], events=told, hidden_reads=6, no_attached_stop=1))
-        async with life.running():
-            port = await life.register()
-            await port.submit(entry(), READY)
-            await life.account.reconcile("test")
-            assert not life.venue.signed()
-            await anyio.sleep(4.0)
-            assert life.venue.signed(), "it is there by now"
-            await anyio.sleep(2.5)
-
-            assert life.venue.stop_of() == entry().stop
-
-    in_virtual_time(body)
+        assert life.venue.stop_of() == entry().stop
 
 
-def test_a_stream_that_works_costs_no_reading_of_the_position() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await life.register()
-            await anyio.sleep(1.0)
-            read, asked = life.venue.positions, []
+async def test_a_stream_that_works_costs_no_reading_of_the_position() -> None:
+    life = build()
+    async with life.running():
+        port = await life.register()
+        await anyio.sleep(1.0)
+        read, asked = life.venue.positions, []
 
-            async def counted(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
-                asked.extend([symbol] if symbol else [])  # not the look at all positions every half minute
-                return await read(symbol, priority=priority)
+        async def counted(symbol: str | None = None, *, priority: Priority) -> Sequence[VenuePosition]:
+            asked.extend([symbol] if symbol else [])  # not the look at all positions every half minute
+            return await read(symbol, priority=priority)
 
-            life.venue.positions = counted  # type: ignore[method-assign]
-            await port.submit(entry(), READY)
-            await anyio.sleep(20.0)
+        life.venue.positions = counted  # type: ignore[method-assign]
+        await port.submit(entry(), READY)
+        await anyio.sleep(20.0)
 
-            assert asked == []
-
-    in_virtual_time(body)
+        assert asked == []
 
 
-def test_reads_that_fail_while_exposed_pause_the_account_then_halt_it_and_never_count_as_agreement() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await entered(life, settled_s=0.5)
-            life.venue.script.failing_reads = 1_000_000
-            assert (await life.account.reconcile("test")).result == "blind"
-            await anyio.sleep(17.0)
-            assert [(halt.code, halt.level) for halt in life.halts.in_force()] == [("BLIND", Level.PAUSE)]
-            await anyio.sleep(45.0)
-            highest = life.halts.in_force()[0]
-            assert (highest.code, highest.level) == ("BLIND", Level.HALT)
-            assert "BLIND" in {each.kind for each in life.account.desk.incidents.open_ones()}
-            life.venue.script.failing_reads = 0
-            await anyio.sleep(5.0)
-            assert "BLIND" not in {each.kind for each in life.account.desk.incidents.open_ones()}
-            assert life.halts.in_force()[0].code == "BLIND", "that is a person's to lift"
-
-    in_virtual_time(body)
+async def test_reads_that_fail_while_exposed_pause_the_account_then_halt_it_and_never_count_as_agreement() -> None:
+    life = build()
+    async with life.running():
+        await entered(life, settled_s=0.5)
+        life.venue.script.failing_reads = 1_000_000
+        assert (await life.account.reconcile("test")).result == "blind"
+        await anyio.sleep(17.0)
+        assert [(halt.code, halt.level) for halt in life.halts.in_force()] == [("BLIND", Level.PAUSE)]
+        await anyio.sleep(45.0)
+        highest = life.halts.in_force()[0]
+        assert (highest.code, highest.level) == ("BLIND", Level.HALT)
+        assert "BLIND" in {each.kind for each in life.account.desk.incidents.open_ones()}
+        life.venue.script.failing_reads = 0
+        await anyio.sleep(5.0)
+        assert "BLIND" not in {each.kind for each in life.account.desk.incidents.open_ones()}
+        assert life.halts.in_force()[0].code == "BLIND", "that is a person's to lift"
 
 
-def test_blindness_is_over_seconds_after_the_venue_can_be_read_again_whoever_found_it() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await anyio.sleep(20.0)  # the runs of a start are through, and the timer's next is two minutes away
-            life.venue.script.failing_reads = 1_000_000
-            assert (await life.account.reconcile("command")).result == "blind"
-            await anyio.sleep(5.0)
-            life.venue.script.failing_reads = 0
-            await anyio.sleep(3.0)
-            assert life.account.desk.condition.not_ready() == ""
-
-    in_virtual_time(body)
+async def test_blindness_is_over_seconds_after_the_venue_can_be_read_again_whoever_found_it() -> None:
+    life = build()
+    async with life.running():
+        await anyio.sleep(20.0)  # the runs of a start are through, and the timer's next is two minutes away
+        life.venue.script.failing_reads = 1_000_000
+        assert (await life.account.reconcile("command")).result == "blind"
+        await anyio.sleep(5.0)
+        life.venue.script.failing_reads = 0
+        await anyio.sleep(3.0)
+        assert life.account.desk.condition.not_ready() == ""

@@ -149,24 +149,21 @@ def test_a_panic_of_one_instance_leaves_both_sides_of_somebody_else_alone() -> N
     told(story)
 
 
-def test_a_panic_that_dies_between_the_two_sides_is_ended_by_the_next_life() -> None:
-    async def body() -> None:
-        venue = HedgeVenue(LoopClock())
-        life = build(venue)
-        async with life.running():
-            venue.script.writes = [WriteFault.NONE, *[WriteFault.LOST_BEFORE] * 1000]
-            async with anyio.create_task_group() as group:
-                group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
-                await anyio.sleep(0.5)
-                group.cancel_scope.cancel()
-        venue.script.writes = []
-        life = life.crash()
-        async with life.running():
-            await anyio.sleep(60.0)
-            assert venue.sides == {LONG: Decimal(0), SHORT: Decimal(0)}
-            assert len(venue.effects) == 2
-
-    in_virtual_time(body)
+async def test_a_panic_that_dies_between_the_two_sides_is_ended_by_the_next_life() -> None:
+    venue = HedgeVenue(LoopClock())
+    life = build(venue)
+    async with life.running():
+        venue.script.writes = [WriteFault.NONE, *[WriteFault.LOST_BEFORE] * 1000]
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: life.account.panic(PanicScope(), actor="me", reason="test"))
+            await anyio.sleep(0.5)
+            group.cancel_scope.cancel()
+    venue.script.writes = []
+    life = life.crash()
+    async with life.running():
+        await anyio.sleep(60.0)
+        assert venue.sides == {LONG: Decimal(0), SHORT: Decimal(0)}
+        assert len(venue.effects) == 2
 
 
 @pytest.mark.parametrize("what", ["close", "adopt"])
@@ -185,17 +182,14 @@ def test_nothing_of_a_symbol_in_hedge_mode_is_adopted_or_closed_as_though_it_wer
     told(story)
 
 
-def test_the_guardian_and_the_emergency_command_close_both_sides_too() -> None:
-    async def body() -> None:
-        venue = HedgeVenue(LoopClock())
-        hands = Hands(venue, GuardianShare(venue.clock), ())
-        report = await Flattener("main", hands, venue.clock, {}, lambda _step, _text: None).run(PanicScope())
-        assert report.exit_code == 0
-        assert closed(report) == BOTH
-        assert len(venue.effects) == 2
-        venue.close_stream()
-
-    in_virtual_time(body)
+async def test_the_guardian_and_the_emergency_command_close_both_sides_too() -> None:
+    venue = HedgeVenue(LoopClock())
+    hands = Hands(venue, GuardianShare(venue.clock), ())
+    report = await Flattener("main", hands, venue.clock, {}, lambda _step, _text: None).run(PanicScope())
+    assert report.exit_code == 0
+    assert closed(report) == BOTH
+    assert len(venue.effects) == 2
+    venue.close_stream()
 
 
 class FlatHedge(FakeVenue):
@@ -206,18 +200,15 @@ class FlatHedge(FakeVenue):
         return [replace(row, position_idx=idx) for row in found for idx in (LONG, SHORT)] if symbol else found
 
 
-def test_a_flat_symbol_in_hedge_mode_is_no_account_in_one_way_mode() -> None:
-    async def body() -> None:
-        for venue, mode in ((FakeVenue(LoopClock()), "one_way"), (FlatHedge(LoopClock()), f"hedge {SYMBOL}")):
-            life = build(venue)
-            async with life.running():
-                await life.register()
-                await life.account.reconciler.run("test")
-                (row,) = life.ledger.rows("SELECT position_mode FROM accounts")
-                assert row["position_mode"] == mode
-                assert life.account.reconciler.hedged() == ({SYMBOL} if "hedge" in mode else set())
-
-    in_virtual_time(body)
+async def test_a_flat_symbol_in_hedge_mode_is_no_account_in_one_way_mode() -> None:
+    for venue, mode in ((FakeVenue(LoopClock()), "one_way"), (FlatHedge(LoopClock()), f"hedge {SYMBOL}")):
+        life = build(venue)
+        async with life.running():
+            await life.register()
+            await life.account.reconciler.run("test")
+            (row,) = life.ledger.rows("SELECT position_mode FROM accounts")
+            assert row["position_mode"] == mode
+            assert life.account.reconciler.hedged() == ({SYMBOL} if "hedge" in mode else set())
 
 
 @pytest.mark.parametrize(

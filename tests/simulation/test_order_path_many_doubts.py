@@ -17,49 +17,43 @@ READ_S = 0.15
 ENDED_WITHIN_S = 75.0
 
 
-def test_sixty_entries_whose_answers_were_lost_end_in_time() -> None:
-    async def body() -> None:
-        life = build()
+async def test_sixty_entries_whose_answers_were_lost_end_in_time() -> None:
+    life = build()
+    async with life.running():
+        venue, uids = life.venue, [f"ab{n:02d}cdef" for n in range(ORDERS)]
+        ports = {uid: await life.register(uid, symbol=f"COIN{n}USDT") for n, uid in enumerate(uids)}
+        read = venue._read
+
+        async def slow() -> None:
+            await anyio.sleep(READ_S)
+            await read()
+
+        venue._read = slow  # type: ignore[method-assign]
+        venue.script.writes = [WriteFault.LOST_BEFORE] * ORDERS
+        async with anyio.create_task_group() as group:
+            for n, (uid, port) in enumerate(ports.items()):
+                group.start_soon(port.submit, entry(uid=uid, symbol=f"COIN{n}USDT"), READY)
+        book = life.account.desk.book
+        assert {row.state for row in book.live()} == {OrderState.UNKNOWN}
+        await anyio.sleep(ENDED_WITHIN_S)
+        assert [row.link_id for row in book.live()] == []
+        assert len(venue.placed) == ORDERS
+        assert venue.signed() == Decimal(0)
+
+
+async def test_a_doubt_that_lasts_over_restarts_is_told_as_old_as_it_is() -> None:
+    life = build()
+    async with life.running():
+        port = await life.register()
+        life.venue.script.writes, life.venue.script.hidden_reads = [WriteFault.LOST_BEFORE], 1_000_000
+        await port.submit(entry(), READY)
+        await anyio.sleep(25.0)
+    for waited_s, told in ((0.0, []), (10.0, ["UNKNOWN_ORDER_AGE"])):
+        life = life.crash()
         async with life.running():
-            venue, uids = life.venue, [f"ab{n:02d}cdef" for n in range(ORDERS)]
-            ports = {uid: await life.register(uid, symbol=f"COIN{n}USDT") for n, uid in enumerate(uids)}
-            read = venue._read
-
-            async def slow() -> None:
-                await anyio.sleep(READ_S)
-                await read()
-
-            venue._read = slow  # type: ignore[method-assign]
-            venue.script.writes = [WriteFault.LOST_BEFORE] * ORDERS
-            async with anyio.create_task_group() as group:
-                for n, (uid, port) in enumerate(ports.items()):
-                    group.start_soon(port.submit, entry(uid=uid, symbol=f"COIN{n}USDT"), READY)
-            book = life.account.desk.book
-            assert {row.state for row in book.live()} == {OrderState.UNKNOWN}
-            await anyio.sleep(ENDED_WITHIN_S)
-            assert [row.link_id for row in book.live()] == []
-            assert len(venue.placed) == ORDERS
-            assert venue.signed() == Decimal(0)
-
-    in_virtual_time(body)
-
-
-def test_a_doubt_that_lasts_over_restarts_is_told_as_old_as_it_is() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await life.register()
-            life.venue.script.writes, life.venue.script.hidden_reads = [WriteFault.LOST_BEFORE], 1_000_000
-            await port.submit(entry(), READY)
-            await anyio.sleep(25.0)
-        for waited_s, told in ((0.0, []), (10.0, ["UNKNOWN_ORDER_AGE"])):
-            life = life.crash()
-            async with life.running():
-                await anyio.sleep(waited_s)
-                kinds = [each.kind for each in life.account.desk.incidents.open_ones()]
-                assert [kind for kind in kinds if kind.startswith("UNKNOWN")] == told
-
-    in_virtual_time(body)
+            await anyio.sleep(waited_s)
+            kinds = [each.kind for each in life.account.desk.incidents.open_ones()]
+            assert [kind for kind in kinds if kind.startswith("UNKNOWN")] == told
 
 
 @pytest.mark.parametrize("restarted", [False, True])

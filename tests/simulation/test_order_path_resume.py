@@ -12,7 +12,6 @@ from tests.simulation.order_world import READY, UID, OrderWorld, build, entered,
 from tests.simulation.test_order_path_breakers import SETTINGS, Purse
 from tests.simulation.venue_script import WriteFault
 from tests.unit.guardian.test_judge import resting
-from tests.virtual_time import in_virtual_time
 
 
 async def why(life: OrderWorld, scope: str, symbol: str = "") -> str:
@@ -25,127 +24,109 @@ def runs(life: OrderWorld) -> int:
     return int(row["n"])
 
 
-def test_books_are_compared_twice_after_the_halt_and_not_again_if_that_was_done() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await life.register()
-            await anyio.sleep(1.0)
-            life.halts.raise_level(account_scope("main"), Level.HALT, "TEST", "why")
-            before = runs(life)
-            answers = [await why(life, account_scope("main")) for _ in range(2)]
+async def test_books_are_compared_twice_after_the_halt_and_not_again_if_that_was_done() -> None:
+    life = build()
+    async with life.running():
+        await life.register()
+        await anyio.sleep(1.0)
+        life.halts.raise_level(account_scope("main"), Level.HALT, "TEST", "why")
+        before = runs(life)
+        answers = [await why(life, account_scope("main")) for _ in range(2)]
 
-            assert answers == ["", ""]
-            assert runs(life) == before + 2
-
-    in_virtual_time(body)
+        assert answers == ["", ""]
+        assert runs(life) == before + 2
 
 
-def test_a_position_that_differs_or_a_venue_that_cannot_be_read_keeps_the_halt() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await entered(life)
-            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.HALT, "TEST", "why")
-            life.venue.book[SYMBOL].signed = Decimal("0.011")
-            differs = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
-            elsewhere = await why(life, symbol_scope("main", SYMBOL), "ETHUSDT")
-            life.venue.book[SYMBOL].signed = Decimal("0.010")
-            life.venue.script.failing_reads = 1
-            blind = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+async def test_a_position_that_differs_or_a_venue_that_cannot_be_read_keeps_the_halt() -> None:
+    life = build()
+    async with life.running():
+        await entered(life)
+        life.halts.raise_level(symbol_scope("main", SYMBOL), Level.HALT, "TEST", "why")
+        life.venue.book[SYMBOL].signed = Decimal("0.011")
+        differs = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+        elsewhere = await why(life, symbol_scope("main", SYMBOL), "ETHUSDT")
+        life.venue.book[SYMBOL].signed = Decimal("0.010")
+        life.venue.script.failing_reads = 1
+        blind = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
 
-            life.budget.ban_s = 540.0
-            in_a_ban = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
-            life.budget.ban_s = 0.0
+        life.budget.ban_s = 540.0
+        in_a_ban = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+        life.budget.ban_s = 0.0
 
-            assert "has banned our address for another 540 s" in in_a_ban
-            assert "BTCUSDT R6: ledger 0.010, venue 0.011" in differs
-            assert elsewhere == ""
-            assert "cannot be read" in blind
-            assert await why(life, symbol_scope("main", SYMBOL), SYMBOL) == ""
-
-    in_virtual_time(body)
+        assert "has banned our address for another 540 s" in in_a_ban
+        assert "BTCUSDT R6: ledger 0.010, venue 0.011" in differs
+        assert elsewhere == ""
+        assert "cannot be read" in blind
+        assert await why(life, symbol_scope("main", SYMBOL), SYMBOL) == ""
 
 
-def test_an_order_of_somebody_else_stands_in_nobodys_way() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await life.register()
-            life.venue.by_hand()
-            await anyio.sleep(1.0)
-            life.halts.raise_level(account_scope("main"), Level.HALT, "TEST", "why")
+async def test_an_order_of_somebody_else_stands_in_nobodys_way() -> None:
+    life = build()
+    async with life.running():
+        await life.register()
+        life.venue.by_hand()
+        await anyio.sleep(1.0)
+        life.halts.raise_level(account_scope("main"), Level.HALT, "TEST", "why")
 
-            assert await why(life, account_scope("main")) == ""
-
-    in_virtual_time(body)
+        assert await why(life, account_scope("main")) == ""
 
 
-def test_a_breaker_is_lifted_only_when_its_loss_is_made_good() -> None:
-    async def body() -> None:
-        life = build(settings=SETTINGS)
-        purse = Purse(life)
-        async with life.running():
-            await entered(life, qty="0.100")
-            life.venue.price -= 4_000
-            await anyio.sleep(10.0)
-            held = await why(life, account_scope("main"))
-            life.venue.price += 4_000
-            purse.tell()
-            await anyio.sleep(10.0)
+async def test_a_breaker_is_lifted_only_when_its_loss_is_made_good() -> None:
+    life = build(settings=SETTINGS)
+    purse = Purse(life)
+    async with life.running():
+        await entered(life, qty="0.100")
+        life.venue.price -= 4_000
+        await anyio.sleep(10.0)
+        held = await why(life, account_scope("main"))
+        life.venue.price += 4_000
+        purse.tell()
+        await anyio.sleep(10.0)
 
-            assert "loss since 00:00 UTC" in held
-            assert await why(life, account_scope("main")) == ""
-
-    in_virtual_time(body)
+        assert "loss since 00:00 UTC" in held
+        assert await why(life, account_scope("main")) == ""
 
 
-def test_the_breaker_of_an_instance_is_asked_before_its_halt_is_lifted() -> None:
-    async def body() -> None:
-        life = build(settings=replace(SETTINGS, breakers=BreakerLimits(instance_drawdown_pct=Decimal(10))))
-        Purse(life)
-        async with life.running():
-            port = await life.register()
-            life.ledger.write("UPDATE instances SET capital_usd = '2000.0' WHERE uid = ?", (UID,))
-            await port.submit(entry(qty="0.100"), READY)
-            await anyio.sleep(1.0)
-            life.venue.price -= 2_100
-            life.venue._tell_position(SYMBOL)
-            await anyio.sleep(10.0)
-            held = await why(life, instance_scope(UID), SYMBOL)
-            life.venue.price += 2_000
-            life.venue._tell_position(SYMBOL)
-            await anyio.sleep(1.0)
+async def test_the_breaker_of_an_instance_is_asked_before_its_halt_is_lifted() -> None:
+    life = build(settings=replace(SETTINGS, breakers=BreakerLimits(instance_drawdown_pct=Decimal(10))))
+    Purse(life)
+    async with life.running():
+        port = await life.register()
+        life.ledger.write("UPDATE instances SET capital_usd = '2000.0' WHERE uid = ?", (UID,))
+        await port.submit(entry(qty="0.100"), READY)
+        await anyio.sleep(1.0)
+        life.venue.price -= 2_100
+        life.venue._tell_position(SYMBOL)
+        await anyio.sleep(10.0)
+        held = await why(life, instance_scope(UID), SYMBOL)
+        life.venue.price += 2_000
+        life.venue._tell_position(SYMBOL)
+        await anyio.sleep(1.0)
 
-            assert held.startswith("loss of the instance is 10.6")
-            assert await why(life, instance_scope(UID), SYMBOL) == ""
-
-    in_virtual_time(body)
+        assert held.startswith("loss of the instance is 10.6")
+        assert await why(life, instance_scope(UID), SYMBOL) == ""
 
 
-def test_a_halt_whose_cause_is_still_there_is_kept_though_books_and_venue_agree() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await life.register()
-            life.venue.script.writes, life.venue.script.hidden_reads = [WriteFault.LOST_BEFORE], 1_000
-            await port.submit(entry(), READY)
-            life.halts.raise_level(symbol_scope("main", SYMBOL), Level.HALT, "UNKNOWN_ORDER", "why")
-            doubted = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
-            elsewhere = await why(life, symbol_scope("main", SYMBOL), "ETHUSDT")
-            life.account.desk.condition.refused = "its uid is another one"
-            life.halts.raise_level(account_scope("main"), Level.HALT, "ACCOUNT_REFUSED", "why")
-            refused = await why(life, account_scope("main"))
-            life.account.desk.condition.refused = ""
-            life.halts.raise_level(account_scope("main"), Level.HALT, "SECOND_DAEMON", "why")
-            stranger = resting(f"pdezzzzzz-{'a' * 24}")
-            life.venue.orders[stranger.venue_order_id] = stranger
-            second = await why(life, account_scope("main"), "ETHUSDT")
-            there = await why(life, account_scope("main"), SYMBOL)
+async def test_a_halt_whose_cause_is_still_there_is_kept_though_books_and_venue_agree() -> None:
+    life = build()
+    async with life.running():
+        port = await life.register()
+        life.venue.script.writes, life.venue.script.hidden_reads = [WriteFault.LOST_BEFORE], 1_000
+        await port.submit(entry(), READY)
+        life.halts.raise_level(symbol_scope("main", SYMBOL), Level.HALT, "UNKNOWN_ORDER", "why")
+        doubted = await why(life, symbol_scope("main", SYMBOL), SYMBOL)
+        elsewhere = await why(life, symbol_scope("main", SYMBOL), "ETHUSDT")
+        life.account.desk.condition.refused = "its uid is another one"
+        life.halts.raise_level(account_scope("main"), Level.HALT, "ACCOUNT_REFUSED", "why")
+        refused = await why(life, account_scope("main"))
+        life.account.desk.condition.refused = ""
+        life.halts.raise_level(account_scope("main"), Level.HALT, "SECOND_DAEMON", "why")
+        stranger = resting(f"pdezzzzzz-{'a' * 24}")
+        life.venue.orders[stranger.venue_order_id] = stranger
+        second = await why(life, account_scope("main"), "ETHUSDT")
+        there = await why(life, account_scope("main"), SYMBOL)
 
-            assert "nobody knows yet whether order" in doubted
-            assert (elsewhere, second) == ("", "")
-            assert "its uid is another one" in refused
-            assert stranger.link_id in there
-
-    in_virtual_time(body)
+        assert "nobody knows yet whether order" in doubted
+        assert (elsewhere, second) == ("", "")
+        assert "its uid is another one" in refused
+        assert stranger.link_id in there

@@ -20,7 +20,6 @@ from tests.simulation.order_world import READY, OrderWorld, build, entered, take
 from tests.simulation.test_order_path_cancels import LIMIT, resting
 from tests.simulation.test_order_path_targets import holding, target
 from tests.simulation.test_order_path_targets import resting as targets
-from tests.virtual_time import in_virtual_time
 
 RULES = instrument()
 
@@ -57,182 +56,157 @@ def repairs(life: OrderWorld) -> list[tuple[str, str]]:
         ({"status": "PreLaunch"}, "does not trade"),
     ],
 )
-def test_an_entry_that_the_new_rules_forbid_is_taken_back_and_decided_anew_once(changed: dict[str, Any], why: str) -> None:
-    async def body() -> None:
-        life = build()
+async def test_an_entry_that_the_new_rules_forbid_is_taken_back_and_decided_anew_once(
+    changed: dict[str, Any], why: str
+) -> None:
+    life = build()
+    async with life.running():
+        port = await resting(life)
+        with rules_of(life, **changed):
+            life.account.desk.rules_doubted = True
+            await anyio.sleep(5.0)
+            assert [order.status for order in life.venue.orders.values()] == ["Cancelled"]
+            assert [event.reason for event in taken(port) if isinstance(event, OrderEnded)] == ["cancelled"]
+            (note, _), (_, became) = repairs(life)
+            assert (why in note, became) == (True, "CANCELLED")
+            assert life.halts.in_force() == []
+            again = await port.submit(LIMIT, READY)  # the same decision is the same order, and that is over
+            assert (again.code, len(life.venue.placed)) == ("SENT", 1)
+        with rules_of(life, tick=Decimal(1)):
+            life.account.desk.rules_doubted = True
+            await anyio.sleep(5.0)
+            later = replace(LIMIT, cause="120000", bar_close_ms=120_000, price=Decimal(49_999))
+            assert (await port.submit(later, READY)).code == "SENT"
+            await anyio.sleep(5.0)
+            assert len({order.link_id for order in life.venue.placed}) == len(life.venue.placed) == 2
+            assert list(life.venue.orders.values())[-1].status == "New"
+
+
+async def test_other_rules_that_an_entry_fits_leave_it_in_its_place_in_the_queue() -> None:
+    life = build()
+    async with life.running():
+        await resting(life)
+        with rules_of(life, tick=Decimal("0.5"), step=Decimal("0.005"), funding_interval_min=60):
+            life.account.desk.rules_doubted = True
+            await anyio.sleep(60.0)
+        assert (life.venue.cancels, repairs(life)) == ([], [])
+
+
+async def test_rules_that_changed_while_nobody_ran_are_told_and_judged_at_the_next_start() -> None:
+    life = build()
+    async with life.running():
+        await resting(life)
+    life = life.crash()
+    with rules_of(life, tick=Decimal(7)):
         async with life.running():
-            port = await resting(life)
-            with rules_of(life, **changed):
-                life.account.desk.rules_doubted = True
-                await anyio.sleep(5.0)
-                assert [order.status for order in life.venue.orders.values()] == ["Cancelled"]
-                assert [event.reason for event in taken(port) if isinstance(event, OrderEnded)] == ["cancelled"]
-                (note, _), (_, became) = repairs(life)
-                assert (why in note, became) == (True, "CANCELLED")
-                assert life.halts.in_force() == []
-                again = await port.submit(LIMIT, READY)  # the same decision is the same order, and that is over
-                assert (again.code, len(life.venue.placed)) == ("SENT", 1)
-            with rules_of(life, tick=Decimal(1)):
-                life.account.desk.rules_doubted = True
-                await anyio.sleep(5.0)
-                later = replace(LIMIT, cause="120000", bar_close_ms=120_000, price=Decimal(49_999))
-                assert (await port.submit(later, READY)).code == "SENT"
-                await anyio.sleep(5.0)
-                assert len({order.link_id for order in life.venue.placed}) == len(life.venue.placed) == 2
-                assert list(life.venue.orders.values())[-1].status == "New"
-
-    in_virtual_time(body)
+            await life.register()
+            await anyio.sleep(5.0)
+            assert [order.status for order in life.venue.orders.values()] == ["Cancelled"]
+            told = [each for each in life.account.desk.incidents.open_ones() if each.kind == "RULES_CHANGED"]
+            assert [(each.severity, each.text) for each in told] == [("critical", "the venue changed tick from 0.1 to 7")]
 
 
-def test_other_rules_that_an_entry_fits_leave_it_in_its_place_in_the_queue() -> None:
-    async def body() -> None:
-        life = build()
+async def test_a_symbol_that_ends_is_told_and_has_no_entry_resting_behind_the_last_hour_for_one() -> None:
+    life = build()
+    end_ms = life.world.clock.wall_ms() + 80 * 3_600_000
+    with rules_of(life, delivery_time_ms=end_ms):
         async with life.running():
+            bound(life, delist_no_entry_h=72)
             await resting(life)
-            with rules_of(life, tick=Decimal("0.5"), step=Decimal("0.005"), funding_interval_min=60):
-                life.account.desk.rules_doubted = True
-                await anyio.sleep(60.0)
-            assert (life.venue.cancels, repairs(life)) == ([], [])
-
-    in_virtual_time(body)
-
-
-def test_rules_that_changed_while_nobody_ran_are_told_and_judged_at_the_next_start() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await resting(life)
-        life = life.crash()
-        with rules_of(life, tick=Decimal(7)):
-            async with life.running():
-                await life.register()
-                await anyio.sleep(5.0)
-                assert [order.status for order in life.venue.orders.values()] == ["Cancelled"]
-                told = [each for each in life.account.desk.incidents.open_ones() if each.kind == "RULES_CHANGED"]
-                assert [(each.severity, each.text) for each in told] == [("critical", "the venue changed tick from 0.1 to 7")]
-
-    in_virtual_time(body)
-
-
-def test_a_symbol_that_ends_is_told_and_has_no_entry_resting_behind_the_last_hour_for_one() -> None:
-    async def body() -> None:
-        life = build()
-        end_ms = life.world.clock.wall_ms() + 80 * 3_600_000
-        with rules_of(life, delivery_time_ms=end_ms):
-            async with life.running():
-                bound(life, delist_no_entry_h=72)
-                await resting(life)
-                (told,) = life.account.desk.incidents.open_ones()
-                assert (told.kind, told.severity) == ("RULES_CHANGED", "warning")
-                assert "time of delivery from none to 2023-11-18" in told.text
-                await anyio.sleep(3_600.0)
-                assert life.venue.cancels == []
-                row = life.account.desk.book.live()[0]
-                rules = life.account.desk.instrument(SYMBOL)
-                assert misfit(row, rules, no_entry_h=72, now_ms=end_ms - 72 * 3_600_000) == ""
-                assert "is delivered at" in misfit(row, rules, no_entry_h=72, now_ms=end_ms - 72 * 3_600_000 + 1)
-                assert misfit(row, rules, no_entry_h=None, now_ms=end_ms) == ""
-
-    in_virtual_time(body)
+            (told,) = life.account.desk.incidents.open_ones()
+            assert (told.kind, told.severity) == ("RULES_CHANGED", "warning")
+            assert "time of delivery from none to 2023-11-18" in told.text
+            await anyio.sleep(3_600.0)
+            assert life.venue.cancels == []
+            row = life.account.desk.book.live()[0]
+            rules = life.account.desk.instrument(SYMBOL)
+            assert misfit(row, rules, no_entry_h=72, now_ms=end_ms - 72 * 3_600_000) == ""
+            assert "is delivered at" in misfit(row, rules, no_entry_h=72, now_ms=end_ms - 72 * 3_600_000 + 1)
+            assert misfit(row, rules, no_entry_h=None, now_ms=end_ms) == ""
 
 
 @pytest.mark.parametrize(
     ("changes", "severity"),
     [({}, "warning"), ({"delivery_time_ms": 1_800_000_000_000}, "warning"), ({"tick": Decimal("0.5")}, "critical")],
 )
-def test_other_price_limits_are_worth_a_word_and_no_more(changes: dict[str, Any], severity: str) -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await life.register()
-            desk = life.account.desk
-            limits = {"min_price": Decimal(1), "max_price": Decimal(900_000), "price_limit_ratio": Decimal("0.05")}
-            desk.learn_rules(replace(desk.instrument(SYMBOL), **limits, **changes))
-            (told,) = desk.incidents.open_ones()
-            assert (told.kind, told.severity) == ("RULES_CHANGED", severity)
-            assert "price_limit_ratio from None to 0.05" in told.text
-
-    in_virtual_time(body)
+async def test_other_price_limits_are_worth_a_word_and_no_more(changes: dict[str, Any], severity: str) -> None:
+    life = build()
+    async with life.running():
+        await life.register()
+        desk = life.account.desk
+        limits = {"min_price": Decimal(1), "max_price": Decimal(900_000), "price_limit_ratio": Decimal("0.05")}
+        desk.learn_rules(replace(desk.instrument(SYMBOL), **limits, **changes))
+        (told,) = desk.incidents.open_ones()
+        assert (told.kind, told.severity) == ("RULES_CHANGED", severity)
+        assert "price_limit_ratio from None to 0.05" in told.text
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_symbol_that_is_missing_once_from_the_list_costs_no_entry_its_place(times: int) -> None:
-    async def body() -> None:
-        life, listed = build(), list[bool]()
-        async with life.running():
-            await resting(life)
+async def test_a_symbol_that_is_missing_once_from_the_list_costs_no_entry_its_place(times: int) -> None:
+    life, listed = build(), list[bool]()
+    async with life.running():
+        await resting(life)
 
-            async def instruments(symbols: Sequence[str]) -> dict[str, Instrument]:
-                listed.append(len(listed) >= times)
-                return {symbol: instrument(symbol) for symbol in symbols} if listed[-1] else {}
+        async def instruments(symbols: Sequence[str]) -> dict[str, Instrument]:
+            listed.append(len(listed) >= times)
+            return {symbol: instrument(symbol) for symbol in symbols} if listed[-1] else {}
 
-            life.venue.instruments = instruments  # type: ignore[method-assign]
+        life.venue.instruments = instruments  # type: ignore[method-assign]
+        life.account.desk.rules_doubted = True
+        await anyio.sleep(130.0)
+        assert listed[:times] == [False] * times
+        assert len(life.venue.cancels) == times - 1
+
+
+async def test_a_frozen_entry_is_left_alone_and_judged_when_the_freeze_is_over() -> None:
+    life = build()
+    async with life.running():
+        await resting(life)
+        scope = symbol_scope("main", SYMBOL)
+        life.halts.raise_level(scope, Level.FREEZE, "OPERATOR", "looking", actor="somebody")
+        with rules_of(life, tick=Decimal(7)):
             life.account.desk.rules_doubted = True
-            await anyio.sleep(130.0)
-            assert listed[:times] == [False] * times
-            assert len(life.venue.cancels) == times - 1
+            await anyio.sleep(60.0)
+        assert life.venue.cancels == []
+        life.halts.lift(life.halts.in_force(scope)[0].id, by="somebody", note="seen")
+        await anyio.sleep(5.0)
+        assert [order.status for order in life.venue.orders.values()] == ["Cancelled"]
+        assert "no multiple of the tick" in repairs(life)[0][0]
 
-    in_virtual_time(body)
+
+async def test_a_target_off_the_new_tick_rests_again_on_it_nearer_to_the_position() -> None:
+    life = build()
+    async with life.running():
+        port = await holding(life)
+        await port.submit(target())
+        await anyio.sleep(1.0)
+        with rules_of(life, tick=Decimal(7)):
+            life.account.desk.rules_doubted = True
+            await anyio.sleep(10.0)
+        assert targets(life) == [(Decimal(50_995), Decimal("0.010"))]
+        assert Decimal(50_995) % 7 == 0
 
 
-def test_a_frozen_entry_is_left_alone_and_judged_when_the_freeze_is_over() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await resting(life)
-            scope = symbol_scope("main", SYMBOL)
-            life.halts.raise_level(scope, Level.FREEZE, "OPERATOR", "looking", actor="somebody")
-            with rules_of(life, tick=Decimal(7)):
-                life.account.desk.rules_doubted = True
-                await anyio.sleep(60.0)
-            assert life.venue.cancels == []
-            life.halts.lift(life.halts.in_force(scope)[0].id, by="somebody", note="seen")
+async def test_a_stop_that_was_planned_under_a_finer_tick_is_put_back_on_the_coarser_one() -> None:
+    life = build()
+    async with life.running():
+        await entered(life)
+        set_stops, asked = life.venue.set_stops, list[Decimal]()
+
+        async def on_grid(symbol: str, *, stop: Any, target: Any, position_idx: int = 0, priority: Any) -> Any:
+            asked.append(stop)
+            return await set_stops(symbol, stop=stop, target=target, position_idx=position_idx, priority=priority)
+
+        life.venue.set_stops = on_grid  # type: ignore[method-assign]
+        with rules_of(life, tick=Decimal(7)):
+            life.account.desk.rules_doubted = True
             await anyio.sleep(5.0)
-            assert [order.status for order in life.venue.orders.values()] == ["Cancelled"]
-            assert "no multiple of the tick" in repairs(life)[0][0]
-
-    in_virtual_time(body)
-
-
-def test_a_target_off_the_new_tick_rests_again_on_it_nearer_to_the_position() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await holding(life)
-            await port.submit(target())
-            await anyio.sleep(1.0)
-            with rules_of(life, tick=Decimal(7)):
-                life.account.desk.rules_doubted = True
-                await anyio.sleep(10.0)
-            assert targets(life) == [(Decimal(50_995), Decimal("0.010"))]
-            assert Decimal(50_995) % 7 == 0
-
-    in_virtual_time(body)
-
-
-def test_a_stop_that_was_planned_under_a_finer_tick_is_put_back_on_the_coarser_one() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await entered(life)
-            set_stops, asked = life.venue.set_stops, list[Decimal]()
-
-            async def on_grid(symbol: str, *, stop: Any, target: Any, position_idx: int = 0, priority: Any) -> Any:
-                asked.append(stop)
-                return await set_stops(symbol, stop=stop, target=target, position_idx=position_idx, priority=priority)
-
-            life.venue.set_stops = on_grid  # type: ignore[method-assign]
-            with rules_of(life, tick=Decimal(7)):
-                life.account.desk.rules_doubted = True
-                await anyio.sleep(5.0)
-                life.venue.remove_stop()
-                await anyio.sleep(60.0)
-            assert asked == [Decimal(49_504)]  # planned at 49500
-            assert asked[0] % 7 == 0
-            assert life.venue.signed() == Decimal("0.010")
-            assert life.halts.in_force() == []
-
-    in_virtual_time(body)
+            life.venue.remove_stop()
+            await anyio.sleep(60.0)
+        assert asked == [Decimal(49_504)]  # planned at 49500
+        assert asked[0] % 7 == 0
+        assert life.venue.signed() == Decimal("0.010")
+        assert life.halts.in_force() == []
 
 
 def test_rules_are_compared_by_their_values_and_by_what_both_programs_know() -> None:

@@ -9,7 +9,6 @@ import pytest
 from playd.core.orders import OrderRequest
 from tests.simulation.order_world import OrderWorld, build, entry
 from tests.simulation.test_order_path_targets import PRICE, holding, open_incidents, resting, target
-from tests.virtual_time import in_virtual_time
 
 EDGE = PRICE + 500
 
@@ -28,27 +27,24 @@ def bound(life: OrderWorld, *, refuses: bool) -> None:
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-def test_a_target_that_may_not_rest_at_its_price_is_put_back_ever_more_slowly_and_told(refuses: bool) -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port, take = await holding(life), life.venue._accept
-            bound(life, refuses=refuses)
-            before = len(life.venue.placed)
-            await port.submit(target())
-            counts = []
-            for wait_s in (10.0, 50.0, 540.0):
-                await anyio.sleep(wait_s)
-                counts.append(len(life.venue.placed) - before)
-            assert counts[0] <= 4
-            assert counts[1] <= 6
-            assert counts[2] <= 15
-            assert open_incidents(life) == ["TARGET_LOST"]
-            assert {row["severity"] for row in life.ledger.rows("SELECT severity FROM incidents")} == {"warning"}
-            assert life.venue.stop_of() == entry().stop
+async def test_a_target_that_may_not_rest_at_its_price_is_put_back_ever_more_slowly_and_told(refuses: bool) -> None:
+    life = build()
+    async with life.running():
+        port, take = await holding(life), life.venue._accept
+        bound(life, refuses=refuses)
+        before = len(life.venue.placed)
+        await port.submit(target())
+        counts = []
+        for wait_s in (10.0, 50.0, 540.0):
+            await anyio.sleep(wait_s)
+            counts.append(len(life.venue.placed) - before)
+        assert counts[0] <= 4
+        assert counts[1] <= 6
+        assert counts[2] <= 15
+        assert open_incidents(life) == ["TARGET_LOST"]
+        assert {row["severity"] for row in life.ledger.rows("SELECT severity FROM incidents")} == {"warning"}
+        assert life.venue.stop_of() == entry().stop
 
-            life.venue._accept = take  # type: ignore[method-assign]
-            await anyio.sleep(61.0)
-            assert (resting(life), open_incidents(life)) == ([(PRICE, Decimal("0.010"))], [])
-
-    in_virtual_time(body)
+        life.venue._accept = take  # type: ignore[method-assign]
+        await anyio.sleep(61.0)
+        assert (resting(life), open_incidents(life)) == ([(PRICE, Decimal("0.010"))], [])

@@ -49,19 +49,16 @@ def test_without_a_plan_the_stop_is_three_hourly_ranges_from_the_entry_or_three_
     in_virtual_time(body)
 
 
-def test_of_two_owners_plans_the_nearer_stop_is_put_back() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            for uid in (UID, OTHER):
-                await entered(life, uid)
-            life.account.desk.fills.set_protection(OTHER, SYMBOL, stop=Decimal("49700.0"), target=None)
-            life.venue.remove_stop()
-            await anyio.sleep(4.0)
+async def test_of_two_owners_plans_the_nearer_stop_is_put_back() -> None:
+    life = build()
+    async with life.running():
+        for uid in (UID, OTHER):
+            await entered(life, uid)
+        life.account.desk.fills.set_protection(OTHER, SYMBOL, stop=Decimal("49700.0"), target=None)
+        life.venue.remove_stop()
+        await anyio.sleep(4.0)
 
-            assert life.venue.stop_of() == Decimal("49700.0")
-
-    in_virtual_time(body)
+        assert life.venue.stop_of() == Decimal("49700.0")
 
 
 def _forget(life: OrderWorld, owner: str) -> None:

@@ -18,7 +18,6 @@ from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, Reply
 from tests.rows import SYMBOL
 from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
-from tests.virtual_time import in_virtual_time
 
 STOP = Decimal("49500.0")
 """Of what `entered` enters at 50000."""
@@ -38,136 +37,118 @@ async def beyond_and_its_exit_put_off(life: OrderWorld) -> None:
     await anyio.sleep(10.0)
 
 
-def test_a_market_that_comes_back_while_the_exit_is_put_off_finds_the_position_under_its_stop_again() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await entered(life)
-            await beyond_and_its_exit_put_off(life)
-            naked = life.venue.stop_of()
-            life.venue.price = STOP + 300
-            life.venue._tell_position(SYMBOL)
-            await anyio.sleep(4.0)
+async def test_a_market_that_comes_back_while_the_exit_is_put_off_finds_the_position_under_its_stop_again() -> None:
+    life = build()
+    async with life.running():
+        await entered(life)
+        await beyond_and_its_exit_put_off(life)
+        naked = life.venue.stop_of()
+        life.venue.price = STOP + 300
+        life.venue._tell_position(SYMBOL)
+        await anyio.sleep(4.0)
 
-            assert (naked, life.venue.signed(), life.venue.stop_of()) == (0, Decimal("0.010"), STOP)
-
-    in_virtual_time(body)
+        assert (naked, life.venue.signed(), life.venue.stop_of()) == (0, Decimal("0.010"), STOP)
 
 
-def test_a_level_that_a_person_lifts_while_the_position_is_closed_stays_lifted() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await entered(life)
-            await beyond_and_its_exit_put_off(life)
-            raised = [halt for halt in life.halts.in_force(SCOPE) if halt.code == "UNPROTECTABLE"]
-            for halt in raised:
-                life.halts.lift(halt.id, by="me", note="")
-            await anyio.sleep(6.0)
+async def test_a_level_that_a_person_lifts_while_the_position_is_closed_stays_lifted() -> None:
+    life = build()
+    async with life.running():
+        await entered(life)
+        await beyond_and_its_exit_put_off(life)
+        raised = [halt for halt in life.halts.in_force(SCOPE) if halt.code == "UNPROTECTABLE"]
+        for halt in raised:
+            life.halts.lift(halt.id, by="me", note="")
+        await anyio.sleep(6.0)
 
-            assert len(raised) == 1
-            assert "UNPROTECTABLE" not in {halt.code for halt in life.halts.in_force(SCOPE)}
-
-    in_virtual_time(body)
+        assert len(raised) == 1
+        assert "UNPROTECTABLE" not in {halt.code for halt in life.halts.in_force(SCOPE)}
 
 
-def test_an_exit_that_nobody_drives_keeps_no_later_position_from_being_closed() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await entered(life)
-            close = flatten_intent(
-                "main", UID, SYMBOL, Side.SELL, Decimal("0.010"), price_ref=life.venue.price, cause="test", reason="test"
-            )
-            await life.account.exits.begin(close, Instance(UID, "", SYMBOL, 0))
-            await anyio.sleep(1.0)
-            left = [intent.id for intent in life.account.desk.book.open_intents()]
-            await port.submit(entry(180_000), READY)
-            await anyio.sleep(1.0)
-            life.venue.script.refused_stops = 1_000
-            life.venue.remove_stop()
-            held = life.venue.signed()
-            await anyio.sleep(60.0)
+async def test_an_exit_that_nobody_drives_keeps_no_later_position_from_being_closed() -> None:
+    life = build()
+    async with life.running():
+        port = await entered(life)
+        close = flatten_intent(
+            "main", UID, SYMBOL, Side.SELL, Decimal("0.010"), price_ref=life.venue.price, cause="test", reason="test"
+        )
+        await life.account.exits.begin(close, Instance(UID, "", SYMBOL, 0))
+        await anyio.sleep(1.0)
+        left = [intent.id for intent in life.account.desk.book.open_intents()]
+        await port.submit(entry(180_000), READY)
+        await anyio.sleep(1.0)
+        life.venue.script.refused_stops = 1_000
+        life.venue.remove_stop()
+        held = life.venue.signed()
+        await anyio.sleep(60.0)
 
-            assert (left, held) == ([intent_id(UID, "test", close.action, close.leg)], Decimal("0.010"))
-            assert life.venue.signed() == 0
-            assert life.account.desk.book.open_intents() == []
-
-    in_virtual_time(body)
+        assert (left, held) == ([intent_id(UID, "test", close.action, close.leg)], Decimal("0.010"))
+        assert life.venue.signed() == 0
+        assert life.account.desk.book.open_intents() == []
 
 
 @pytest.mark.parametrize("what", ["positions", "set_stops"])
-def test_an_error_of_ours_about_one_symbol_is_told_and_ends_no_account(what: str) -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            port = await entered(life)
-            ask = getattr(life.venue, what)
+async def test_an_error_of_ours_about_one_symbol_is_told_and_ends_no_account(what: str) -> None:
+    life = build()
+    async with life.running():
+        port = await entered(life)
+        ask = getattr(life.venue, what)
 
-            async def fails(*given: Any, **named: Any) -> Any:
-                if named["priority"] is Priority.PROTECT:
-                    raise KeyError("a bug")
-                return await ask(*given, **named)
+        async def fails(*given: Any, **named: Any) -> Any:
+            if named["priority"] is Priority.PROTECT:
+                raise KeyError("a bug")
+            return await ask(*given, **named)
 
-            setattr(life.venue, what, fails)
-            life.venue.remove_stop()
-            await anyio.sleep(4.0)
-            heard = {row["kind"] for row in life.ledger.rows("SELECT kind FROM incidents")}
-            account_runs = life.account.desk.task_group is not None
-            setattr(life.venue, what, ask)
-            await anyio.sleep(10.0)
+        setattr(life.venue, what, fails)
+        life.venue.remove_stop()
+        await anyio.sleep(4.0)
+        heard = {row["kind"] for row in life.ledger.rows("SELECT kind FROM incidents")}
+        account_runs = life.account.desk.task_group is not None
+        setattr(life.venue, what, ask)
+        await anyio.sleep(10.0)
 
-            assert account_runs
-            assert "PROTECTION_FAILED" in heard
-            assert (life.venue.signed(), life.venue.stop_of()) == (Decimal("0.010"), STOP)
-            assert "PROTECTION_FAILED" not in told(life)
-            assert port.position().position.signed_qty == Decimal("0.010")
-
-    in_virtual_time(body)
+        assert account_runs
+        assert "PROTECTION_FAILED" in heard
+        assert (life.venue.signed(), life.venue.stop_of()) == (Decimal("0.010"), STOP)
+        assert "PROTECTION_FAILED" not in told(life)
+        assert port.position().position.signed_qty == Decimal("0.010")
 
 
-def test_a_refused_repair_of_a_stop_at_another_price_is_told_until_the_planned_one_is_seen() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await entered(life)
-            life.venue.script.refused_stops = 1_000
-            life.venue.book[SYMBOL].stop = STOP - 200
-            life.venue.book[SYMBOL].seq += 1
-            life.venue._tell_position(SYMBOL)
-            await anyio.sleep(5.0)
-            during = told(life)
-            life.venue.script.refused_stops = 0
-            await anyio.sleep(5.0)
-
-            assert life.venue.stop_of() == STOP
-            assert "STOP_REFUSED" in during
-            assert "STOP_REFUSED" not in told(life)
-
-    in_virtual_time(body)
-
-
-def test_a_life_that_ended_naked_leaves_no_incident_once_its_next_one_sees_the_stop() -> None:
-    async def body() -> None:
-        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), flatten_unprotectable=False))
-
-        async def silent(symbol: str, **_: Any) -> Reply:
-            return Reply(ReplyClass.DOUBT, None, "time-out")
-
-        async with life.running():
-            await entered(life)
-            put, life.venue.set_stops = life.venue.set_stops, silent  # type: ignore[assignment]
-            life.venue.remove_stop()
-            await anyio.sleep(8.0)
-            before = told(life)
-        life.venue.book[SYMBOL].stop = STOP
+async def test_a_refused_repair_of_a_stop_at_another_price_is_told_until_the_planned_one_is_seen() -> None:
+    life = build()
+    async with life.running():
+        await entered(life)
+        life.venue.script.refused_stops = 1_000
+        life.venue.book[SYMBOL].stop = STOP - 200
         life.venue.book[SYMBOL].seq += 1
-        life.venue.set_stops = put  # type: ignore[method-assign]
-        life = life.crash()
-        async with life.running():
-            await anyio.sleep(2.0)
+        life.venue._tell_position(SYMBOL)
+        await anyio.sleep(5.0)
+        during = told(life)
+        life.venue.script.refused_stops = 0
+        await anyio.sleep(5.0)
 
-            assert before >= {"NAKED", "STOP_REFUSED"}
-            assert not told(life) & {"NAKED", "STOP_REFUSED"}
+        assert life.venue.stop_of() == STOP
+        assert "STOP_REFUSED" in during
+        assert "STOP_REFUSED" not in told(life)
 
-    in_virtual_time(body)
+
+async def test_a_life_that_ended_naked_leaves_no_incident_once_its_next_one_sees_the_stop() -> None:
+    life = build(settings=replace(OrderSettings.of(Environment.LOCAL), flatten_unprotectable=False))
+
+    async def silent(symbol: str, **_: Any) -> Reply:
+        return Reply(ReplyClass.DOUBT, None, "time-out")
+
+    async with life.running():
+        await entered(life)
+        put, life.venue.set_stops = life.venue.set_stops, silent  # type: ignore[assignment]
+        life.venue.remove_stop()
+        await anyio.sleep(8.0)
+        before = told(life)
+    life.venue.book[SYMBOL].stop = STOP
+    life.venue.book[SYMBOL].seq += 1
+    life.venue.set_stops = put  # type: ignore[method-assign]
+    life = life.crash()
+    async with life.running():
+        await anyio.sleep(2.0)
+
+        assert before >= {"NAKED", "STOP_REFUSED"}
+        assert not told(life) & {"NAKED", "STOP_REFUSED"}

@@ -18,7 +18,7 @@ from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, STATE, OrderWorld, build, entry, leave
 from tests.simulation.test_order_path_breakers import MAIN, Purse, levels
 from tests.simulation.test_order_path_clock import SetClock
-from tests.virtual_time import WALL_START_MS, LoopClock, in_virtual_time
+from tests.virtual_time import WALL_START_MS, LoopClock
 
 DAY_ONLY = BreakerLimits(day_pause_pct=Decimal(2), day_halt_pct=Decimal(3))
 SETTINGS = replace(OrderSettings.of(Environment.LOCAL), breakers=DAY_ONLY, limits=RiskLimits(max_positions=10))
@@ -63,64 +63,57 @@ async def lose(life: OrderWorld) -> None:
     assert levels(life, MAIN) == {"DAILY_LOSS": Level.PAUSE}
 
 
-def test_a_machine_whose_clock_is_a_day_ahead_lifts_no_pause_of_the_day() -> None:
-    async def body() -> None:
-        life, machine = life_before_midnight(3 * 3_600_000)
-        async with life.running():
-            await lose(life)
-            machine.ahead_ms += DAY_MS
-            await anyio.sleep(120.0)
-            held = levels(life, MAIN), [trip.code for trip in life.account.breakers.trips]
-            facts = life.account.gateway._facts.gather(entry(), 60_000, intent_exists=False)
+async def test_a_machine_whose_clock_is_a_day_ahead_lifts_no_pause_of_the_day() -> None:
+    life, machine = life_before_midnight(3 * 3_600_000)
+    async with life.running():
+        await lose(life)
+        machine.ahead_ms += DAY_MS
+        await anyio.sleep(120.0)
+        held = levels(life, MAIN), [trip.code for trip in life.account.breakers.trips]
+        facts = life.account.gateway._facts.gather(entry(), 60_000, intent_exists=False)
 
-        assert held == ({"DAILY_LOSS": Level.PAUSE}, ["DAILY_LOSS"])
-        assert facts.venue_ms == life.venue.clock.wall_ms() == facts.now_ms - DAY_MS
-
-    in_virtual_time(body)
+    assert held == ({"DAILY_LOSS": Level.PAUSE}, ["DAILY_LOSS"])
+    assert facts.venue_ms == life.venue.clock.wall_ms() == facts.now_ms - DAY_MS
 
 
 @pytest.mark.parametrize("behind_ms", [0, 5_000])
-def test_a_life_that_begins_in_the_last_millisecond_of_a_day_lifts_its_pause_at_midnight_and_no_sooner(behind_ms: int) -> None:
-    async def body() -> None:
-        life, machine = life_before_midnight(120_000)
-        async with life.running():
-            await lose(life)
-            left_ms = DAY_MS - life.venue.clock.wall_ms() % DAY_MS
-            await anyio.sleep((left_ms - 1) / 1000)
-            before = levels(life, MAIN)
-        assert life.venue.clock.wall_ms() % DAY_MS == DAY_MS - 1
-        life = life.crash()
-        machine.ahead_ms -= behind_ms
-        VenuesPurse(life)
-        at_start = levels(life, MAIN)
-        async with life.running():
-            await anyio.sleep(2.0)
-            lifted = [(data["code"], data["level"]) for kind, data in life.journal.records if kind == "halt.lifted"]
+async def test_a_life_that_begins_in_the_last_millisecond_of_a_day_lifts_its_pause_at_midnight_and_no_sooner(
+    behind_ms: int,
+) -> None:
+    life, machine = life_before_midnight(120_000)
+    async with life.running():
+        await lose(life)
+        left_ms = DAY_MS - life.venue.clock.wall_ms() % DAY_MS
+        await anyio.sleep((left_ms - 1) / 1000)
+        before = levels(life, MAIN)
+    assert life.venue.clock.wall_ms() % DAY_MS == DAY_MS - 1
+    life = life.crash()
+    machine.ahead_ms -= behind_ms
+    VenuesPurse(life)
+    at_start = levels(life, MAIN)
+    async with life.running():
+        await anyio.sleep(2.0)
+        lifted = [(data["code"], data["level"]) for kind, data in life.journal.records if kind == "halt.lifted"]
 
-            assert (before, at_start, levels(life, MAIN)) == ({"DAILY_LOSS": Level.PAUSE}, {"DAILY_LOSS": Level.PAUSE}, {})
-            assert lifted == [("DAILY_LOSS", 1)]
-
-    in_virtual_time(body)
+        assert (before, at_start, levels(life, MAIN)) == ({"DAILY_LOSS": Level.PAUSE}, {"DAILY_LOSS": Level.PAUSE}, {})
+        assert lifted == [("DAILY_LOSS", 1)]
 
 
-def test_a_balance_that_states_no_margin_rate_does_not_lift_the_pause_of_one() -> None:
-    async def body() -> None:
-        life = build(settings=MARGIN)
-        stated: list[Decimal | None] = [Decimal("0.7")]
+async def test_a_balance_that_states_no_margin_rate_does_not_lift_the_pause_of_one() -> None:
+    life = build(settings=MARGIN)
+    stated: list[Decimal | None] = [Decimal("0.7")]
 
-        class Rated(Purse):
-            def now(self) -> Wallet:
-                return replace(super().now(), im_rate=stated[0])
+    class Rated(Purse):
+        def now(self) -> Wallet:
+            return replace(super().now(), im_rate=stated[0])
 
-        purse = Rated(life)
-        found = []
-        async with life.running():
-            for rate in (Decimal("0.7"), None, Decimal("0.5")):
-                stated[0] = rate
-                purse.tell()
-                await anyio.sleep(5.0)
-                found.append(levels(life, MAIN))
+    purse = Rated(life)
+    found = []
+    async with life.running():
+        for rate in (Decimal("0.7"), None, Decimal("0.5")):
+            stated[0] = rate
+            purse.tell()
+            await anyio.sleep(5.0)
+            found.append(levels(life, MAIN))
 
-        assert found == [{"MARGIN_INITIAL": Level.PAUSE}, {"MARGIN_INITIAL": Level.PAUSE}, {}]
-
-    in_virtual_time(body)
+    assert found == [{"MARGIN_INITIAL": Level.PAUSE}, {"MARGIN_INITIAL": Level.PAUSE}, {}]

@@ -23,7 +23,7 @@ from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, Reply
 from tests.simulation.fake_venue import FakeVenue
 from tests.simulation.order_world import READY, OrderWorld, build, entry, leave, taken
-from tests.virtual_time import LoopClock, in_virtual_time
+from tests.virtual_time import LoopClock
 
 INSTANCES = 100
 PROTECTIVE_WAIT_S = 0.2
@@ -165,47 +165,43 @@ async def guard(venue: CountingVenue, endpoint: str, share: GuardianShare) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue_is", ["kind", "unkind"])
-def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fast(venue_is: str) -> None:
+async def test_a_storm_of_a_hundred_instances_delays_no_protection_and_is_never_too_fast(venue_is: str) -> None:
     """
     An unkind venue fills in parts, forgets stops of entries and loses three at once: as many as leave at any moment. More may
     come together within the same second by chance, and then wait for the next one.
     """
+    clock, draws = LoopClock(), random.Random(4)
+    budget = AddressBudget(clock).for_account("main", guarded=True)
+    venue = CountingVenue(clock, budget)
+    patient = replace(OrderSettings.of(Environment.LOCAL), repairs_symbol_hour=1000, repairs_account_hour=1000)
+    venue.before_place = unkind(venue, draws) if venue_is == "unkind" else venue.before_place
+    life = build(venue=venue, budget=budget, settings=patient)  # so many lost stops are a person's otherwise
+    async with life.running():
+        ports = [await life.account.register(uid(n), uid(n), symbol(n), clock_ms=60_000) for n in range(INSTANCES)]
+        life.ports += ports
+        async with anyio.create_task_group() as around:
+            around.start_soon(lose_stops, life, draws, (1, 1, 1, 3) if venue_is == "unkind" else (1,))
+            for _ in range(4):
+                around.start_soon(fetch_candles, budget)
+            share = GuardianShare(clock)
+            for endpoint in GUARDIANS:
+                around.start_soon(guard, venue, endpoint, share)
+            for bar in range(1, 5):
+                async with anyio.create_task_group() as closes:
+                    for n, port in enumerate(ports):
+                        closes.start_soon(decide, port, n, bar, draws.random())
+                await anyio.sleep(10.0)
+            around.cancel_scope.cancel()
+        await anyio.sleep(10.0)
 
-    async def body() -> None:
-        clock, draws = LoopClock(), random.Random(4)
-        budget = AddressBudget(clock).for_account("main", guarded=True)
-        venue = CountingVenue(clock, budget)
-        patient = replace(OrderSettings.of(Environment.LOCAL), repairs_symbol_hour=1000, repairs_account_hour=1000)
-        venue.before_place = unkind(venue, draws) if venue_is == "unkind" else venue.before_place
-        life = build(venue=venue, budget=budget, settings=patient)  # so many lost stops are a person's otherwise
-        async with life.running():
-            ports = [await life.account.register(uid(n), uid(n), symbol(n), clock_ms=60_000) for n in range(INSTANCES)]
-            life.ports += ports
-            async with anyio.create_task_group() as around:
-                around.start_soon(lose_stops, life, draws, (1, 1, 1, 3) if venue_is == "unkind" else (1,))
-                for _ in range(4):
-                    around.start_soon(fetch_candles, budget)
-                share = GuardianShare(clock)
-                for endpoint in GUARDIANS:
-                    around.start_soon(guard, venue, endpoint, share)
-                for bar in range(1, 5):
-                    async with anyio.create_task_group() as closes:
-                        for n, port in enumerate(ports):
-                            closes.start_soon(decide, port, n, bar, draws.random())
-                    await anyio.sleep(10.0)
-                around.cancel_scope.cancel()
-            await anyio.sleep(10.0)
-
-            protective = venue.waits[Priority.PROTECT]
-            entered = {order.symbol for order in venue.effects if not order.reduce_only}
-            bare = [name for name, held in venue.book.items() if held.signed and not held.stop]
-            assert venue.too_fast == []
-            assert len(entered) == INSTANCES
-            assert len(protective) > 50
-            late = [waited_s for waited_s in protective if waited_s > PROTECTIVE_WAIT_S]
-            assert len(late) <= (len(protective) // 200 if venue_is == "unkind" else 0)
-            assert max(protective) <= 1.1
-            assert bare == []
-            assert life.halts.in_force() == []
-
-    in_virtual_time(body)
+        protective = venue.waits[Priority.PROTECT]
+        entered = {order.symbol for order in venue.effects if not order.reduce_only}
+        bare = [name for name, held in venue.book.items() if held.signed and not held.stop]
+        assert venue.too_fast == []
+        assert len(entered) == INSTANCES
+        assert len(protective) > 50
+        late = [waited_s for waited_s in protective if waited_s > PROTECTIVE_WAIT_S]
+        assert len(late) <= (len(protective) // 200 if venue_is == "unkind" else 0)
+        assert max(protective) <= 1.1
+        assert bare == []
+        assert life.halts.in_force() == []

@@ -12,7 +12,6 @@ from playd.ops.notify import ServiceManager
 from playd.supervisor.accounts import OpenAccount
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import MemoryJournal
-from tests.virtual_time import in_virtual_time
 
 BUDGET_S = 25.0
 
@@ -47,78 +46,66 @@ class Venue:
 
 
 @pytest.mark.parametrize("how", ["", "silent", "away"])
-def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_instance_running(how: str) -> None:
-    async def body() -> None:
-        stopped: list[float] = []
+async def test_a_venue_that_takes_no_cancel_keeps_no_entry_of_another_account_and_no_instance_running(how: str) -> None:
+    stopped: list[float] = []
 
-        async def stop(slot: object, cause: str, *, cool_down: bool) -> None:
-            stopped.append(anyio.current_time())
+    async def stop(slot: object, cause: str, *, cool_down: bool) -> None:
+        stopped.append(anyio.current_time())
 
-        accounts = {"banned": Venue(how), "other": Venue()}
-        slots = {"alpha": SimpleNamespace(active=True)}
-        journal = MemoryJournal()
-        held = {alias: OpenAccount(cast(Any, None), cast(Any, each)) for alias, each in accounts.items()}
-        runtime = SimpleNamespace(
-            supervisor=SimpleNamespace(slots=slots, stop=stop, entries_closed=False),
-            accounts=SimpleNamespace(held=held),
-            exchange=None,
-            journal=journal,
-        )
-        began_s = anyio.current_time()
-        in_time = await Shutdown(cast(Any, runtime), ServiceManager(virtual_world().process), BUDGET_S).run("a test")
-        assert in_time is not bool(how)
-        assert accounts["other"].cancelled_s == began_s
-        assert len(stopped) == 1
-        assert stopped[0] - began_s < BUDGET_S
-        assert [data["in_time"] for kind, data in journal.records if kind == "daemon.stop"] == [not how]
-
-    in_virtual_time(body)
+    accounts = {"banned": Venue(how), "other": Venue()}
+    slots = {"alpha": SimpleNamespace(active=True)}
+    journal = MemoryJournal()
+    held = {alias: OpenAccount(cast(Any, None), cast(Any, each)) for alias, each in accounts.items()}
+    runtime = SimpleNamespace(
+        supervisor=SimpleNamespace(slots=slots, stop=stop, entries_closed=False),
+        accounts=SimpleNamespace(held=held),
+        exchange=None,
+        journal=journal,
+    )
+    began_s = anyio.current_time()
+    in_time = await Shutdown(cast(Any, runtime), ServiceManager(virtual_world().process), BUDGET_S).run("a test")
+    assert in_time is not bool(how)
+    assert accounts["other"].cancelled_s == began_s
+    assert len(stopped) == 1
+    assert stopped[0] - began_s < BUDGET_S
+    assert [data["in_time"] for kind, data in journal.records if kind == "daemon.stop"] == [not how]
 
 
-def test_an_account_that_breaks_ends_no_cancel_of_another_and_is_told_as_left() -> None:
-    async def body() -> None:
-        accounts = {"broken": Venue("broken"), "other": Venue("slow")}
-        held = {alias: OpenAccount(cast(Any, None), cast(Any, each)) for alias, each in accounts.items()}
-        runtime: Any = SimpleNamespace(accounts=SimpleNamespace(held=held))
-        shutdown = Shutdown(runtime, ServiceManager(virtual_world().process), BUDGET_S)
-        assert await shutdown._cancel_entries() == ["broken"]
-        assert accounts["other"].cancelled_s is not None
-
-    in_virtual_time(body)
+async def test_an_account_that_breaks_ends_no_cancel_of_another_and_is_told_as_left() -> None:
+    accounts = {"broken": Venue("broken"), "other": Venue("slow")}
+    held = {alias: OpenAccount(cast(Any, None), cast(Any, each)) for alias, each in accounts.items()}
+    runtime: Any = SimpleNamespace(accounts=SimpleNamespace(held=held))
+    shutdown = Shutdown(runtime, ServiceManager(virtual_world().process), BUDGET_S)
+    assert await shutdown._cancel_entries() == ["broken"]
+    assert accounts["other"].cancelled_s is not None
 
 
-def test_an_account_that_is_closed_while_orders_in_flight_are_waited_for_breaks_no_stop() -> None:
-    async def body() -> None:
-        held = {alias: OpenAccount(cast(Any, None), cast(Any, Venue())) for alias in ("main", "other")}
+async def test_an_account_that_is_closed_while_orders_in_flight_are_waited_for_breaks_no_stop() -> None:
+    held = {alias: OpenAccount(cast(Any, None), cast(Any, Venue())) for alias in ("main", "other")}
 
-        async def answered(_account: object) -> None:
-            held.pop("other", None)
+    async def answered(_account: object) -> None:
+        held.pop("other", None)
 
-        runtime: Any = SimpleNamespace(accounts=SimpleNamespace(held=held))
-        shutdown = Shutdown(runtime, ServiceManager(virtual_world().process), BUDGET_S)
-        shutdown._answered = answered  # type: ignore[method-assign]
-        await shutdown._in_flight_ended()
-        assert [*held] == ["main"]
-
-    in_virtual_time(body)
+    runtime: Any = SimpleNamespace(accounts=SimpleNamespace(held=held))
+    shutdown = Shutdown(runtime, ServiceManager(virtual_world().process), BUDGET_S)
+    shutdown._answered = answered  # type: ignore[method-assign]
+    await shutdown._in_flight_ended()
+    assert [*held] == ["main"]
 
 
 @pytest.mark.parametrize(("key_is_good", "rest", "in_time"), [(True, True, True), (False, True, False), (False, False, True)])
-def test_an_account_that_is_not_open_is_asked_where_it_can_be_and_else_the_ledger_says_whether_the_stop_was_clean(
+async def test_an_account_that_is_not_open_is_asked_where_it_can_be_and_else_the_ledger_says_whether_the_stop_was_clean(
     key_is_good: bool, rest: bool, in_time: bool
 ) -> None:
-    async def body() -> None:
-        opening: Any = Venue()
-        opening.key = SimpleNamespace(uid="1" if key_is_good else "")
-        held = OpenAccount(cast(Any, None), opening=opening)
-        runtime = SimpleNamespace(
-            supervisor=SimpleNamespace(slots={}, entries_closed=False),
-            accounts=SimpleNamespace(held={"main": held}),
-            records=SimpleNamespace(entries_rest=lambda alias: rest),
-            exchange=None,
-            journal=MemoryJournal(),
-        )
-        found = await Shutdown(cast(Any, runtime), ServiceManager(virtual_world().process), BUDGET_S).run("a test")
-        assert (found, opening.cancelled_s is not None) == (in_time, key_is_good)
-
-    in_virtual_time(body)
+    opening: Any = Venue()
+    opening.key = SimpleNamespace(uid="1" if key_is_good else "")
+    held = OpenAccount(cast(Any, None), opening=opening)
+    runtime = SimpleNamespace(
+        supervisor=SimpleNamespace(slots={}, entries_closed=False),
+        accounts=SimpleNamespace(held={"main": held}),
+        records=SimpleNamespace(entries_rest=lambda alias: rest),
+        exchange=None,
+        journal=MemoryJournal(),
+    )
+    found = await Shutdown(cast(Any, runtime), ServiceManager(virtual_world().process), BUDGET_S).run("a test")
+    assert (found, opening.cancelled_s is not None) == (in_time, key_is_good)

@@ -20,7 +20,6 @@ from playd.supervisor.plays import read_play
 from tests.answers import check_data
 from tests.simulation.fake_venue import SYMBOL
 from tests.simulation.order_world import STATE, UID, OrderWorld, build
-from tests.virtual_time import in_virtual_time
 
 PLAY = Path(__file__).parents[3] / "config" / "plays" / "ema_cross_rsi.yml"
 PHRASE = f"ADOPT main {SYMBOL}"
@@ -83,50 +82,44 @@ async def refused(command: Any) -> RpcError:
     return caught.value
 
 
-def test_a_position_is_adopted_with_the_phrase_by_an_instance_that_it_fits() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await life.register()
-            assert (await refused(adopted(house(life)))).code is Code.NOT_FOUND
-            life.venue.open_foreign(HELD)
-            await anyio.sleep(1.0)
-            asked = await refused(adopted(house(life), confirm=""))
-            assert (asked.code, asked.details["phrase"]) == (Code.PHRASE_REQUIRED, PHRASE)
-            assert (await refused(adopted(house(life, mode="short_only")))).reason == "wrong_side"
-            assert (await refused(adopted(house(life, account="other")))).code is Code.NOT_FOUND
-            assert (await refused(adopted(house(life, account="other"), account="main"))).reason == "wrong_instance"
-            assert (await refused(adopted(house(life), stop="soon"))).code is Code.INVALID_PARAMS
-            assert (await refused(adopted(house(life), stop="50001"))).reason == "BAD_STOP"
-            life.venue.script.failing_reads = 1
-            assert (await refused(adopted(house(life)))).code is Code.DEGRADED
-            row, warnings = await adopted(house(life))
+async def test_a_position_is_adopted_with_the_phrase_by_an_instance_that_it_fits() -> None:
+    life = build()
+    async with life.running():
+        await life.register()
+        assert (await refused(adopted(house(life)))).code is Code.NOT_FOUND
+        life.venue.open_foreign(HELD)
+        await anyio.sleep(1.0)
+        asked = await refused(adopted(house(life), confirm=""))
+        assert (asked.code, asked.details["phrase"]) == (Code.PHRASE_REQUIRED, PHRASE)
+        assert (await refused(adopted(house(life, mode="short_only")))).reason == "wrong_side"
+        assert (await refused(adopted(house(life, account="other")))).code is Code.NOT_FOUND
+        assert (await refused(adopted(house(life, account="other"), account="main"))).reason == "wrong_instance"
+        assert (await refused(adopted(house(life), stop="soon"))).code is Code.INVALID_PARAMS
+        assert (await refused(adopted(house(life), stop="50001"))).reason == "BAD_STOP"
+        life.venue.script.failing_reads = 1
+        assert (await refused(adopted(house(life)))).code is Code.DEGRADED
+        row, warnings = await adopted(house(life))
 
-            assert (row["name"], row["side"], row["qty"], row["stop"]) == ("ema", "long", "0.020", "49000")
-            assert [code for code, _ in warnings] == ["not_running"]
-            assert await list_orphans(house(life), Nothing(), cast("Call", Said())) == []
-
-    in_virtual_time(body)
+        assert (row["name"], row["side"], row["qty"], row["stop"]) == ("ema", "long", "0.020", "49000")
+        assert [code for code, _ in warnings] == ["not_running"]
+        assert await list_orphans(house(life), Nothing(), cast("Call", Said())) == []
 
 
-def test_what_others_have_is_listed_and_closed_by_its_id_with_the_phrase() -> None:
-    async def body() -> None:
-        life = build()
-        async with life.running():
-            await life.register()
-            life.venue.by_hand()
-            life.venue.open_foreign(HELD)
-            await anyio.sleep(1.0)
-            daemon = house(life)
-            listed = await list_orphans(daemon, Nothing(), cast("Call", Said()))
-            assert [(row["kind"], row["qty"]) for row in listed] == [("order", "0.01"), ("position", "0.020")]
-            assert (await refused(closed(daemon, "nothing"))).code is Code.NOT_FOUND
-            for row in listed:
-                asked = await refused(closed(daemon, row["id"]))
-                assert (asked.details["phrase"], "--confirm" in asked.hint) == (f"CLOSE {row['id']}", True)
-                assert Decimal((await closed(daemon, row["id"], f"CLOSE {row['id']}"))["left"]) == 0
+async def test_what_others_have_is_listed_and_closed_by_its_id_with_the_phrase() -> None:
+    life = build()
+    async with life.running():
+        await life.register()
+        life.venue.by_hand()
+        life.venue.open_foreign(HELD)
+        await anyio.sleep(1.0)
+        daemon = house(life)
+        listed = await list_orphans(daemon, Nothing(), cast("Call", Said()))
+        assert [(row["kind"], row["qty"]) for row in listed] == [("order", "0.01"), ("position", "0.020")]
+        assert (await refused(closed(daemon, "nothing"))).code is Code.NOT_FOUND
+        for row in listed:
+            asked = await refused(closed(daemon, row["id"]))
+            assert (asked.details["phrase"], "--confirm" in asked.hint) == (f"CLOSE {row['id']}", True)
+            assert Decimal((await closed(daemon, row["id"], f"CLOSE {row['id']}"))["left"]) == 0
 
-            assert life.venue.signed() == 0
-            assert await list_orphans(daemon, Nothing(), cast("Call", Said())) == []
-
-    in_virtual_time(body)
+        assert life.venue.signed() == 0
+        assert await list_orphans(daemon, Nothing(), cast("Call", Said())) == []

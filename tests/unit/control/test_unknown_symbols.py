@@ -117,43 +117,37 @@ def test_a_symbol_that_is_held_is_asked_of_nobody() -> None:
 
 
 @pytest.mark.parametrize(("silent", "ends_with"), [(False, Code.NOT_FOUND), (True, Code.INCOMPLETE)])
-def test_the_guardian_never_says_flat_of_a_symbol_that_nobody_lists(silent: bool, ends_with: Code) -> None:
-    async def run() -> None:
-        world, venue = virtual_world(), Listing(LoopClock())
-        world.disk.mkdir(STATE)
-        venue.silent = silent
-        hands = Hands(venue, GuardianShare(venue.clock), ())
+async def test_the_guardian_never_says_flat_of_a_symbol_that_nobody_lists(silent: bool, ends_with: Code) -> None:
+    world, venue = virtual_world(), Listing(LoopClock())
+    world.disk.mkdir(STATE)
+    venue.silent = silent
+    hands = Hands(venue, GuardianShare(venue.clock), ())
 
-        async def flat(scope: PanicScope, _step: object) -> PanicReport:
-            return PanicReport(scope, (), 0, 1.0, ())
+    async def flat(scope: PanicScope, _step: object) -> PanicReport:
+        return PanicReport(scope, (), 0, 1.0, ())
 
-        watch = SimpleNamespace(seen=await hands.read(), panic=flat)
-        kept = SimpleNamespace(watch=watch, hands=hands, unfinished={})
-        guardian: Any = SimpleNamespace(plan=Plan(accounts=(account(),)), kept={"main": kept}, read=None)
-        voice: Any = SimpleNamespace(head=(0, ""), record=lambda *_: None, say=print)
-        session: Any = SimpleNamespace(peer=SimpleNamespace(actor="uid:1(a)"))
-        asked = {"scope": "symbol:main/BTCUST", "confirm": "PANIC symbol:main/BTCUST"}
-        with pytest.raises(RpcError) as refused:
-            await GuardianMethods(cast("Any", world), "0", guardian, STATE, voice).call(
-                Request(1, "panic", cast("Any", asked)), session
-            )
-        assert refused.value.code is ends_with
-        assert "no such symbol" in refused.value.message or "whether there is such a symbol" in refused.value.message
-        venue.close_stream()
-
-    in_virtual_time(run)
+    watch = SimpleNamespace(seen=await hands.read(), panic=flat)
+    kept = SimpleNamespace(watch=watch, hands=hands, unfinished={})
+    guardian: Any = SimpleNamespace(plan=Plan(accounts=(account(),)), kept={"main": kept}, read=None)
+    voice: Any = SimpleNamespace(head=(0, ""), record=lambda *_: None, say=print)
+    session: Any = SimpleNamespace(peer=SimpleNamespace(actor="uid:1(a)"))
+    asked = {"scope": "symbol:main/BTCUST", "confirm": "PANIC symbol:main/BTCUST"}
+    with pytest.raises(RpcError) as refused:
+        await GuardianMethods(cast("Any", world), "0", guardian, STATE, voice).call(
+            Request(1, "panic", cast("Any", asked)), session
+        )
+    assert refused.value.code is ends_with
+    assert "no such symbol" in refused.value.message or "whether there is such a symbol" in refused.value.message
+    venue.close_stream()
 
 
 @pytest.mark.parametrize(
     ("symbol", "silent", "known"), [(SYMBOL, False, True), ("BTCUST", False, False), ("BTCUST", True, None), ("", True, True)]
 )
-def test_what_needs_only_the_key_asks_the_venue_for_the_symbol_too(symbol: str, silent: bool, known: bool | None) -> None:
-    async def run() -> None:
-        venue = Listing(LoopClock())
-        venue.silent = silent
-        options = FlattenOptions("demo", "", symbol, "", "global", "", "", yes=True, as_json=False)
-        with anyio.fail_after(30):
-            assert await _is_known(Hands(venue, GuardianShare(venue.clock), ()), options) is known
-        venue.close_stream()
-
-    in_virtual_time(run)
+async def test_what_needs_only_the_key_asks_the_venue_for_the_symbol_too(symbol: str, silent: bool, known: bool | None) -> None:
+    venue = Listing(LoopClock())
+    venue.silent = silent
+    options = FlattenOptions("demo", "", symbol, "", "global", "", "", yes=True, as_json=False)
+    with anyio.fail_after(30):
+        assert await _is_known(Hands(venue, GuardianShare(venue.clock), ()), options) is known
+    venue.close_stream()

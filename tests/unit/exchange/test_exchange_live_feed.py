@@ -90,68 +90,62 @@ async def opened(venue: Venue) -> LiveFeed:
     return await LiveFeed.open(virtual_world(), upstream, source, SYMBOLS, history_ms=5 * MINUTE_MS, tell=lambda _: None)
 
 
-def test_minutes_that_a_lost_socket_missed_are_read_before_a_later_frame_is_heard() -> None:
-    async def body() -> None:
-        venue = Venue(START_MS + 30_000)
-        feed, wire = await opened(venue), cast(Wire, Socket())
-        socket = feed._socket
+async def test_minutes_that_a_lost_socket_missed_are_read_before_a_later_frame_is_heard() -> None:
+    venue = Venue(START_MS + 30_000)
+    feed, wire = await opened(venue), cast(Wire, Socket())
+    socket = feed._socket
+    await socket.opened(wire)
+    for symbol in SYMBOLS:
+        await socket.frame(trade(symbol, 0, 31.0))
+    assert feed.now_ms == START_MS + 31_000
+    await socket.closed("gone")
+
+    venue.now_ms += 4 * MINUTE_MS - 30_000 + 500  # a minute has just ended, and is not in the records yet
+    venue.answers = anyio.Event()
+    heard: list[int] = []
+
+    async def frames() -> None:
+        await socket.frame(trade(SYMBOLS[0], 4, 20.0))
+        heard.append(feed.now_ms)
+        assert not feed.is_over(START_MS)
+        venue.answers.set()
+
+    async with anyio.create_task_group() as tasks:
+        venue.on_wait = lambda: tasks.start_soon(frames)
         await socket.opened(wire)
-        for symbol in SYMBOLS:
-            await socket.frame(trade(symbol, 0, 31.0))
-        assert feed.now_ms == START_MS + 31_000
-        await socket.closed("gone")
+    assert heard == [START_MS + 31_000]
+    assert feed.now_ms == START_MS + 4 * MINUTE_MS + 20_000 > START_MS + 4 * MINUTE_MS + GRACE_MS
 
-        venue.now_ms += 4 * MINUTE_MS - 30_000 + 500  # a minute has just ended, and is not in the records yet
-        venue.answers = anyio.Event()
-        heard: list[int] = []
-
-        async def frames() -> None:
-            await socket.frame(trade(SYMBOLS[0], 4, 20.0))
-            heard.append(feed.now_ms)
-            assert not feed.is_over(START_MS)
-            venue.answers.set()
-
-        async with anyio.create_task_group() as tasks:
-            venue.on_wait = lambda: tasks.start_soon(frames)
-            await socket.opened(wire)
-        assert heard == [START_MS + 31_000]
-        assert feed.now_ms == START_MS + 4 * MINUTE_MS + 20_000 > START_MS + 4 * MINUTE_MS + GRACE_MS
-
-        for minute in range(4):
-            assert feed.is_over(START_MS + minute * MINUTE_MS)
-        for symbol in SYMBOLS:
-            found = feed.candles(symbol, START_MS - 5 * MINUTE_MS, START_MS + 9 * MINUTE_MS)
-            assert [found.at(place) for place in range(len(found))] == [told(symbol, minute) for minute in range(-5, 4)]
-
-    in_virtual_time(body)
+    for minute in range(4):
+        assert feed.is_over(START_MS + minute * MINUTE_MS)
+    for symbol in SYMBOLS:
+        found = feed.candles(symbol, START_MS - 5 * MINUTE_MS, START_MS + 9 * MINUTE_MS)
+        assert [found.at(place) for place in range(len(found))] == [told(symbol, minute) for minute in range(-5, 4)]
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_minute_whose_last_word_is_lost_on_a_socket_that_lives_is_read(*, answers: bool) -> None:
-    async def body() -> None:
-        venue = Venue(START_MS + 30_000)
-        feed, wire = await opened(venue), cast(Wire, Socket())
-        socket = feed._socket
-        await socket.opened(wire)
-        venue.answers.set()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(feed._ask_for_last_words)
-            for symbol in SYMBOLS:
-                await socket.frame(trade(symbol, 0, 31.0))
-            await socket.frame(last_word(SYMBOLS[0], 0))
-            await socket.frame(trade(SYMBOLS[0], 1, 4.0))
-            await anyio.sleep(40.0)
-            assert not feed.is_over(START_MS)
-            venue.refuses = not answers
-            await socket.frame(trade(SYMBOLS[0], 1, 5.0))
-            await anyio.sleep(1.0)
-            assert feed.is_over(START_MS)
-            tasks.cancel_scope.cancel()
-        found = feed.candles(SYMBOLS[1], START_MS, START_MS + MINUTE_MS).at(0)
-        as_heard = Candle(START_MS, 50.0, 50.0, 50.0, 50.0, 0.1)
-        assert replace_way(found) == (told(SYMBOLS[1], 0) if answers else as_heard)
-
-    in_virtual_time(body)
+async def test_a_minute_whose_last_word_is_lost_on_a_socket_that_lives_is_read(*, answers: bool) -> None:
+    venue = Venue(START_MS + 30_000)
+    feed, wire = await opened(venue), cast(Wire, Socket())
+    socket = feed._socket
+    await socket.opened(wire)
+    venue.answers.set()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(feed._ask_for_last_words)
+        for symbol in SYMBOLS:
+            await socket.frame(trade(symbol, 0, 31.0))
+        await socket.frame(last_word(SYMBOLS[0], 0))
+        await socket.frame(trade(SYMBOLS[0], 1, 4.0))
+        await anyio.sleep(40.0)
+        assert not feed.is_over(START_MS)
+        venue.refuses = not answers
+        await socket.frame(trade(SYMBOLS[0], 1, 5.0))
+        await anyio.sleep(1.0)
+        assert feed.is_over(START_MS)
+        tasks.cancel_scope.cancel()
+    found = feed.candles(SYMBOLS[1], START_MS, START_MS + MINUTE_MS).at(0)
+    as_heard = Candle(START_MS, 50.0, 50.0, 50.0, 50.0, 0.1)
+    assert replace_way(found) == (told(SYMBOLS[1], 0) if answers else as_heard)
 
 
 def replace_way(candle: Candle) -> Candle:
@@ -159,14 +153,11 @@ def replace_way(candle: Candle) -> Candle:
     return Candle(candle.open_time_ms, candle.open, candle.high, candle.low, candle.close, candle.volume)
 
 
-def test_a_market_that_is_opened_as_a_minute_ends_has_that_minute() -> None:
-    async def body() -> None:
-        feed = await opened(Venue(START_MS + 100))
-        assert feed.start_ms == START_MS
-        found = feed.candles(SYMBOLS[0], START_MS - MINUTE_MS, START_MS)
-        assert [found.at(place) for place in range(len(found))] == [told(SYMBOLS[0], -1)]
-
-    in_virtual_time(body)
+async def test_a_market_that_is_opened_as_a_minute_ends_has_that_minute() -> None:
+    feed = await opened(Venue(START_MS + 100))
+    assert feed.start_ms == START_MS
+    found = feed.candles(SYMBOLS[0], START_MS - MINUTE_MS, START_MS)
+    assert [found.at(place) for place in range(len(found))] == [told(SYMBOLS[0], -1)]
 
 
 def test_what_only_the_last_word_or_a_late_trade_says_is_met_by_an_order_that_waits() -> None:

@@ -42,116 +42,91 @@ def opens(bars: list[ClosedBar]) -> list[tuple[int, int | None]]:
     return found
 
 
-def test_each_bar_comes_with_the_other_symbols_bar_of_the_same_time() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            close(scene, OTHER, 1, 2)
-            close(scene, SYMBOL, 1)
-            close(scene, OTHER, 3)
-            close(scene, SYMBOL, 2, 3)
-            bars = await take(pairs, 3)
-            assert opens(bars) == [(1, 1), (2, 2), (3, 3)]
-            assert [(bar.symbol, bar.candle.close, bar.late) for bar in bars] == [(SYMBOL, 1.0, False)] * 3
-            assert bars[0].candle == replace(candle(1), reference=candle(1, 7.0))
-
-    in_virtual_time(body)
+async def test_each_bar_comes_with_the_other_symbols_bar_of_the_same_time() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        close(scene, OTHER, 1, 2)
+        close(scene, SYMBOL, 1)
+        close(scene, OTHER, 3)
+        close(scene, SYMBOL, 2, 3)
+        bars = await take(pairs, 3)
+        assert opens(bars) == [(1, 1), (2, 2), (3, 3)]
+        assert [(bar.symbol, bar.candle.close, bar.late) for bar in bars] == [(SYMBOL, 1.0, False)] * 3
+        assert bars[0].candle == replace(candle(1), reference=candle(1, 7.0))
 
 
-def test_a_bar_waits_for_the_other_symbols_and_a_cancelled_wait_loses_nothing() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            close(scene, SYMBOL, 1)
-            assert await waits(pairs)
-            close(scene, SYMBOL, 2)
-            assert await waits(pairs)
-            assert not pairs.waiting
-            close(scene, OTHER, 1, 2)
-            assert opens(await take(pairs)) == [(1, 1)]
-            assert pairs.waiting
-            assert opens(await take(pairs)) == [(2, 2)]
-            assert not pairs.waiting
-            assert await waits(pairs)
-
-    in_virtual_time(body)
+async def test_a_bar_waits_for_the_other_symbols_and_a_cancelled_wait_loses_nothing() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        close(scene, SYMBOL, 1)
+        assert await waits(pairs)
+        close(scene, SYMBOL, 2)
+        assert await waits(pairs)
+        assert not pairs.waiting
+        close(scene, OTHER, 1, 2)
+        assert opens(await take(pairs)) == [(1, 1)]
+        assert pairs.waiting
+        assert opens(await take(pairs)) == [(2, 2)]
+        assert not pairs.waiting
+        assert await waits(pairs)
 
 
-def test_while_the_other_feed_is_silent_nothing_is_decided_and_it_is_stale() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            close(scene, SYMBOL, 1)
-            assert await waits(pairs, 300)
-            assert scene.hub.feed_state(OTHER) is FeedState.STALE
-            scene.source.list(1)  # it comes over REST at last
-            (bar,) = await take(pairs)
-            assert opens([bar]) == [(1, 1)]
-            assert bar.late
-            assert bar.received_mono_s == 0.0
-
-    in_virtual_time(body)
+async def test_while_the_other_feed_is_silent_nothing_is_decided_and_it_is_stale() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        close(scene, SYMBOL, 1)
+        assert await waits(pairs, 300)
+        assert scene.hub.feed_state(OTHER) is FeedState.STALE
+        scene.source.list(1)  # it comes over REST at last
+        (bar,) = await take(pairs)
+        assert opens([bar]) == [(1, 1)]
+        assert bar.late
+        assert bar.received_mono_s == 0.0
 
 
-def test_a_bar_that_the_other_symbol_does_not_have_is_missing_once_a_later_one_proves_it() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            close(scene, SYMBOL, 1, 2, 3, 4)
-            close(scene, OTHER, 1, 4)
-            assert opens(await take(pairs, 4)) == [(1, 1), (2, None), (3, None), (4, 4)]
-
-    in_virtual_time(body)
+async def test_a_bar_that_the_other_symbol_does_not_have_is_missing_once_a_later_one_proves_it() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        close(scene, SYMBOL, 1, 2, 3, 4)
+        close(scene, OTHER, 1, 4)
+        assert opens(await take(pairs, 4)) == [(1, 1), (2, None), (3, None), (4, 4)]
 
 
-def test_bars_of_the_other_symbol_without_an_own_bar_are_passed_by() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            close(scene, OTHER, 1, 2, 3, 4)
-            close(scene, SYMBOL, 1, 4)
-            assert opens(await take(pairs, 2)) == [(1, 1), (4, 4)]
-
-    in_virtual_time(body)
+async def test_bars_of_the_other_symbol_without_an_own_bar_are_passed_by() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        close(scene, OTHER, 1, 2, 3, 4)
+        close(scene, SYMBOL, 1, 4)
+        assert opens(await take(pairs, 2)) == [(1, 1), (4, 4)]
 
 
-def test_a_market_in_lock_step_that_has_no_such_bar_says_so_when_asked() -> None:
+async def test_a_market_in_lock_step_that_has_no_such_bar_says_so_when_asked() -> None:
     """It holds its time until the own bar is dealt with: waiting for another bar would never end."""
-
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            close(scene, SYMBOL, 1)
-            assert await waits(pairs, 5)
-            scene.feed.deliver(FeedBarrier(1))
-            assert opens(await take(pairs)) == [(1, None)]
-            assert scene.clock.mono_s() == pytest.approx(5)
-            pairs.done(2 * STEP)
-            await anyio.sleep(0.1)
-            assert scene.feed.barriers == [1]
-            scene.source.list(2)
-            close(scene, SYMBOL, 2)
-            close(scene, OTHER, 2)
-            scene.feed.deliver(FeedBarrier(2))
-            assert opens(await take(pairs)) == [(2, 2)]
-
-    in_virtual_time(body)
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        close(scene, SYMBOL, 1)
+        assert await waits(pairs, 5)
+        scene.feed.deliver(FeedBarrier(1))
+        assert opens(await take(pairs)) == [(1, None)]
+        assert scene.clock.mono_s() == pytest.approx(5)
+        pairs.done(2 * STEP)
+        await anyio.sleep(0.1)
+        assert scene.feed.barriers == [1]
+        scene.source.list(2)
+        close(scene, SYMBOL, 2)
+        close(scene, OTHER, 2)
+        scene.feed.deliver(FeedBarrier(2))
+        assert opens(await take(pairs)) == [(2, 2)]
 
 
-def test_a_frame_that_was_lost_in_lock_step_is_fetched_and_not_taken_for_a_hole() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            scene.source.list(1)
-            close(scene, SYMBOL, 1)
-            scene.feed.deliver(FeedBarrier(1))
-            assert opens(await take(pairs)) == [(1, 1)]
-
-    in_virtual_time(body)
+async def test_a_frame_that_was_lost_in_lock_step_is_fetched_and_not_taken_for_a_hole() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        scene.source.list(1)
+        close(scene, SYMBOL, 1)
+        scene.feed.deliver(FeedBarrier(1))
+        assert opens(await take(pairs)) == [(1, 1)]
 
 
-def test_a_barrier_does_not_wait_for_bars_of_the_other_symbol_alone() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0):
-            close(scene, OTHER, 1)
-            scene.feed.deliver(FeedBarrier(1))
-            await anyio.sleep(0.1)
-            assert scene.feed.barriers == [1]
-
-    in_virtual_time(body)
+async def test_a_barrier_does_not_wait_for_bars_of_the_other_symbol_alone() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0):
+        close(scene, OTHER, 1)
+        scene.feed.deliver(FeedBarrier(1))
+        await anyio.sleep(0.1)
+        assert scene.feed.barriers == [1]
 
 
 def test_a_symbol_that_the_venue_has_ended_is_waited_for_no_longer() -> None:
@@ -180,40 +155,31 @@ def test_a_symbol_that_the_venue_has_ended_is_waited_for_no_longer() -> None:
     in_virtual_time(body)
 
 
-def test_bars_of_an_ended_symbol_that_have_not_come_yet_are_waited_for() -> None:
-    async def body() -> None:
-        timing = HubTiming(stale_s=5.0)  # asked before the missing bars are fetched
-        async with running(timing) as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            scene.source.list(1, 2)
-            scene.source.ended = (OTHER,)
-            close(scene, SYMBOL, 1, 2, 3)
-            assert opens(await take(pairs, 3)) == [(1, 1), (2, 2), (3, None)]
-
-    in_virtual_time(body)
+async def test_bars_of_an_ended_symbol_that_have_not_come_yet_are_waited_for() -> None:
+    timing = HubTiming(stale_s=5.0)  # asked before the missing bars are fetched
+    async with running(timing) as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        scene.source.list(1, 2)
+        scene.source.ended = (OTHER,)
+        close(scene, SYMBOL, 1, 2, 3)
+        assert opens(await take(pairs, 3)) == [(1, 1), (2, 2), (3, None)]
 
 
-def test_a_replayed_market_ends_both() -> None:
-    async def body() -> None:
-        async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
-            close(scene, SYMBOL, 1, 2)
-            close(scene, OTHER, 1)
-            scene.feed.deliver(FeedEnded(3 * STEP))
-            assert opens(await take(pairs, 2)) == [(1, 1), (2, None)]
-            with pytest.raises(anyio.EndOfStream):
-                await pairs.receive()
-
-    in_virtual_time(body)
+async def test_a_replayed_market_ends_both() -> None:
+    async with running() as scene, paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0) as pairs:
+        close(scene, SYMBOL, 1, 2)
+        close(scene, OTHER, 1)
+        scene.feed.deliver(FeedEnded(3 * STEP))
+        assert opens(await take(pairs, 2)) == [(1, 1), (2, None)]
+        with pytest.raises(anyio.EndOfStream):
+            await pairs.receive()
 
 
-def test_the_other_symbol_is_watched_once_however_many_read_or_trade_it() -> None:
-    async def body() -> None:
-        async with running() as scene, await scene.hub.subscribe(OTHER):
-            async with (
-                paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0),
-                paired_bars(scene.hub, "SOLUSDT", OTHER, after_ms=0),
-            ):
-                assert scene.feed.watched == [OTHER, SYMBOL, "SOLUSDT"]
-            assert scene.feed.unwatched == [SYMBOL, "SOLUSDT"] or scene.feed.unwatched == ["SOLUSDT", SYMBOL]
-            assert scene.hub.symbols == [OTHER]
-
-    in_virtual_time(body)
+async def test_the_other_symbol_is_watched_once_however_many_read_or_trade_it() -> None:
+    async with running() as scene, await scene.hub.subscribe(OTHER):
+        async with (
+            paired_bars(scene.hub, SYMBOL, OTHER, after_ms=0),
+            paired_bars(scene.hub, "SOLUSDT", OTHER, after_ms=0),
+        ):
+            assert scene.feed.watched == [OTHER, SYMBOL, "SOLUSDT"]
+        assert scene.feed.unwatched == [SYMBOL, "SOLUSDT"] or scene.feed.unwatched == ["SOLUSDT", SYMBOL]
+        assert scene.hub.symbols == [OTHER]

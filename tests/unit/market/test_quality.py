@@ -15,7 +15,7 @@ from playd.market.public_feed import KlineFrame
 from playd.market.quality import doubt
 from playd.market.subscription import Subscription
 from tests.unit.market.test_hub import STEP, SYMBOL, ScriptedFeed, ScriptedSource, candle
-from tests.virtual_time import LoopClock, in_virtual_time
+from tests.virtual_time import LoopClock
 
 
 def bars(count: int, **newest: Any) -> list[Candle]:
@@ -103,79 +103,64 @@ async def judged() -> AsyncIterator[Judged]:
         tasks.cancel_scope.cancel()
 
 
-def test_every_fiftieth_bar_is_compared_and_another_copy_of_it_is_a_revision() -> None:
-    async def body() -> None:
-        async with judged() as scene:
-            for number in range(1, 101):
-                assert await scene.close(number) is FeedState.LIVE
-            scene.source.list(50)
-            scene.source.listed[100 * STEP] = candle(100, 1.5)
-            scene.source.asked.clear()
-            closed_s = scene.clock.mono_s()
-            for number in range(101, 104):
-                await scene.close(number)
-            assert scene.source.asked == [(closed_s + 120.0, 100, 101)]
-            (revision,) = scene.subscription.take_revisions()
-            assert (revision.first.close, revision.second.close) == (1.0, 1.5)
-
-    in_virtual_time(body)
+async def test_every_fiftieth_bar_is_compared_and_another_copy_of_it_is_a_revision() -> None:
+    async with judged() as scene:
+        for number in range(1, 101):
+            assert await scene.close(number) is FeedState.LIVE
+        scene.source.list(50)
+        scene.source.listed[100 * STEP] = candle(100, 1.5)
+        scene.source.asked.clear()
+        closed_s = scene.clock.mono_s()
+        for number in range(101, 104):
+            await scene.close(number)
+        assert scene.source.asked == [(closed_s + 120.0, 100, 101)]
+        (revision,) = scene.subscription.take_revisions()
+        assert (revision.first.close, revision.second.close) == (1.0, 1.5)
 
 
-def test_a_bar_that_is_not_believed_is_asked_for_until_there_is_an_answer() -> None:
-    async def body() -> None:
-        async with judged() as scene:
-            await scene.close(1)
-            await scene.close(2, price=1.25)
-            scene.source.list(2)
-            scene.source.broken = True
-            await anyio.sleep(15.0)
-            scene.source.broken = False
-            await anyio.sleep(30.0)
-            assert [revision.second.close for revision in scene.subscription.take_revisions()] == [1.0]
-
-    in_virtual_time(body)
+async def test_a_bar_that_is_not_believed_is_asked_for_until_there_is_an_answer() -> None:
+    async with judged() as scene:
+        await scene.close(1)
+        await scene.close(2, price=1.25)
+        scene.source.list(2)
+        scene.source.broken = True
+        await anyio.sleep(15.0)
+        scene.source.broken = False
+        await anyio.sleep(30.0)
+        assert [revision.second.close for revision in scene.subscription.take_revisions()] == [1.0]
 
 
-def test_a_bar_held_beyond_a_gap_is_compared_once_the_gap_is_filled() -> None:
-    async def body() -> None:
-        async with judged() as scene:
-            await scene.close(1)
-            await anyio.sleep(60.0)
-            scene.source.broken = True
-            await scene.close(3, price=1.5)
-            await scene.close(4)
-            scene.source.list(2, 3, 4)
-            scene.source.broken = False
-            await anyio.sleep(45.0)
-            assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
-            (revision,) = scene.subscription.take_revisions()
-            assert (revision.first.close, revision.second.close) == (1.5, 1.0)
-
-    in_virtual_time(body)
+async def test_a_bar_held_beyond_a_gap_is_compared_once_the_gap_is_filled() -> None:
+    async with judged() as scene:
+        await scene.close(1)
+        await anyio.sleep(60.0)
+        scene.source.broken = True
+        await scene.close(3, price=1.5)
+        await scene.close(4)
+        scene.source.list(2, 3, 4)
+        scene.source.broken = False
+        await anyio.sleep(45.0)
+        assert scene.hub.feed_state(SYMBOL) is FeedState.LIVE
+        (revision,) = scene.subscription.take_revisions()
+        assert (revision.first.close, revision.second.close) == (1.5, 1.0)
 
 
-def test_bars_that_came_by_rest_are_not_asked_for_again_one_by_one() -> None:
-    async def body() -> None:
-        async with judged() as scene:
-            await scene.close(1)
-            scene.source.listed.update((number * STEP, candle(number, 1.25)) for number in range(2, 42))
-            await scene.close(42)
-            await anyio.sleep(30.0)
-            assert [numbers for _, *numbers in scene.source.asked if numbers[1] - numbers[0] == 1] == [[42, 43]]
-
-    in_virtual_time(body)
+async def test_bars_that_came_by_rest_are_not_asked_for_again_one_by_one() -> None:
+    async with judged() as scene:
+        await scene.close(1)
+        scene.source.listed.update((number * STEP, candle(number, 1.25)) for number in range(2, 42))
+        await scene.close(42)
+        await anyio.sleep(30.0)
+        assert [numbers for _, *numbers in scene.source.asked if numbers[1] - numbers[0] == 1] == [[42, 43]]
 
 
-def test_a_bar_that_is_not_believed_refuses_entries_is_asked_for_again_and_the_next_good_one_clears_it() -> None:
-    async def body() -> None:
-        async with judged() as scene:
-            assert await scene.close(1) is FeedState.LIVE
-            assert await scene.close(2, price=1.25) is FeedState.DOUBTFUL
-            scene.source.asked.clear()
-            scene.source.list(2)
-            assert await scene.close(3) is FeedState.LIVE
-            assert [numbers for _, *numbers in scene.source.asked] == [[2, 3]]
-            (revision,) = scene.subscription.take_revisions()
-            assert (revision.first.close, revision.second.close) == (1.25, 1.0)
-
-    in_virtual_time(body)
+async def test_a_bar_that_is_not_believed_refuses_entries_is_asked_for_again_and_the_next_good_one_clears_it() -> None:
+    async with judged() as scene:
+        assert await scene.close(1) is FeedState.LIVE
+        assert await scene.close(2, price=1.25) is FeedState.DOUBTFUL
+        scene.source.asked.clear()
+        scene.source.list(2)
+        assert await scene.close(3) is FeedState.LIVE
+        assert [numbers for _, *numbers in scene.source.asked] == [[2, 3]]
+        (revision,) = scene.subscription.take_revisions()
+        assert (revision.first.close, revision.second.close) == (1.25, 1.0)

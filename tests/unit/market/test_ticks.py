@@ -45,42 +45,36 @@ async def following(hub: Hub, venue: Venue) -> AsyncIterator[Ticks]:
         tasks.cancel_scope.cancel()
 
 
-def test_the_step_of_every_symbol_is_known_whether_it_is_traded_or_read() -> None:
-    async def body() -> None:
-        hub, venue = Hub("BTCUSDT"), Venue()
-        async with following(hub, venue) as ticks:
-            await anyio.sleep(0.1)
-            step = float(synthetic_instrument("BTCUSDT", 100.0).tick)
-            assert (ticks.of("BTCUSDT"), ticks.of("ETHUSDT")) == (step, None)
-            hub.symbols.append("ETHUSDT")
-            await anyio.sleep(LOOK_EVERY_S)
-            assert ticks.of("ETHUSDT") == step
-            await anyio.sleep(READ_EVERY_S - 2 * LOOK_EVERY_S)
-            assert venue.asked == [("BTCUSDT",), ("ETHUSDT",)]
-            await anyio.sleep(3 * LOOK_EVERY_S)
-            assert venue.asked[2:] == [("BTCUSDT",), ("ETHUSDT",)]
-
-    in_virtual_time(body)
+async def test_the_step_of_every_symbol_is_known_whether_it_is_traded_or_read() -> None:
+    hub, venue = Hub("BTCUSDT"), Venue()
+    async with following(hub, venue) as ticks:
+        await anyio.sleep(0.1)
+        step = float(synthetic_instrument("BTCUSDT", 100.0).tick)
+        assert (ticks.of("BTCUSDT"), ticks.of("ETHUSDT")) == (step, None)
+        hub.symbols.append("ETHUSDT")
+        await anyio.sleep(LOOK_EVERY_S)
+        assert ticks.of("ETHUSDT") == step
+        await anyio.sleep(READ_EVERY_S - 2 * LOOK_EVERY_S)
+        assert venue.asked == [("BTCUSDT",), ("ETHUSDT",)]
+        await anyio.sleep(3 * LOOK_EVERY_S)
+        assert venue.asked[2:] == [("BTCUSDT",), ("ETHUSDT",)]
 
 
-def test_what_nobody_could_read_is_asked_for_again_and_what_is_doubted_too() -> None:
-    async def body() -> None:
-        hub, venue = Hub("BTCUSDT"), Venue()
+async def test_what_nobody_could_read_is_asked_for_again_and_what_is_doubted_too() -> None:
+    hub, venue = Hub("BTCUSDT"), Venue()
+    venue.away = True
+    async with following(hub, venue) as ticks:
+        await anyio.sleep(AGAIN_AFTER_S / 2)
+        assert (len(venue.asked), ticks.of("BTCUSDT")) == (1, None)
+        venue.away = False
+        await anyio.sleep(AGAIN_AFTER_S)
+        assert (len(venue.asked), ticks.of("BTCUSDT") is not None) == (2, True)
+        hub.states["BTCUSDT"] = FeedState.DOUBTFUL
+        await anyio.sleep(1.5 * AGAIN_AFTER_S)
+        assert len(venue.asked) == 3
         venue.away = True
-        async with following(hub, venue) as ticks:
-            await anyio.sleep(AGAIN_AFTER_S / 2)
-            assert (len(venue.asked), ticks.of("BTCUSDT")) == (1, None)
-            venue.away = False
-            await anyio.sleep(AGAIN_AFTER_S)
-            assert (len(venue.asked), ticks.of("BTCUSDT") is not None) == (2, True)
-            hub.states["BTCUSDT"] = FeedState.DOUBTFUL
-            await anyio.sleep(1.5 * AGAIN_AFTER_S)
-            assert len(venue.asked) == 3
-            venue.away = True
-            await anyio.sleep(AGAIN_AFTER_S)
-            assert (len(venue.asked), ticks.of("BTCUSDT") is not None) == (4, True), "what was known stays known"
-
-    in_virtual_time(body)
+        await anyio.sleep(AGAIN_AFTER_S)
+        assert (len(venue.asked), ticks.of("BTCUSDT") is not None) == (4, True), "what was known stays known"
 
 
 def test_one_symbol_that_cannot_be_read_costs_no_other_its_step() -> None:

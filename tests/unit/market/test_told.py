@@ -8,38 +8,34 @@ from playd.market.said import FRESH_S, SaidBars
 from playd.market.told import Told, Values
 from tests.unit.market.test_hub import SYMBOL, running
 from tests.unit.market.test_said import ALL, SAID, close, tell
-from tests.virtual_time import in_virtual_time
 
 
-def test_whoever_reads_a_bar_later_reads_what_was_used_of_it_first() -> None:
-    async def body() -> None:
-        async with running() as scene:
-            heard: list[tuple[str, int, Values]] = []
-            scene.hub.told = Told(lambda *told: heard.append(told))
-            async with (
-                await scene.hub.subscribe(SYMBOL, after_ms=0) as first,
-                await scene.hub.subscribe(SYMBOL, after_ms=0) as second,
-            ):
-                one = SaidBars(first, scene.hub, scene.clock, ("funding_rate",))
-                other = SaidBars(second, scene.hub, scene.clock, ALL)
-                tell(scene, SAID)
-                close(scene, 1)
-                before = (await one.receive()).candle
-                tell(scene, SAID | {"fundingRate": "0.0009", "openInterest": "7"})
-                after = (await other.receive()).candle
-                assert (before.funding_rate, before.open_interest) == (-0.0002, None)
-                assert (after.funding_rate, after.open_interest) == (-0.0002, 7.0), "nobody had used the open interest"
-                await anyio.sleep(FRESH_S + 1)
-                async with await scene.hub.subscribe(SYMBOL, after_ms=0) as third:
-                    late = SaidBars(third, scene.hub, scene.clock, ALL)
-                    assert (await late.receive()).candle == after, "nor is the venue asked for its records"
-                assert scene.source.asked_beside == []
-            assert [(open_ms, sorted(values)) for _, open_ms, values in heard] == [
-                (before.open_time_ms, ["funding_rate"]),
-                (before.open_time_ms, ["mark", "open_interest"]),
-            ]
-
-    in_virtual_time(body)
+async def test_whoever_reads_a_bar_later_reads_what_was_used_of_it_first() -> None:
+    async with running() as scene:
+        heard: list[tuple[str, int, Values]] = []
+        scene.hub.told = Told(lambda *told: heard.append(told))
+        async with (
+            await scene.hub.subscribe(SYMBOL, after_ms=0) as first,
+            await scene.hub.subscribe(SYMBOL, after_ms=0) as second,
+        ):
+            one = SaidBars(first, scene.hub, scene.clock, ("funding_rate",))
+            other = SaidBars(second, scene.hub, scene.clock, ALL)
+            tell(scene, SAID)
+            close(scene, 1)
+            before = (await one.receive()).candle
+            tell(scene, SAID | {"fundingRate": "0.0009", "openInterest": "7"})
+            after = (await other.receive()).candle
+            assert (before.funding_rate, before.open_interest) == (-0.0002, None)
+            assert (after.funding_rate, after.open_interest) == (-0.0002, 7.0), "nobody had used the open interest"
+            await anyio.sleep(FRESH_S + 1)
+            async with await scene.hub.subscribe(SYMBOL, after_ms=0) as third:
+                late = SaidBars(third, scene.hub, scene.clock, ALL)
+                assert (await late.receive()).candle == after, "nor is the venue asked for its records"
+            assert scene.source.asked_beside == []
+        assert [(open_ms, sorted(values)) for _, open_ms, values in heard] == [
+            (before.open_time_ms, ["funding_rate"]),
+            (before.open_time_ms, ["mark", "open_interest"]),
+        ]
 
 
 def test_that_nothing_was_said_is_kept_as_such() -> None:

@@ -15,7 +15,7 @@ from playd.orders.budget import AccountBudget, AddressBudget
 from playd.orders.guardian.share import GuardianShare
 from playd.orders.rate_limits import ADDRESS_LIMIT, ADDRESS_WINDOW_S, GUARDIANS, STOPS, UID_LIMITS_PER_S
 from playd.venues.port import Budget, Priority
-from tests.virtual_time import LoopClock, in_virtual_time
+from tests.virtual_time import LoopClock
 
 CREATE = "/v5/order/create"
 POSITIONS = "/v5/position/list"
@@ -128,84 +128,71 @@ async def storm(venue: Venue, budget: AccountBudget, user: str, bars: int) -> No
 
 
 @pytest.mark.parametrize("headers", [whole, none, partly])
-def test_no_protective_call_waits_and_none_is_too_fast_whatever_the_venue_tells(headers: Headers) -> None:
-    async def body() -> None:
-        clock = LoopClock()
-        venue = Venue(clock, headers)
-        await storm(venue, AddressBudget(clock).for_account("a", guarded=True), "a", bars=1)
-        assert venue.too_fast == []
-        assert venue.guarded > 30
-        assert len(venue.protective()) > 15
-        assert max(venue.protective()) <= PROTECTIVE_WAIT_S
-
-    in_virtual_time(body)
+async def test_no_protective_call_waits_and_none_is_too_fast_whatever_the_venue_tells(headers: Headers) -> None:
+    clock = LoopClock()
+    venue = Venue(clock, headers)
+    await storm(venue, AddressBudget(clock).for_account("a", guarded=True), "a", bars=1)
+    assert venue.too_fast == []
+    assert venue.guarded > 30
+    assert len(venue.protective()) > 15
+    assert max(venue.protective()) <= PROTECTIVE_WAIT_S
 
 
-def test_two_users_at_one_address_share_its_limit_and_neither_delays_what_protects_the_other() -> None:
-    async def body() -> None:
-        clock = LoopClock()
-        venue, address = Venue(clock, whole), AddressBudget(clock)
-        async with anyio.create_task_group() as users:
-            for user in ("a", "b"):
-                users.start_soon(storm, venue, address.for_account(user, guarded=True), user, 1)
-        assert venue.too_fast == []
-        assert len(venue.protective()) > 20
-        assert max(venue.protective()) <= PROTECTIVE_WAIT_S
-
-    in_virtual_time(body)
+async def test_two_users_at_one_address_share_its_limit_and_neither_delays_what_protects_the_other() -> None:
+    clock = LoopClock()
+    venue, address = Venue(clock, whole), AddressBudget(clock)
+    async with anyio.create_task_group() as users:
+        for user in ("a", "b"):
+            users.start_soon(storm, venue, address.for_account(user, guarded=True), user, 1)
+    assert venue.too_fast == []
+    assert len(venue.protective()) > 20
+    assert max(venue.protective()) <= PROTECTIVE_WAIT_S
 
 
 @pytest.mark.parametrize("lost", [2, 24])
-def test_stops_that_many_positions_lose_at_one_moment_of_a_storm_leave_as_fast_as_the_venue_takes_them(lost: int) -> None:
+async def test_stops_that_many_positions_lose_at_one_moment_of_a_storm_leave_as_fast_as_the_venue_takes_them(lost: int) -> None:
     """
     Ten are looked at at once. Of the requests that put stops back the venue takes ten a second from one key, of which the
     daemon uses six: of stops that are lost three leave at once whatever moves beside them (the storm has one), the others at
     that pace.
     """
+    clock, put_back = LoopClock(), list[tuple[float, float]]()
+    venue = Venue(clock, partly)
+    budget = AddressBudget(clock).for_account("a", guarded=True)
 
-    async def body() -> None:
-        clock, put_back = LoopClock(), list[tuple[float, float]]()
-        venue = Venue(clock, partly)
-        budget = AddressBudget(clock).for_account("a", guarded=True)
+    async def lose(n: int) -> None:
+        began_s = clock.mono_s()
+        await venue.ask(budget, "a", POSITIONS, Priority.PROTECT, f"symbol {n}")
+        read_s = clock.mono_s()
+        await venue.ask(budget, "a", STOPS, Priority.PROTECT, f"symbol {n}")
+        put_back.append((read_s - began_s, clock.mono_s() - read_s))
 
-        async def lose(n: int) -> None:
-            began_s = clock.mono_s()
-            await venue.ask(budget, "a", POSITIONS, Priority.PROTECT, f"symbol {n}")
-            read_s = clock.mono_s()
-            await venue.ask(budget, "a", STOPS, Priority.PROTECT, f"symbol {n}")
-            put_back.append((read_s - began_s, clock.mono_s() - read_s))
-
-        async with anyio.create_task_group() as around:
-            around.start_soon(storm, venue, budget, "a", 2)
-            await anyio.sleep(BAR_S + 0.2)  # every instance has just moved its stop
-            for n in range(lost):
-                around.start_soon(lose, n)
-        assert venue.too_fast == []
-        reads, sets = sorted(read for read, _ in put_back), sorted(sent for _, sent in put_back)
-        assert len(sets) == lost
-        assert max(reads[:10]) <= PROTECTIVE_WAIT_S
-        assert max(reads) <= 1.1
-        assert max(sets[:3]) <= PROTECTIVE_WAIT_S
-        assert max(sets) <= lost / 6 * 1.1
-
-    in_virtual_time(body)
+    async with anyio.create_task_group() as around:
+        around.start_soon(storm, venue, budget, "a", 2)
+        await anyio.sleep(BAR_S + 0.2)  # every instance has just moved its stop
+        for n in range(lost):
+            around.start_soon(lose, n)
+    assert venue.too_fast == []
+    reads, sets = sorted(read for read, _ in put_back), sorted(sent for _, sent in put_back)
+    assert len(sets) == lost
+    assert max(reads[:10]) <= PROTECTIVE_WAIT_S
+    assert max(reads) <= 1.1
+    assert max(sets[:3]) <= PROTECTIVE_WAIT_S
+    assert max(sets) <= lost / 6 * 1.1
 
 
 @pytest.mark.slow
-def test_behind_a_ban_the_stops_that_waited_leave_first_and_as_fast_as_may_be_and_nothing_is_too_fast() -> None:
-    async def body() -> None:
-        clock = LoopClock()
-        venue, address = Venue(clock, partly), AddressBudget(clock)
-        budget = address.for_account("a", guarded=True)
-        budget.banned()
-        async with anyio.create_task_group() as waiting:
-            for n in range(24):
-                waiting.start_soon(venue.ask, budget, "a", STOPS, Priority.PROTECT, f"symbol {n}")
-            await anyio.sleep(599.9)
-            assert venue.arrivals == {}
-            waiting.start_soon(storm, venue, budget, "a", 2)
-        assert venue.too_fast == []
-        assert max(venue.protective(until_s=1.0)) < 600 + 24 / 6 * 1.1 + 0.5
-        assert max(venue.protective(since_s=605.0)) <= PROTECTIVE_WAIT_S
-
-    in_virtual_time(body)
+async def test_behind_a_ban_the_stops_that_waited_leave_first_and_as_fast_as_may_be_and_nothing_is_too_fast() -> None:
+    clock = LoopClock()
+    venue, address = Venue(clock, partly), AddressBudget(clock)
+    budget = address.for_account("a", guarded=True)
+    budget.banned()
+    async with anyio.create_task_group() as waiting:
+        for n in range(24):
+            waiting.start_soon(venue.ask, budget, "a", STOPS, Priority.PROTECT, f"symbol {n}")
+        await anyio.sleep(599.9)
+        assert venue.arrivals == {}
+        waiting.start_soon(storm, venue, budget, "a", 2)
+    assert venue.too_fast == []
+    assert max(venue.protective(until_s=1.0)) < 600 + 24 / 6 * 1.1 + 0.5
+    assert max(venue.protective(since_s=605.0)) <= PROTECTIVE_WAIT_S

@@ -22,7 +22,6 @@ from playd.world.virtual import virtual_world
 from tests.simulation.order_world import build, entry
 from tests.simulation.test_order_path_doubt import DEMO, QUOTED
 from tests.unit.orders.test_fold import traded
-from tests.virtual_time import in_virtual_time
 
 NOON_MS = 20_000 * DAY_MS + DAY_MS // 2
 
@@ -73,31 +72,30 @@ def test_days_that_an_older_program_counted_bound_until_their_last_hour_is_a_wee
 
 
 @pytest.mark.parametrize(("is_filled", "beside"), [(True, False), (False, False), (False, True)])
-def test_what_an_older_program_reserved_is_used_or_given_back_where_it_was_reserved(is_filled: bool, beside: bool) -> None:
-    async def body() -> None:
-        life = build(settings=DEMO)
-        async with life.running():
-            caps = life.account.desk.caps
-            life.venue.resting = True
-            port = await life.register()
-            close_ms = 3 * HOUR_MS
-            limit = replace(entry(close_ms), order_type="Limit", price=Decimal("50000.0"), time_in_force="GTC")
-            assert (await port.submit(limit, QUOTED)).code == "SENT"
-            # As it wrote it: by the day.
-            life.ledger.write("UPDATE budgets SET kind = 'day_usd', window_start_ms = 0 WHERE kind = 'hour_usd'")
-            assert total(caps.opened(close_ms)) == 500
-            if beside:
-                caps.reserve(entry(close_ms + HOUR_MS))
-            if is_filled:
-                life.venue.fill_resting()
-            else:
-                await life.account.cancel_entries()
-            await anyio.sleep(1.0)
-            assert total(caps.opened(close_ms)) == 500 * is_filled + 500 * beside
-            kinds = life.ledger.rows("SELECT kind FROM budgets WHERE kind LIKE '%_usd' AND reserved <> '0'")
-            assert [row["kind"] for row in kinds] == ["hour_usd"] * beside
-
-    in_virtual_time(body)
+async def test_what_an_older_program_reserved_is_used_or_given_back_where_it_was_reserved(
+    is_filled: bool, beside: bool
+) -> None:
+    life = build(settings=DEMO)
+    async with life.running():
+        caps = life.account.desk.caps
+        life.venue.resting = True
+        port = await life.register()
+        close_ms = 3 * HOUR_MS
+        limit = replace(entry(close_ms), order_type="Limit", price=Decimal("50000.0"), time_in_force="GTC")
+        assert (await port.submit(limit, QUOTED)).code == "SENT"
+        # As it wrote it: by the day.
+        life.ledger.write("UPDATE budgets SET kind = 'day_usd', window_start_ms = 0 WHERE kind = 'hour_usd'")
+        assert total(caps.opened(close_ms)) == 500
+        if beside:
+            caps.reserve(entry(close_ms + HOUR_MS))
+        if is_filled:
+            life.venue.fill_resting()
+        else:
+            await life.account.cancel_entries()
+        await anyio.sleep(1.0)
+        assert total(caps.opened(close_ms)) == 500 * is_filled + 500 * beside
+        kinds = life.ledger.rows("SELECT kind FROM budgets WHERE kind LIKE '%_usd' AND reserved <> '0'")
+        assert [row["kind"] for row in kinds] == ["hour_usd"] * beside
 
 
 class Order:

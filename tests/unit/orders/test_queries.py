@@ -19,7 +19,6 @@ from playd.orders.views import Wanted, latest_fills
 from playd.world.virtual import virtual_world
 from tests.simulation.order_world import READY, UID, build, entered, entry, leave
 from tests.simulation.venue_script import WriteFault
-from tests.virtual_time import in_virtual_time
 
 GROWING = (
     *("bars", "judged", "intents", "orders", "order_events", "executions"),
@@ -30,36 +29,33 @@ COUNTED = RiskLimits(
 )
 
 
-def test_no_query_of_the_order_path_scans_a_growing_table() -> None:
-    async def body() -> None:
-        life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=COUNTED))
-        connection, seen = life.ledger._connection, set[str]()
-        connection.set_trace_callback(seen.add)
-        async with life.running():
-            port = await entered(life, settled_s=0.1)
-            life.venue.script.writes = [WriteFault.LOST_BEFORE]
-            await port.submit(leave(), READY)
-            await anyio.sleep(5.0)
-            await port.submit(entry(180_000), READY)
-            await anyio.sleep(200.0)
-            life.account.views.positions()
-            latest_fills(life.ledger, Wanted(), limit=10)
-            life.account.desk.verdicts.latest(UID, 60_000, 10)
-            await life.account.panic(PanicScope(), actor="me", reason="test")
-            connection.set_trace_callback(None)
-            reads = [sql for sql in seen if sql.startswith(("SELECT", "UPDATE", "INSERT"))]
-            plans = {sql: [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")] for sql in reads}
+async def test_no_query_of_the_order_path_scans_a_growing_table() -> None:
+    life = build(settings=replace(OrderSettings.of(Environment.LOCAL), limits=COUNTED))
+    connection, seen = life.ledger._connection, set[str]()
+    connection.set_trace_callback(seen.add)
+    async with life.running():
+        port = await entered(life, settled_s=0.1)
+        life.venue.script.writes = [WriteFault.LOST_BEFORE]
+        await port.submit(leave(), READY)
+        await anyio.sleep(5.0)
+        await port.submit(entry(180_000), READY)
+        await anyio.sleep(200.0)
+        life.account.views.positions()
+        latest_fills(life.ledger, Wanted(), limit=10)
+        life.account.desk.verdicts.latest(UID, 60_000, 10)
+        await life.account.panic(PanicScope(), actor="me", reason="test")
+        connection.set_trace_callback(None)
+        reads = [sql for sql in seen if sql.startswith(("SELECT", "UPDATE", "INSERT"))]
+        plans = {sql: [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")] for sql in reads}
 
-        scans = [
-            (detail, sql)
-            for sql, details in plans.items()
-            for detail in details
-            if detail.startswith("SCAN") and detail.split()[1] in GROWING and "INDEX" not in detail
-        ]
-        assert len(reads) > 50
-        assert scans == []
-
-    in_virtual_time(body)
+    scans = [
+        (detail, sql)
+        for sql, details in plans.items()
+        for detail in details
+        if detail.startswith("SCAN") and detail.split()[1] in GROWING and "INDEX" not in detail
+    ]
+    assert len(reads) > 50
+    assert scans == []
 
 
 @pytest.mark.anyio
@@ -88,16 +84,13 @@ def _order(ledger: Ledger, link_id: str, created_ms: int) -> None:
     )
 
 
-def test_the_newest_verdicts_are_found_without_reading_the_others() -> None:
-    async def body() -> None:
-        life = build()
-        connection, seen = life.ledger._connection, set[str]()
-        connection.set_trace_callback(seen.add)
-        async with life.running():
-            life.account.desk.verdicts.latest(UID, 60_000, 10)
-            connection.set_trace_callback(None)
-            (asked,) = [sql for sql in seen if "FROM bars" in sql and "LIMIT" in sql]
-            details = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")]
-        assert not [detail for detail in details if "TEMP B-TREE" in detail], details
-
-    in_virtual_time(body)
+async def test_the_newest_verdicts_are_found_without_reading_the_others() -> None:
+    life = build()
+    connection, seen = life.ledger._connection, set[str]()
+    connection.set_trace_callback(seen.add)
+    async with life.running():
+        life.account.desk.verdicts.latest(UID, 60_000, 10)
+        connection.set_trace_callback(None)
+        (asked,) = [sql for sql in seen if "FROM bars" in sql and "LIMIT" in sql]
+        details = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")]
+    assert not [detail for detail in details if "TEMP B-TREE" in detail], details

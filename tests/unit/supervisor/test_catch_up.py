@@ -10,7 +10,6 @@ import pytest
 from playd.market.bars import ClosedBar, Source
 from playd.supervisor.instance import EngineInstance
 from tests.unit.supervisor.test_corrections import ANCHOR, STEP, Stage, candle
-from tests.virtual_time import in_virtual_time
 
 
 class Behind(Stage):
@@ -32,17 +31,14 @@ class Behind(Stage):
 
 
 @pytest.mark.parametrize(("missed", "until"), [((4, 5, 6), 6), ((4, 5, 7), 6), ((), 3)])
-def test_it_has_caught_up_with_the_last_bar_it_missed(missed: tuple[int, ...], until: int) -> None:
-    async def body() -> None:
-        stage = cast("Any", Behind(*missed))
-        identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP, rests_target=False, instrument=None))
-        instance = EngineInstance(identity, stage, stage, stage, anchor_ms=ANCHOR, last_open_ms=3 * STEP, event_n=0)
-        async with stage.send, stage.fills, anyio.create_task_group() as life:
-            life.start_soon(partial(instance.run, stage, missed_until_ms=until * STEP))
-            await anyio.sleep(10.0)
-            life.cancel_scope.cancel()
+async def test_it_has_caught_up_with_the_last_bar_it_missed(missed: tuple[int, ...], until: int) -> None:
+    stage = cast("Any", Behind(*missed))
+    identity = cast("Any", SimpleNamespace(name="test", uid="test", base_step_ms=STEP, rests_target=False, instrument=None))
+    instance = EngineInstance(identity, stage, stage, stage, anchor_ms=ANCHOR, last_open_ms=3 * STEP, event_n=0)
+    async with stage.send, stage.fills, anyio.create_task_group() as life:
+        life.start_soon(partial(instance.run, stage, missed_until_ms=until * STEP))
+        await anyio.sleep(10.0)
+        life.cancel_scope.cancel()
 
-        assert stage.caught_up_after == [len(missed)]
-        assert instance.caught_up
-
-    in_virtual_time(body)
+    assert stage.caught_up_after == [len(missed)]
+    assert instance.caught_up

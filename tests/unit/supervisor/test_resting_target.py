@@ -17,7 +17,6 @@ from playd.supervisor.resting_target import RestingTarget
 from playd.supervisor.translate import Identity, intent_of_target
 from tests.engine_desk import MINUTE_MS, START_MS, play_of
 from tests.rows import BTC, execution
-from tests.virtual_time import in_virtual_time
 
 PAPER = Identity("abcdefgh", "alpha", "a", "d" * 64, BTC, MINUTE_MS, 30_000, rests_target=True, judged_by_candle=True)
 LIVE = replace(PAPER, judged_by_candle=False)
@@ -75,29 +74,26 @@ async def test_a_target_is_asked_for_once(
 
 
 @pytest.mark.parametrize(("identity", "asked_after_s"), [(LIVE, 2.0), (PAPER, None)])
-def test_what_an_entry_has_filled_so_far_has_its_target_within_seconds_where_no_candle_is_judged(
+async def test_what_an_entry_has_filled_so_far_has_its_target_within_seconds_where_no_candle_is_judged(
     identity: Identity, asked_after_s: float | None
 ) -> None:
-    async def body() -> None:
-        play = play_of()
-        engine, sent = PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0), list[Intent]()
-        decision = engine.on_bar(Candle(START_MS, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0))
-        assert decision is not None
-        qty = decision.orders[0].qty_steps
+    play = play_of()
+    engine, sent = PlayEngine(compile_program(play, MINUTE_MS), play, BTC, 10_000.0), list[Intent]()
+    decision = engine.on_bar(Candle(START_MS, 50_000.0, 50_000.0, 50_000.0, 50_000.0, 1.0))
+    assert decision is not None
+    qty = decision.orders[0].qty_steps
 
-        async def submit(intent: Intent) -> Verdict:
-            sent.append(intent)
-            return Verdict("SENT")
+    async def submit(intent: Intent) -> Verdict:
+        sent.append(intent)
+        return Verdict("SENT")
 
-        target = RestingTarget(identity, engine, submit)
-        async with anyio.create_task_group() as task_group:
-            task_group.start_soon(target.run)
-            for part, done in ((qty // 2, 0), (qty // 4, 1)):
-                target.note_fill(entered(engine, part, OPEN_MS + 30_000, maker=True))
-                await target.bring(bar_closed=False)
-                assert len(sent) == (done if asked_after_s else 0)
-                await anyio.sleep(5.0)
-            assert [intent.qty / BTC.step for intent in sent] == ([qty // 2, qty // 2 + qty // 4] if asked_after_s else [])
-            task_group.cancel_scope.cancel()
-
-    in_virtual_time(body)
+    target = RestingTarget(identity, engine, submit)
+    async with anyio.create_task_group() as task_group:
+        task_group.start_soon(target.run)
+        for part, done in ((qty // 2, 0), (qty // 4, 1)):
+            target.note_fill(entered(engine, part, OPEN_MS + 30_000, maker=True))
+            await target.bring(bar_closed=False)
+            assert len(sent) == (done if asked_after_s else 0)
+            await anyio.sleep(5.0)
+        assert [intent.qty / BTC.step for intent in sent] == ([qty // 2, qty // 2 + qty // 4] if asked_after_s else [])
+        task_group.cancel_scope.cancel()

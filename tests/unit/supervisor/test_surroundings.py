@@ -34,49 +34,43 @@ def around(shelf: Shelf, pen: Pen | None = None) -> ShellAround:
     return ShellAround(*given, nobody, pen or Pen(LoopClock()))
 
 
-def test_a_state_waits_for_the_bars_of_the_others_and_the_newest_is_kept() -> None:
-    async def body() -> None:
-        shelf = Shelf()
-        shell, at_rest = around(shelf), [True]
-        async with anyio.create_task_group() as life:
-            life.start_soon(shell.keep, lambda: at_rest[0])
-            await anyio.sleep(10.0)
-            shell.save(lambda: {"bar": 1}, now=False)
+async def test_a_state_waits_for_the_bars_of_the_others_and_the_newest_is_kept() -> None:
+    shelf = Shelf()
+    shell, at_rest = around(shelf), [True]
+    async with anyio.create_task_group() as life:
+        life.start_soon(shell.keep, lambda: at_rest[0])
+        await anyio.sleep(10.0)
+        shell.save(lambda: {"bar": 1}, now=False)
+        await anyio.sleep(0.1)
+        shell.save(lambda: {"bar": 2}, now=False)
+        await anyio.sleep(0.5)
+        shell.save(lambda: {"bar": 3}, now=False)
+        await anyio.sleep(5.0)
+        at_rest[0] = False
+        shell.save(lambda: {"bar": 4}, now=False)
+        await anyio.sleep(0.6)
+        at_rest[0] = True
+        await anyio.sleep(5.0)
+        shell.save(lambda: {"bar": 5}, now=True)
+        life.cancel_scope.cancel()
+
+    assert [bar for _, bar in shelf.kept] == [2, 3, 4, 5]
+    assert [at_s for at_s, _ in shelf.kept[:2]] == [10.25, 11.25]
+
+
+async def test_on_a_market_without_a_pause_a_state_is_kept_at_the_end_of_a_bar() -> None:
+    shelf = Shelf()
+    shell = around(shelf)
+    async with anyio.create_task_group() as life:
+        life.start_soon(shell.keep, lambda: False)
+        for bar in range(40):
+            shell.save(lambda bar=bar: {"bar": bar}, now=False)  # type: ignore[misc]
             await anyio.sleep(0.1)
-            shell.save(lambda: {"bar": 2}, now=False)
-            await anyio.sleep(0.5)
-            shell.save(lambda: {"bar": 3}, now=False)
-            await anyio.sleep(5.0)
-            at_rest[0] = False
-            shell.save(lambda: {"bar": 4}, now=False)
-            await anyio.sleep(0.6)
-            at_rest[0] = True
-            await anyio.sleep(5.0)
-            shell.save(lambda: {"bar": 5}, now=True)
-            life.cancel_scope.cancel()
+        life.cancel_scope.cancel()
 
-        assert [bar for _, bar in shelf.kept] == [2, 3, 4, 5]
-        assert [at_s for at_s, _ in shelf.kept[:2]] == [10.25, 11.25]
-
-    in_virtual_time(body)
-
-
-def test_on_a_market_without_a_pause_a_state_is_kept_at_the_end_of_a_bar() -> None:
-    async def body() -> None:
-        shelf = Shelf()
-        shell = around(shelf)
-        async with anyio.create_task_group() as life:
-            life.start_soon(shell.keep, lambda: False)
-            for bar in range(40):
-                shell.save(lambda bar=bar: {"bar": bar}, now=False)  # type: ignore[misc]
-                await anyio.sleep(0.1)
-            life.cancel_scope.cancel()
-
-        times = [at_s for at_s, _ in shelf.kept]
-        assert len(times) == 3
-        assert all(1.0 <= after - before < 1.3 for before, after in pairwise([0.0, *times]))
-
-    in_virtual_time(body)
+    times = [at_s for at_s, _ in shelf.kept]
+    assert len(times) == 3
+    assert all(1.0 <= after - before < 1.3 for before, after in pairwise([0.0, *times]))
 
 
 def test_the_first_state_of_a_life_is_told_once_it_is_kept_and_no_other() -> None:
