@@ -17,7 +17,7 @@ from playd.orders.halts import symbol_scope
 from playd.orders.settings import OrderSettings
 from playd.venues.port import Priority, Reply
 from tests.rows import SYMBOL
-from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry
+from tests.simulation.order_world import READY, UID, OrderWorld, build, entered, entry, leave
 
 STOP = Decimal("49500.0")
 """Of what `entered` enters at 50000."""
@@ -129,6 +129,31 @@ async def test_a_refused_repair_of_a_stop_at_another_price_is_told_until_the_pla
         assert life.venue.stop_of() == STOP
         assert "STOP_REFUSED" in during
         assert "STOP_REFUSED" not in told(life)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_repair_that_meets_no_position_behind_an_exit_of_ours_alarms_nobody(leaves: bool) -> None:
+    life = build()
+    async with life.running():
+        port = await entered(life)
+        ask, asked = life.venue.set_stops, anyio.Event()
+
+        async def late(*given: Any, **named: Any) -> Reply:
+            asked.set()
+            await anyio.sleep(0.5)
+            return await ask(*given, **named)
+
+        life.venue.set_stops = late  # type: ignore[method-assign]
+        life.venue.remove_stop()
+        if leaves:
+            await asked.wait()
+            await port.submit(leave(), READY)
+        else:
+            life.venue.script.refused_stops = 1  # nothing of ours has closed it
+        await anyio.sleep(5.0)
+
+        heard = {row["kind"] for row in life.ledger.rows("SELECT kind FROM incidents")}
+        assert (life.venue.signed() == 0, "STOP_REFUSED" in heard) == (leaves, not leaves)
 
 
 async def test_a_life_that_ended_naked_leaves_no_incident_once_its_next_one_sees_the_stop() -> None:

@@ -23,7 +23,8 @@ from playd.orders.halts import Level, symbol_scope
 from playd.orders.hourly_range import hourly_range, needed_since_ms
 from playd.orders.repair_limits import RepairLimits
 from playd.orders.rows import text
-from playd.venues.port import Priority
+from playd.orders.stops import NO_POSITION
+from playd.venues.port import Priority, Reply
 
 _RANGE_WITHIN_S: Final = 1.0
 """How long a naked position waits for candles that say how wide its stop should be."""
@@ -98,12 +99,20 @@ class StopRepairs:
         )
         answer: dict[str, Json] = {**data, "code": reply.code, "answer": reply.text}
         desk.journal.append("stop.repaired", answer, account=desk.alias, symbol=symbol, cause=before)
-        if reply.reply_class not in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE) and not desk.frozen(symbol, *owners):
+        took = reply.reply_class in (ReplyClass.ACCEPTED, ReplyClass.NO_CHANGE)
+        if not took and not desk.frozen(symbol, *owners) and not self._may_be_closed(symbol, reply):
             note = f"stop {stop} on {symbol} was answered {reply.code}: {reply.text}"
             self._refused.add(symbol)
             desk.incidents.open("STOP_REFUSED", "critical", symbol_scope(desk.alias, symbol), note)
             desk.note_refusal(reply, note)
         return reply.code not in _BEYOND_MARKET
+
+    def _may_be_closed(self, symbol: str, reply: Reply) -> bool:
+        """Whether an exit of ours may have closed the position by now. Where it is there still, the next look asks again."""
+        if reply.code != NO_POSITION:
+            return False
+        leaving = (row for row in self._desk.book.live(symbol) if row.action in (Action.EXIT, Action.FLATTEN))
+        return not self._desk.fills.net(symbol) or any(leaving)
 
     async def close(self, seen: VenuePosition, *, again: bool) -> None:
         """

@@ -28,7 +28,7 @@ STOP_REFUSED: Final = "STOP_REFUSED"
 STOP_UNSET: Final = "STOP_UNSET"
 """Verdict: stop and target were not set, or may not have been, for a reason that has nothing to do with their prices."""
 
-_NO_POSITION: Final = 10001
+NO_POSITION: Final = 10001
 """Answer where a position is not there (yet), and where the market is beyond the level: a look at the position tells which."""
 
 _BEYOND: Final = "sl"
@@ -165,7 +165,7 @@ class Stops:
         """A venue may tell of a fill before it knows the position: what it refuses for that reason is asked once more."""
         intent = move.intent
         for pause_s in _UNKNOWN_YET_S:
-            if reply.code != _NO_POSITION or await self._is_there(intent.symbol):
+            if reply.code != NO_POSITION or await self._is_there(intent.symbol):
                 return reply
             await anyio.sleep(pause_s)
             if not self._is_planned(move) or self._desk.frozen(intent.symbol, intent.instance_uid):
